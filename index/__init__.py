@@ -1,0 +1,1 @@
+"""The store: catalog, vectors, words, and atomic commits over all three."""

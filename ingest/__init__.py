@@ -1,0 +1,1 @@
+"""PDF → Document: opening in a sandbox, layout, tables, figures, OCR, sections, passages."""

@@ -1,0 +1,36 @@
+"""Finds the right page, and the right spot on it, in collections of PDFs.
+
+Importing this package loads neither torch nor faiss nor pymupdf: they come in when they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmrank.collection import Collection as Collection
+    from mmrank.errors import InputError as InputError
+    from mmrank.errors import MissingExtraError as MissingExtraError
+    from mmrank.errors import MmrankError as MmrankError
+    from mmrank.types import BBox as BBox
+    from mmrank.types import Document as Document
+    from mmrank.types import Hit as Hit
+    from mmrank.types import Passage as Passage
+    from mmrank.types import Query as Query
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Collection": "collection",
+    **dict.fromkeys(("InputError", "MissingExtraError", "MmrankError"), "errors"),
+    **dict.fromkeys(("BBox", "Document", "Hit", "Passage", "Query"), "types"),
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mmrank' has no attribute {name!r}")
+    return getattr(import_module(f"mmrank.{_HOMES[name]}"), name)

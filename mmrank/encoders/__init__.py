@@ -1,0 +1,1 @@
+"""Encoders: passages and queries into vectors, passages into a document."""

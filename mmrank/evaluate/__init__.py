@@ -1,0 +1,1 @@
+"""Metrics, benchmarks, run files and reports."""

@@ -1,0 +1,1 @@
+"""Rerankers: candidates into a ranking, with reasons where the model gives them."""

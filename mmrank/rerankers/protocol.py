@@ -1,0 +1,61 @@
+"""What a reranker is: a query and candidates in, a ranking with reasons out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from mmrank.types import Candidate, Query
+
+
+class AnswerStatus(StrEnum):
+    """What a model's answer was worth."""
+
+    COMPLETE = "complete"
+    REPAIRED = "repaired"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCandidate:
+    """A candidate in its new place. `score` is comparable within one ranking only."""
+
+    candidate: Candidate
+    score: float
+    reasoning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Candidates best first, and what the ranking cost.
+
+    `statuses` has one entry per answer of a generating model (empty where nothing was generated).
+    """
+
+    items: tuple[RankedCandidate, ...]
+    stage: str
+    statuses: tuple[AnswerStatus, ...] = ()
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """Every implementation promises: each candidate comes back exactly once; no candidates give an empty ranking.
+
+    A reranker whose model cannot read a candidate's parts raises `InputError` and names what it cannot read; it never
+    ranks a picture by its absence.
+    """
+
+    @property
+    def name(self) -> str:
+        """Shown as the stage of a hit."""
+        ...
+
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
+        """Rank the candidates."""
+        ...

@@ -1,0 +1,1 @@
+"""Query → candidates: documents first, passages inside them, pages from passages."""

@@ -1,0 +1,1 @@
+"""Training: objectives, rewards, data builders and one recipe per published system."""
