@@ -1,0 +1,1 @@
+"""Query understanding: what a question names besides its words."""

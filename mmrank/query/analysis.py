@@ -1,0 +1,246 @@
+"""What a question names besides its words: places, kinds of elements, statements of a report.
+
+Rules only, no model: the words of a question such as "In Figure 2 on page 14 of the report, how many …" say where to look
+before anything is compared with the text.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from mmrank.types import ElementKind
+
+_NUMBER = r"(\d{1,4}(?:\.\d{1,2}){0,3}|[ivxlc]{1,7}\b|[a-z]\d{0,2}(?:\.\d{1,2}){0,2}\b)"
+_HANDLE = re.compile(
+    r"\b(fig(?:ure|\.)?s?|tab(?:le|\.)s?|chart|exhibit|section|sec\.|chapter|appendix|box|equation|algorithm|step)"
+    rf"\s*\.?\s*{_NUMBER}(?:\s*(?:-|–|to|and|&|,)\s*{_NUMBER})?",
+    re.IGNORECASE,
+)
+_HANDLE_NAMES = {"fig": "figure", "tab": "table", "sec": "section"}
+_PAGE = re.compile(
+    r"\b(?:page|pages|slide|slides|p\.|pg\.?)\s*(?:no\.?|number)?\s*\(?(\d{1,4})\)?(?:\s*(?:-|–|to|and|&|,)\s*(\d{1,4}))?\b",
+    re.IGNORECASE,
+)
+_ORDINALS = {
+    "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4,
+    "last": -1, "final": -1, "second last": -2, "penultimate": -2,
+}  # fmt: skip
+_PLACE = re.compile(
+    rf"\b({'|'.join(sorted(_ORDINALS, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE
+)
+_COVER = re.compile(r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\bon the cover\b", re.IGNORECASE)
+
+_KINDS: tuple[tuple[ElementKind, str], ...] = (
+    (
+        ElementKind.CHART,
+        r"\b(?:(?:pie|bar|line)?\s*(?:chart|graph|plot)s?|bars?|pie|curves?|histogram|axis|legend|heat ?map)\b",
+    ),
+    (ElementKind.TABLE, r"\b(?:tables?|tabular|columns?|rows?)\b"),
+    (
+        ElementKind.FIGURE,
+        r"\b(?:figures?|photo(?:graph)?s?|pictures?|images?|diagrams?|maps?|logos?|icons?|screenshots?|illustrations?"
+        r"|drawings?|colou?rs?|colou?red|waveforms?|flow ?charts?|arrows?|signatures?)\b",
+    ),
+)
+_COUNT = re.compile(
+    r"\bhow many (?:\w+ ){0,2}?(figures?|tables?|charts?|graphs?|plots?|pictures?|images?|photos?|diagrams?|maps?|waveforms?"
+    r"|pie charts?|slides|pages)\b(?P<rest>.*)",
+    re.IGNORECASE,
+)
+_WHOLE = re.compile(
+    r"\b(?:in (?:the|this) (?:whole |entire )?(?:document|paper|report|slides?|article|guidebook|book|presentation|deck)"
+    r"|(?:are there|there are|in total|included|contained|altogether))\b",
+    re.IGNORECASE,
+)
+
+_NOISE = (
+    r"\b(?:please )?(?:write|give|answer|return|format|provide|list|enumerate|round|directly answer|express)\b[^.?!]*"
+    r"\b(?:format(?:ted)?|decimals?|places?|integer|int|float|list|percents?|terms|order|yes|no|million|billion|me|units?)\b[^.?!]*[.?!]*",
+    r"\b(?:e\.g\.|for example|for instance|such as)[,:]?\s*[\[\"“(][^\])]*[\])]?[.?!]*",
+    r"\b(?:the|your) answer (?:should|shall|needs?|must)\b[^.?!]*[.?!]*",
+    r"\b(?:according to|based on|from|in|within|as shown in|of|for) (?:the|this|that) "
+    r"(?:above |given |whole |entire )?(?:document|report|paper|article|survey|guide ?book|guideline|slides?|presentation|deck|text|pdf)s?\b(?!'|\s*\d),?",
+    r"\b(?:answer|return) (?:in|with|only|me)\b[^.?!]*[.?!]*",
+)
+_NOISE_PATTERN = re.compile("|".join(_NOISE), re.IGNORECASE)
+_QUOTED = re.compile(r"[\"“”']([^\"“”']{3,80})[\"“”']")
+_YEAR = re.compile(r"\b(?:fy\s?)?((?:19|20)\d{2})\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What a question says, taken apart.
+
+    Attributes:
+        raw: the question as it was asked.
+        text: the question without instructions on how to write the answer.
+        handles: names of elements, normalised as in `Passage.handles`: "figure 2", "table ii" → "table 2".
+        page_numbers: page or slide numbers named, 1-based or printed, as they stand.
+        places: pages named by place: 0 for the first or cover page, -1 for the last.
+        kinds: kinds of elements the question is about.
+        counts: the kind that is counted over the whole document, or None.
+        phrases: quoted phrases.
+        statements: statements of a financial report that hold the answer, with the lines wanted from each.
+    """
+
+    raw: str
+    text: str
+    handles: tuple[str, ...] = ()
+    page_numbers: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()
+    kinds: frozenset[ElementKind] = frozenset()
+    counts: ElementKind | None = None
+    phrases: tuple[str, ...] = ()
+    years: tuple[str, ...] = ()
+    statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A financial statement: the titles it goes by and its typical lines."""
+
+    name: str
+    titles: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@cache
+def _knowledge() -> dict[str, Any]:
+    knowledge: dict[str, Any] = yaml.safe_load(
+        resources.files("mmrank.query").joinpath("finance.yaml").read_text("utf-8")
+    )
+    return knowledge
+
+
+@cache
+def statements() -> dict[str, Statement]:
+    """The financial statements that are known, by name."""
+    return {
+        name: Statement(name, tuple(entry["titles"]), tuple(entry["lines"]))
+        for name, entry in _knowledge()["statements"].items()
+    }
+
+
+def analyse(question: str) -> Analysis:
+    """Take a question apart.
+
+    >>> analysis = analyse("According to Table II on page 3, what is the score? Please write the answer in float format.")
+    >>> analysis.text, analysis.handles, analysis.page_numbers
+    ('According to Table II on page 3, what is the score?', ('table 2',), (3,))
+    >>> [name for name, _ in analyse("What is the quick ratio of Nike in FY2021?").statements]
+    ['balance']
+    """
+    raw = " ".join(question.split())
+    text = _clean(raw)
+    return Analysis(
+        raw=raw,
+        text=text,
+        handles=_handles(raw),
+        page_numbers=_page_numbers(raw),
+        places=_places(raw),
+        kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
+        counts=_counted(raw),
+        phrases=tuple(match.group(1).strip() for match in _QUOTED.finditer(text)),
+        years=tuple(dict.fromkeys(match.group(1) for match in _YEAR.finditer(text))),
+        statements=_statements(text),
+    )
+
+
+def _clean(raw: str) -> str:
+    text = " ".join(_NOISE_PATTERN.sub(" ", raw).split()).strip(" ,;:-")
+    # A question that is all instruction ("List the areas …") is better kept whole.
+    return text if len(text.split()) >= max(3, 0.3 * len(raw.split())) else raw
+
+
+def roman_to_int(numeral: str) -> int | None:
+    """The value of a lower-case roman numeral up to 399, or None.
+
+    >>> [roman_to_int(numeral) for numeral in ("ii", "iv", "xix", "mix", "iiv")]
+    [2, 4, 19, None, None]
+    """
+    if not re.fullmatch(r"c{0,3}(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})", numeral) or not numeral:
+        return None
+    values = [{"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}[letter] for letter in numeral]
+    following = [*values[1:], 0]
+    return sum(-value if value < after else value for value, after in zip(values, following, strict=True))
+
+
+def _handles(text: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for match in _HANDLE.finditer(text):
+        word = match.group(1).lower().rstrip(".")
+        plural = word.endswith("s")
+        name = word.rstrip("s") if plural else word
+        name = _HANDLE_NAMES.get(name, name)
+        first, last = (_normal(group) for group in match.group(2, 3))
+        if first is None:
+            continue
+        found[f"{name} {first}"] = None
+        if last is not None:
+            is_range = re.search(r"-|–|\bto\b", match.group(0)[len(match.group(1)) :])
+            numbers = [last]
+            if is_range and first.isdigit() and last.isdigit() and int(first) < int(last) <= int(first) + 20:
+                numbers = [str(number) for number in range(int(first) + 1, int(last) + 1)]
+            found.update((f"{name} {number}", None) for number in numbers)
+    return tuple(found)
+
+
+def _normal(number: str | None) -> str | None:
+    if number is None:
+        return None
+    number = number.lower()
+    if number[0].isdigit():
+        return number
+    value = roman_to_int(number)
+    if value is not None:
+        return str(value)
+    # "figure a1", "appendix b": letters stay, words do not.
+    return number if re.fullmatch(r"[a-h]\d{0,2}(?:\.\d+)*", number) else None
+
+
+def _page_numbers(text: str) -> tuple[int, ...]:
+    numbers: dict[int, None] = {}
+    for match in _PAGE.finditer(text):
+        first, last = (int(group) if group else None for group in match.groups())
+        assert first is not None
+        numbers[first] = None
+        if last is not None:
+            numbers[last] = None
+    return tuple(numbers)
+
+
+def _places(text: str) -> tuple[int, ...]:
+    places = [_ORDINALS[match.group(1).lower()] for match in _PLACE.finditer(text)]
+    if _COVER.search(text):
+        places.append(0)
+    return tuple(dict.fromkeys(places))
+
+
+def _counted(text: str) -> ElementKind | None:
+    match = _COUNT.search(text)
+    if match is None or not _WHOLE.search(match.group("rest")):
+        return None
+    for kind, pattern in _KINDS:
+        if re.search(pattern, match.group(1), re.IGNORECASE):
+            return kind
+    return None
+
+
+def _statements(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    lowered = re.sub(r"[_/]", " ", text.lower()).replace("’", "'")
+    wanted: dict[str, dict[str, None]] = {}
+    for figure in _knowledge()["figures"]:
+        if any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lowered) for name in figure["names"]):
+            for statement in statements():
+                if statement in figure:
+                    wanted.setdefault(statement, {}).update(dict.fromkeys(figure[statement]))
+    for statement, known in statements().items():
+        if any(title in lowered for title in known.titles):
+            wanted.setdefault(statement, {})
+    return tuple((name, tuple(lines)) for name, lines in wanted.items())
