@@ -1,1 +1,1 @@
-"""Chat models: one protocol, three engines."""
+"""Language and vision-language models behind one protocol: transformers, llama.cpp, any OpenAI-compatible server."""
