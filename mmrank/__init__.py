@@ -27,7 +27,18 @@ _HOMES = {
     **dict.fromkeys(("BBox", "Document", "Hit", "Passage", "Query"), "types"),
 }
 
-__all__ = ["__version__", *sorted(_HOMES)]
+__all__ = [
+    "BBox",
+    "Collection",
+    "Document",
+    "Hit",
+    "InputError",
+    "MissingExtraError",
+    "MmrankError",
+    "Passage",
+    "Query",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> object:

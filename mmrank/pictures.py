@@ -44,8 +44,8 @@ def render(
     Raises:
         MmrankError: when the file is gone or the page cannot be rendered.
     """
+    import PIL.Image
     import pymupdf
-    from PIL import Image as PIL
 
     if not Path(path).is_file():
         raise MmrankError(f"{path} is gone, so its page {page + 1} cannot be shown. Put the file back.")
@@ -63,7 +63,7 @@ def render(
             pixels = shown.get_pixmap(
                 matrix=pymupdf.Matrix(zoom, zoom), clip=clip, colorspace=pymupdf.csRGB, alpha=False
             )
-            picture = PIL.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
+            picture = PIL.Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
             origin = (clip.x0, clip.y0)
     except InputError:
         raise

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from mmrank.errors import InputError
 
-SUFFIXES = frozenset(
-    {".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".txt", ".md", ".xps", ".epub", ".svg"}
-)
+SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".txt", ".md", ".xps", ".epub", ".svg"})
 """What is taken from a folder. A file named outright is tried whatever its suffix."""
 
 

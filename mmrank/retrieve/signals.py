@@ -1,0 +1,233 @@
+"""What speaks for a page: one function a signal, each giving a number for every page of the pool.
+
+A signal knows a question (taken apart) and a pool of pages. Text signals are compared within the pool (z-scores);
+structural ones ("the question names Figure 2, and it stands here") are plain numbers between 0 and 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.index import tokenize
+from mmrank.query.analysis import Analysis, roman_to_int, statements
+from mmrank.retrieve.view import PageView, Pool
+from mmrank.types import ElementKind
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question ready to be compared with pages. `vector` is (dimension,), of unit length."""
+
+    analysis: Analysis
+    vector: NDArray[np.float32]
+    words: tuple[str, ...]
+
+
+STOPWORDS = frozenset(
+    "a an the of in on at to for from by with and or is are was were be been being do does did has have had how what "
+    "which who whom whose when where why that this these those it its as into than then there their they them he she "
+    "his her you your we our i me my can could will would shall should may might must not no so if about according "
+    "many much please answer question following given".split()
+)
+
+
+def question_words(text: str) -> tuple[str, ...]:
+    """The words of a question that are worth looking for; all of them where none is left."""
+    words = tuple(dict.fromkeys(tokenize(text)))
+    telling = tuple(word for word in words if word not in STOPWORDS)
+    return telling or words
+
+
+# Text
+
+
+def lexical(question: Question, pool: Pool) -> Scores:
+    """BM25 of the page."""
+    return pool.page_words.scores(question.words)
+
+
+def lexical_passage(question: Question, pool: Pool) -> Scores:
+    """BM25 of the page's best passage, with the headings it stands under."""
+    return pool.page_max(pool.passage_words.scores(question.words), empty=0.0)
+
+
+def heading(question: Question, pool: Pool) -> Scores:
+    """Share of the question's information (IDF) found in titles, headings and captions of the page."""
+    weights = {word: pool.page_words.idf(word) for word in question.words}
+    total = sum(weights.values()) or 1.0
+    return np.array(
+        [sum(weight for word, weight in weights.items() if word in page.heading_words) / total for page in pool.pages]
+    )
+
+
+def coverage(question: Question, pool: Pool) -> Scores:
+    """Share of the question's information (IDF) found anywhere on the page."""
+    weights = {word: pool.page_words.idf(word) for word in question.words}
+    total = sum(weights.values()) or 1.0
+    return np.array(
+        [sum(weight for word, weight in weights.items() if word in page.words) / total for page in pool.pages]
+    )
+
+
+def dense(question: Question, pool: Pool) -> Scores:
+    """Cosine of the page's best passage."""
+    similarities = (pool.vectors @ question.vector).astype(np.float64)
+    floor = float(similarities.min()) if len(similarities) else 0.0
+    return pool.page_max(similarities, empty=floor)
+
+
+def phrase(question: Question, pool: Pool) -> Scores:
+    """Share of the quoted phrases that stand on the page as they are."""
+    wanted = [" ".join(phrase.lower().split()) for phrase in question.analysis.phrases]
+    return np.array([sum(text in page.text for text in wanted) / max(len(wanted), 1) for page in pool.pages])
+
+
+def pairs(question: Question, pool: Pool) -> Scores:
+    """Share of the question's neighbouring words that are neighbours on the page."""
+    words = tokenize(question.analysis.text)
+    wanted = {f"{left} {right}" for left, right in pairwise(words) if left not in STOPWORDS and right not in STOPWORDS}
+    texts = [f" {' '.join(tokenize(page.text))} " for page in pool.pages] if wanted else []
+    return np.array([sum(f" {pair} " in text for pair in wanted) / len(wanted) for text in texts] or [0.0] * len(pool))
+
+
+# Places
+
+
+def handle(question: Question, pool: Pool) -> Scores:
+    """1 where an element that the question names ("Table 2") stands, a little where it is only mentioned."""
+    scores = np.zeros(len(pool))
+    for name in question.analysis.handles:
+        mention = _mention(name)
+        for at, view in enumerate(pool.views):
+            holders = {view.document.element(element).page for element in view.document.resolve(name)}
+            for page in range(len(view.pages)):
+                where = int(pool.first[at]) + page
+                if page in holders:
+                    scores[where] = 1.0
+                elif scores[where] < 0.25 and mention.search(view.pages[page].text):
+                    scores[where] = 0.25
+    return scores
+
+
+def _mention(name: str) -> re.Pattern[str]:
+    kind, _, number = name.partition(" ")
+    short = {"figure": r"fig(?:ure|\.)?", "table": r"tab(?:le|\.)?", "section": r"(?:section|sec\.|§)"}.get(kind, kind)
+    return re.compile(rf"\b{short}\s*\.?\s*{re.escape(number)}(?![\d])(?!\.\d)")
+
+
+def page_number(question: Question, pool: Pool) -> Scores:
+    """1 for the page with a number that the question names, as printed or as counted."""
+    scores = np.zeros(len(pool))
+    for number in question.analysis.page_numbers:
+        for at in range(len(pool.views)):
+            first, last = int(pool.first[at]), int(pool.last[at])
+            if first + number - 1 <= last and number > 0:
+                scores[first + number - 1] = 1.0
+            for page in range(first, last + 1):
+                if _is_label(pool.pages[page].label, number):
+                    scores[page] = max(scores[page], 0.7)
+    return scores
+
+
+def _is_label(label: str | None, number: int) -> bool:
+    if label is None:
+        return False
+    digits = re.search(r"\d+", label)
+    return int(digits.group()) == number if digits else roman_to_int(label.strip().lower()) == number
+
+
+def place(question: Question, pool: Pool) -> Scores:
+    """1 for the page that the question names by its place: the cover, the second page, the last one."""
+    scores = np.zeros(len(pool))
+    for wanted in question.analysis.places:
+        for first, last in zip(pool.first, pool.last, strict=True):
+            page = first + wanted if wanted >= 0 else last + 1 + wanted
+            if first <= page <= last:
+                scores[page] = 1.0
+    return scores
+
+
+# Kinds
+
+
+def kind(question: Question, pool: Pool) -> Scores:
+    """1 where an element of a kind stands that the question speaks of; charts and figures half count for each other."""
+    wanted = question.analysis.kinds
+    if not wanted:
+        return np.zeros(len(pool))
+    return np.array([max(_has(page, kind) for kind in wanted) for page in pool.pages])
+
+
+def _has(page: PageView, kind: ElementKind) -> float:
+    if page.kinds[kind]:
+        return 1.0
+    twin = {ElementKind.CHART: ElementKind.FIGURE, ElementKind.FIGURE: ElementKind.CHART}.get(kind)
+    return 0.5 if twin is not None and page.kinds[twin] else 0.0
+
+
+def counted(question: Question, pool: Pool) -> Scores:
+    """For "how many tables are in the document": 1 where one stands."""
+    wanted = question.analysis.counts
+    if wanted is None:
+        return np.zeros(len(pool))
+    return np.array([float(_has(page, wanted)) for page in pool.pages])
+
+
+def numeric(question: Question, pool: Pool) -> Scores:
+    """Share of numbers among the words, for questions that ask for a quantity."""
+    if not _QUANTITY.search(question.analysis.text):
+        return np.zeros(len(pool))
+    return np.array([min(page.numeric_share / 0.3, 1.0) for page in pool.pages])
+
+
+_QUANTITY = re.compile(
+    r"\b(?:how (?:many|much)|percent(?:age)?|proportion|ratio|rate|average|total|sum|difference|number|amount|value)\b"
+    r"|%",
+    re.IGNORECASE,
+)
+
+
+# Statements of financial reports
+
+
+def statement(question: Question, pool: Pool) -> Scores:
+    """How much a page looks like a statement from which the wanted figure is computed."""
+    scores = np.zeros(len(pool))
+    for name, lines in question.analysis.statements:
+        known = statements()[name]
+        for at, page in enumerate(pool.pages):
+            typical = sum(line in page.text for line in known.lines) / len(known.lines)
+            if typical < 0.2 or page.numeric_share < 0.08:
+                continue
+            titled = any(title in page.text[:400] for title in known.titles)
+            wanted = sum(line in page.text for line in lines) / len(lines) if lines else 1.0
+            scores[at] = max(scores[at], min(1.0, typical * (1.0 if titled else 0.6) * (0.5 + 0.5 * wanted) * 1.6))
+    return scores
+
+
+TEXT_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
+    "lexical": lexical,
+    "lexical_passage": lexical_passage,
+    "dense": dense,
+    "heading": heading,
+    "coverage": coverage,
+    "pairs": pairs,
+}
+PLAIN_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
+    "phrase": phrase,
+    "handle": handle,
+    "page_number": page_number,
+    "place": place,
+    "kind": kind,
+    "counted": counted,
+    "numeric": numeric,
+    "statement": statement,
+}

@@ -1,0 +1,92 @@
+import pytest
+
+from mmrank.query.analysis import analyse, roman_to_int
+from mmrank.types import ElementKind
+
+
+@pytest.mark.parametrize(
+    ("question", "handles"),
+    [
+        ("What does Figure 2 show?", ("figure 2",)),
+        ("Compare Fig. 3 and Tab. 4", ("figure 3", "table 4")),
+        ("According to table II, which datasets …", ("table 2",)),
+        ("Among figure 1-4, how many show a gash?", ("figure 1", "figure 2", "figure 3", "figure 4")),
+        ("For Table 1 and Table 2, how many?", ("table 1", "table 2")),
+        ("Which papers are in Figures 5 and 6?", ("figure 5", "figure 6")),
+        ("What is discussed in section 4.1?", ("section 4.1",)),
+        ("What is in Appendix B?", ("appendix b",)),
+        ("Which figure is the largest?", ()),
+        ("Which table contains dates?", ()),
+    ],
+)
+def test_names_of_elements_are_found_and_normalised(question: str, handles: tuple[str, ...]) -> None:
+    assert analyse(question).handles == handles
+
+
+@pytest.mark.parametrize(
+    ("question", "numbers"),
+    [
+        ("What is on page 14?", (14,)),
+        ("the chart at the top of page 6985", (6985,)),
+        ("the figures on slide 2 and the bars on page 4", (2, 4)),
+        ("at the beginning of page(1)?", (1,)),
+        ("What page has a snowflake?", ()),
+    ],
+)
+def test_page_numbers_are_found(question: str, numbers: tuple[int, ...]) -> None:
+    assert analyse(question).page_numbers == numbers
+
+
+@pytest.mark.parametrize(
+    ("question", "places"),
+    [("What stands on the cover page?", (0,)), ("a signature on the last page", (-1,)), ("the third slide", (2,))],
+)
+def test_pages_named_by_their_place_are_found(question: str, places: tuple[int, ...]) -> None:
+    assert analyse(question).places == places
+
+
+def test_instructions_on_how_to_answer_are_left_out() -> None:
+    analysis = analyse("Which counties are named? Please write the answer in list format, e.g., ['a', 'b']")
+    assert analysis.text == "Which counties are named?"
+
+
+def test_a_question_that_is_all_instruction_is_kept_whole() -> None:
+    question = "List all the counties in the order they appear"
+    assert analyse(question).text == question
+
+
+def test_a_page_number_in_an_instruction_is_still_found() -> None:
+    analysis = analyse("List the number of people in the figure on page 6. Write the answer in list format.")
+    assert analysis.page_numbers == (6,)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("How many pie charts are there in the paper?", ElementKind.CHART),
+        ("how many tables are included in the document?", ElementKind.TABLE),
+        ("How many figures are there in total in the article?", ElementKind.FIGURE),
+        ("How many tables did the carpenter sell?", None),
+    ],
+)
+def test_counting_over_the_whole_document_is_noticed(question: str, kind: ElementKind | None) -> None:
+    assert analyse(question).counts == kind
+
+
+def test_a_ratio_leads_to_the_statements_it_is_computed_from() -> None:
+    found = dict(analyse("What is the inventory turnover of Acme in 2021?").statements)
+    assert set(found) == {"balance", "income"}
+    assert "inventories" in found["balance"]
+
+
+def test_a_word_inside_another_is_no_ratio() -> None:
+    assert analyse("What does the proactive team do?").statements == ()
+
+
+def test_roman_numerals_beyond_the_known_are_refused() -> None:
+    assert [roman_to_int(numeral) for numeral in ("", "iiii", "abc", "xl")] == [None, None, None, 40]
+
+
+def test_any_text_can_be_taken_apart() -> None:
+    for text in ("?", "«»", "図2は何ですか", "a" * 8000, "page 99999999", "figure", "Table ."):
+        assert analyse(text).raw == " ".join(text.split())
