@@ -1,1 +1,55 @@
 """The store: catalog, vectors, words, and atomic commits over all three."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mmrank.index.filters import Filter
+    from mmrank.index.records import (
+        DocumentRecord,
+        DuplicateContentError,
+        EncoderIdentity,
+        Level,
+        Match,
+        StoreLockedError,
+    )
+    from mmrank.index.snapshot import Snapshot
+    from mmrank.index.store import Store
+    from mmrank.index.words import tokenize
+    from mmrank.index.writer import Writer
+
+_HOMES = {
+    "DocumentRecord": "records",
+    "DuplicateContentError": "records",
+    "EncoderIdentity": "records",
+    "Filter": "filters",
+    "Level": "records",
+    "Match": "records",
+    "Snapshot": "snapshot",
+    "Store": "store",
+    "StoreLockedError": "records",
+    "Writer": "writer",
+    "tokenize": "words",
+}
+
+__all__ = [
+    "DocumentRecord",
+    "DuplicateContentError",
+    "EncoderIdentity",
+    "Filter",
+    "Level",
+    "Match",
+    "Snapshot",
+    "Store",
+    "StoreLockedError",
+    "Writer",
+    "tokenize",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

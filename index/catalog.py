@@ -1,0 +1,158 @@
+"""Opening the catalog: the SQLite file that says what a collection holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.index.records import StoreLockedError
+from mmrank.index.schema import APPLICATION_ID, FORMAT, TABLES
+
+CATALOG = "catalog.sqlite3"
+HEAD = "HEAD"
+SEGMENTS = "segments"
+CACHE = "cache"
+
+
+def connect(path: Path, *, read_only: bool, wait: float = 5.0) -> sqlite3.Connection:
+    """A connection to the catalog of the collection at `path`; transactions are begun by hand.
+
+    Raises:
+        MmrankError: when there is no collection, or it cannot be read.
+    """
+    file = path / CATALOG
+    if not file.is_file():
+        raise InputError(f"{path} is not a collection: it holds no {CATALOG}")
+    address = file.resolve().as_uri()
+    log = Path(f"{file}-wal")
+    if not read_only:
+        address += "?mode=rw"
+    elif os.access(path, os.W_OK) or (log.exists() and log.stat().st_size):
+        address += "?mode=ro"
+    else:
+        address += "?immutable=1"  # nobody can write here, and SQLite needs no file of its own beside the catalog
+    try:
+        connection = sqlite3.connect(
+            address, uri=True, timeout=wait, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA mmap_size = 268435456")
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+    if application != APPLICATION_ID:
+        connection.close()
+        raise InputError(f"{path} is not a collection: {CATALOG} is a database of something else")
+    if version != FORMAT:
+        connection.close()
+        raise InputError(
+            f"{path} was written in format {version}, and this mmrank reads format {FORMAT}: "
+            + ("install a newer mmrank" if version > FORMAT else "run `mmrank repair` on it to bring it up to date")
+        )
+    return connection
+
+
+def create(path: Path, properties: dict[str, Any]) -> None:
+    """Make an empty collection in the folder `path`, which must be absent or empty.
+
+    Raises:
+        InputError: when something is there already, or the folder cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / CATALOG).exists():
+            raise InputError(f"{path} is a collection already; open it instead")
+        if any(path.iterdir()):
+            raise InputError(f"{path} is not empty; a collection needs a folder of its own")
+        (path / SEGMENTS).mkdir()
+        (path / CACHE).mkdir()
+        # Built under another name: a collection either has its whole catalog or is none.
+        draft = path / f"{CATALOG}.new"
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            connection.execute("PRAGMA page_size = 8192")
+            connection.executescript(
+                f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; {TABLES} COMMIT;"
+            )
+            connection.executemany(
+                "INSERT INTO properties VALUES (?, ?)",
+                [(key, json.dumps(value, sort_keys=True)) for key, value in properties.items()],
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            connection.close()
+        draft.rename(path / CATALOG)
+        write_head(path, 0)
+    except OSError as error:
+        raise InputError(f"cannot create a collection in {path}: {error.strerror or error}") from error
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+
+
+def begin_write(connection: sqlite3.Connection, path: Path, wait: float) -> None:
+    """Become the one writer.
+
+    Raises:
+        StoreLockedError: when another writer is at work, and was still after `wait` seconds.
+        MmrankError: when the catalog cannot be written.
+    """
+    connection.execute(f"PRAGMA busy_timeout = {max(0, round(wait * 1000))}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+            waited = f" (waited {wait:g} s)" if wait else ""
+            raise StoreLockedError(
+                f"another writer is at work on {path}{waited}; try again when it has finished, or wait for longer"
+            ) from error
+        raise _translated(error, path) from error
+
+
+def write_head(path: Path, version: int) -> None:
+    """Note beside the catalog which version was committed last: a lost or damaged log shows by it."""
+    draft = path / f"{HEAD}.new"
+    with draft.open("w") as file:
+        file.write(f"{version}\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path / HEAD)
+    sync_folder(path)
+
+
+def read_head(path: Path) -> int | None:
+    """The version noted last; None where the note is missing or unreadable."""
+    try:
+        return int((path / HEAD).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _translated(error: sqlite3.Error, path: Path) -> MmrankError:
+    text = str(error)
+    if "readonly" in text or "unable to open" in text:
+        return MmrankError(f"{path} cannot be written here ({text}); check its permissions or open it read-only")
+    if "full" in text:
+        return MmrankError(f"{path}: no space left on the disk; nothing was changed")
+    if "malformed" in text or "not a database" in text:
+        return MmrankError(f"{path}/{CATALOG} is damaged ({text}); run `mmrank verify` and restore it from an export")
+    return MmrankError(f"{path}/{CATALOG}: {text}")
+
+
+translated = _translated

@@ -1,0 +1,99 @@
+"""Which documents a search may look into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from mmrank.errors import InputError
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Documents must satisfy every condition that is given.
+
+    A document's date is `metadata["date"]` where it has one, else the day it was added; `since` and `until`
+    (both inclusive) take ISO dates of any precision: "2024", "2024-03", "2024-03-31".
+    """
+
+    documents: tuple[str, ...] | None = None
+    """Ids of documents."""
+    names: tuple[str, ...] | None = None
+    folder: str | None = None
+    """Documents whose name or path lies in this folder, at any depth."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Each key must have exactly this value."""
+    since: str | date | None = None
+    until: str | date | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("documents", "names"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise InputError(f"{name} of a filter is a list of strings, not the string {value!r}")
+            if value is not None:
+                object.__setattr__(self, name, tuple(value))
+        for name in ("since", "until"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, iso_date(str(value), f"{name} of a filter"))
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for equal filters."""
+        return (
+            self.documents,
+            self.names,
+            self.folder,
+            tuple(sorted(self.metadata.items())),
+            self.since,
+            self.until,
+        )
+
+    def sql(self) -> tuple[str, list[object]]:
+        """A condition over the table `documents` and its parameters."""
+        terms: list[str] = []
+        values: list[object] = []
+        for column, chosen in (("id", self.documents), ("name", self.names)):
+            if chosen is not None:
+                # One JSON parameter: SQLite bounds the number of parameters of a statement.
+                terms.append(f"documents.{column} IN (SELECT value FROM json_each(?))")
+                values.append(_json_list(chosen))
+        if self.folder is not None:
+            low = self.folder.rstrip("/") + "/"
+            high = low[:-1] + "0"  # the character after "/": a range over an index, and no wildcards to escape
+            terms.append("(documents.name >= ? AND documents.name < ? OR documents.path >= ? AND documents.path < ?)")
+            values += [low, high, low, high]
+        for key, value in self.metadata.items():
+            terms.append(
+                "documents.number IN (SELECT document FROM metadata WHERE metadata.key = ? AND metadata.value = ?)"
+            )
+            values += [key, value]
+        if self.since is not None:
+            terms.append("documents.date >= ?")
+            values.append(str(self.since))
+        if self.until is not None:
+            terms.append("substr(documents.date, 1, ?) <= ?")
+            values += [len(str(self.until)), str(self.until)]
+        return " AND ".join(terms) or "1", values
+
+
+def iso_date(value: str, whose: str) -> str:
+    """`value` as an ISO date of its own precision ("2024", "2024-03" or "2024-03-31"); a time of day is cut off.
+
+    Raises:
+        InputError: when it is not such a date; names `whose` it is.
+    """
+    day = value.strip()[:10]
+    try:
+        datetime.strptime(day, {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d"}[len(day)])
+    except (KeyError, ValueError):
+        raise InputError(f"{whose} is not an ISO date such as 2024-03-31: {value!r}") from None
+    return day
+
+
+def _json_list(values: tuple[str, ...]) -> str:
+    import json
+
+    return json.dumps(values)

@@ -1,0 +1,76 @@
+"""What the store says about what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from mmrank.errors import InputError, MmrankError
+
+Level = Literal["passage", "document"]
+"""What a search returns: single passages, or whole documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderIdentity:
+    """Everything that decides what a stored vector means. Vectors of different identities do not mix."""
+
+    name: str
+    revision: str
+    dimension: int
+    dtype: str = "float32"
+    pooling: str = "mean"
+    max_tokens: int = 0
+    max_pixels: int = 0
+    multi_vector: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dimension < 1:
+            raise InputError(f"encoder {self.name}: a vector needs at least one dimension, got {self.dimension}")
+
+    def __str__(self) -> str:
+        return f"{self.name} (revision {self.revision[:12]}, {self.dimension} dimensions)"
+
+    def differences(self, other: EncoderIdentity) -> list[str]:
+        """The fields in which two identities differ, as "field: mine, theirs"."""
+        mine, theirs = asdict(self), asdict(other)
+        return [f"{key}: {mine[key]}, {theirs[key]}" for key in mine if mine[key] != theirs[key]]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRecord:
+    """One line of the list of documents. `added` is in UTC; `date` is the metadata's date, else `added`'s."""
+
+    id: str
+    name: str
+    path: str
+    title: str
+    pages: int
+    passages: int
+    added: datetime
+    date: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One result of a search: a passage by its position, or a whole document (position None)."""
+
+    document_id: str
+    position: int | None
+    score: float
+
+
+class StoreLockedError(MmrankError):
+    """Another writer is at work."""
+
+
+class DuplicateContentError(MmrankError):
+    """The content of this file is in the collection already, under another name."""
+
+    def __init__(self, name: str, existing: str) -> None:
+        super().__init__(f"{name}: the same content is in the collection already, as {existing}")
+        self.name = name
+        self.existing = existing

@@ -1,0 +1,304 @@
+"""One version of a collection, as a reader sees it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank import codec
+from mmrank.errors import InputError, MmrankError
+from mmrank.index.filters import Filter
+from mmrank.index.quantise import restore
+from mmrank.index.records import DocumentRecord, Level, Match
+from mmrank.index.segments import Kind
+from mmrank.index.words import tokenize
+from mmrank.types import Document, Passage
+
+if TYPE_CHECKING:
+    from mmrank.index.state import State
+    from mmrank.index.store import Store
+
+Vectors = NDArray[np.float32]
+
+
+class Snapshot:
+    """Made by `Store.snapshot`. Shows one version for as long as it is held; safe to use from several threads.
+
+    A snapshot that is held keeps the catalog's log from being emptied: take one a request, do not keep it.
+    """
+
+    def __init__(self, store: Store, connection: sqlite3.Connection, state: State) -> None:
+        self._store = store
+        self._connection = connection
+        self._state = state
+
+    def close(self) -> None:
+        """Let go of the version; done by itself when the snapshot is no longer referred to."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None  # type: ignore[assignment]
+            self._store._release(connection)
+
+    def __enter__(self) -> Snapshot:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_connection"):
+            self.close()
+
+    @property
+    def version(self) -> int:
+        """Counts the changes of the collection."""
+        return self._state.version
+
+    def count(self, level: Level = "document") -> int:
+        """Documents, or passages, in the collection."""
+        table = {"document": "documents", "passage": "passages"}[level]
+        return int(self._rows(f"SELECT count(*) FROM {table}")[0][0])
+
+    def property(self, key: str) -> Any:
+        """What `Writer.set_property` kept; None where nothing was."""
+        rows = self._rows("SELECT value FROM properties WHERE key = ?", (f"user:{key}",))
+        return json.loads(rows[0][0]) if rows else None
+
+    def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
+        """The documents that satisfy a filter, by name."""
+        condition, values = where.sql() if where else ("1", [])
+        found = self._rows(
+            "SELECT number, id, name, path, title, pages, passages, added, date FROM documents"
+            f" WHERE {condition} ORDER BY name",
+            values,
+        )
+        metadata: dict[int, dict[str, str]] = {}
+        if where is None:
+            pairs = self._rows("SELECT document, key, value FROM metadata")
+        else:
+            chosen = json.dumps([row[0] for row in found])
+            pairs = self._rows(
+                "SELECT document, key, value FROM metadata WHERE document IN (SELECT value FROM json_each(?))",
+                (chosen,),
+            )
+        for number, key, value in pairs:
+            metadata.setdefault(number, {})[key] = value
+        return [
+            DocumentRecord(*fields, datetime.fromtimestamp(added, UTC), date, metadata.get(number, {}))
+            for number, *fields, added, date in found
+        ]
+
+    def document(self, document_id: str) -> Document:
+        """A document with its pages, elements and passages.
+
+        Raises:
+            InputError: when there is none with this id.
+            MmrankError: when what is stored of it is damaged.
+        """
+        number = self._number(document_id)
+        cached = self._store._documents.get(number)
+        if cached is not None:
+            return cached
+        body = self._rows("SELECT body FROM documents WHERE number = ?", (number,))[0][0]
+        pages = self._rows("SELECT body FROM pages WHERE document = ? ORDER BY page", (number,))
+        passages = self._rows("SELECT body FROM passages WHERE document = ? ORDER BY position", (number,))
+        try:
+            head = zlib.decompress(body)
+            lists = b'"pages":[%b],"passages":[%b]' % (
+                b",".join(zlib.decompress(row[0]) for row in pages),
+                b",".join(zlib.decompress(row[0]) for row in passages),
+            )
+        except zlib.error as error:
+            raise MmrankError(f"what is stored of {document_id} is damaged ({error}); run `mmrank verify`") from error
+        document = codec.from_json(Document, b"{%b,%b" % (lists, _without_lists(head)))
+        self._store._documents.put(number, document)
+        return document
+
+    def passages(self, ids: Iterable[str]) -> list[Passage]:
+        """Passages by id ("<document id>/<position>"), in the order asked for.
+
+        Raises:
+            InputError: when one does not exist.
+        """
+        found = []
+        for passage_id in ids:
+            document_id, _, position = passage_id.rpartition("/")
+            rows = self._rows(
+                "SELECT passages.body FROM passages JOIN documents ON documents.number = passages.document"
+                " WHERE documents.id = ? AND position = ?",
+                (document_id, int(position) if position.isdigit() else -1),
+            )
+            if not rows:
+                raise InputError(f"there is no passage {passage_id}")
+            found.append(codec.from_json(Passage, _unpacked(rows[0][0], passage_id)))
+        return found
+
+    def extra(self, document_id: str, name: str) -> bytes | None:
+        """Bytes that were put beside a document."""
+        number = self._number(document_id)
+        rows = self._rows("SELECT body FROM extras WHERE document = ? AND name = ?", (number, name))
+        return rows[0][0] if rows else None
+
+    def passage_vectors(self, document_id: str) -> Vectors:
+        """(passages, dimension) in the order of the passages; a read-only view."""
+        return self._vectors(document_id, "passage")
+
+    def document_vectors(self, document_id: str) -> Vectors:
+        """(m, dimension); a read-only view."""
+        return self._vectors(document_id, "document")
+
+    def token_vectors(self, document_id: str) -> list[Vectors]:
+        """One (tokens, dimension) array a passage, restored from eight bits.
+
+        Raises:
+            InputError: when the collection holds no token vectors.
+        """
+        segment, start, rows = self._place(document_id, "token")
+        data = self._state.segments[segment].data
+        bounds = data.offsets[start : start + rows + 1]
+        first, last = int(bounds[0]), int(bounds[-1])
+        tokens = restore(data.vectors[first:last], data.scales[first:last])
+        return np.split(tokens, bounds[1:-1] - first)
+
+    def search_dense(
+        self, vector: Vectors, k: int, level: Level = "passage", where: Filter | None = None
+    ) -> list[Match]:
+        """The `k` best passages or documents by inner product, best first.
+
+        A document scores as the best of its vectors.
+
+        Raises:
+            InputError: for a vector of another shape or one that is not finite, or k below 1.
+        """
+        query = np.ascontiguousarray(vector, np.float32)
+        dimension = self._store.encoder.dimension
+        if query.shape != (dimension,):
+            raise InputError(f"a query vector here has the shape ({dimension},), not {query.shape}")
+        if not np.isfinite(query).all():
+            raise InputError("the query vector holds a NaN or an infinity")
+        _check_k(k)
+        allowed = self._allowed(where, level) if where else None
+        found = self._state.search(query, k, level, allowed)
+        ids = self._ids([number for number, _, _ in found])
+        return [
+            Match(ids[number], position if level == "passage" else None, score) for number, position, score in found
+        ]
+
+    def search_lexical(self, text: str, k: int, level: Level = "passage", where: Filter | None = None) -> list[Match]:
+        """The `k` best passages or documents by BM25, best first; none where no word occurs."""
+        _check_k(k)
+        words = dict.fromkeys(tokenize(text))
+        if not words:
+            return []
+        query = " OR ".join(f'"{word}"' for word in words)
+        table = f"{level}_words"
+        condition, values = where.sql() if where else ("1", [])
+        if level == "passage":
+            inside = (
+                "rowid IN (SELECT passages.number FROM passages JOIN documents"
+                f" ON documents.number = passages.document WHERE {condition})"
+            )
+        else:
+            inside = f"rowid IN (SELECT documents.number FROM documents WHERE {condition})"
+        rows = self._rows(
+            f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?"
+            f"{f' AND {inside}' if where else ''} ORDER BY rank LIMIT ?",
+            [query, *(values if where else []), k],
+        )
+        if level == "document":
+            ids = self._ids([row[0] for row in rows])
+            return [Match(ids[number], None, score) for number, score in rows]
+        places = {
+            number: (document, position)
+            for number, document, position in self._rows(
+                "SELECT number, document, position FROM passages WHERE number IN (SELECT value FROM json_each(?))",
+                (json.dumps([row[0] for row in rows]),),
+            )
+        }
+        ids = self._ids([document for document, _ in places.values()])
+        return [Match(ids[places[number][0]], places[number][1], score) for number, score in rows]
+
+    def _allowed(self, where: Filter, level: Kind) -> dict[int, list[tuple[int, int]]]:
+        """Rows of each segment (number → (start, rows) runs) that belong to the documents of a filter."""
+        key = (self.version, level, where.key)
+        cached = self._store._filters.get(key)
+        if cached is not None:
+            return cached
+        condition, values = where.sql()
+        runs: dict[int, list[tuple[int, int]]] = {}
+        for segment, start, rows in self._rows(
+            "SELECT segment, start, placements.rows FROM documents"
+            " JOIN placements ON placements.document = documents.number"
+            f" WHERE kind = ? AND placements.rows > 0 AND {condition} ORDER BY segment, start",
+            [level, *values],
+        ):
+            runs.setdefault(segment, []).append((start, rows))
+        self._store._filters.put(key, runs)
+        return runs
+
+    def _ids(self, numbers: Sequence[int]) -> Mapping[int, str]:
+        """Ids of documents by number. A number is never used twice, so what was learnt once stays true."""
+        known = self._store._ids
+        missing = [number for number in numbers if number not in known]
+        if missing:
+            known.update(
+                self._rows(
+                    "SELECT number, id FROM documents WHERE number IN (SELECT value FROM json_each(?))",
+                    (json.dumps(missing),),
+                )
+            )
+        return known
+
+    def _number(self, document_id: str) -> int:
+        rows = self._rows("SELECT number FROM documents WHERE id = ?", (document_id,))
+        if not rows:
+            raise InputError(f"there is no document with the id {document_id}")
+        return int(rows[0][0])
+
+    def _place(self, document_id: str, kind: Kind) -> tuple[int, int, int]:
+        rows = self._rows(
+            "SELECT segment, start, rows FROM placements WHERE kind = ?"
+            " AND document = (SELECT number FROM documents WHERE id = ?)",
+            (kind, document_id),
+        )
+        if not rows:
+            self._number(document_id)
+            raise InputError(f"the collection holds no {kind} vectors of {document_id}")
+        return rows[0]
+
+    def _vectors(self, document_id: str, kind: Kind) -> Vectors:
+        segment, start, rows = self._place(document_id, kind)
+        if rows == 0:
+            return np.zeros((0, self._store.encoder.dimension), np.float32)
+        return self._state.segments[segment].data.vectors[start : start + rows]
+
+    def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        if self._connection is None:
+            raise InputError("this snapshot was closed")
+        return self._store._query(self._connection, statement, values)
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise InputError(f"k must be at least 1, got {k}")
+
+
+def _unpacked(body: bytes, what: str) -> bytes:
+    try:
+        return zlib.decompress(body)
+    except zlib.error as error:
+        raise MmrankError(f"what is stored of {what} is damaged ({error}); run `mmrank verify`") from error
+
+
+def _without_lists(head: bytes) -> bytes:
+    """The JSON of a document stored without pages and passages, less its opening brace and those two keys."""
+    fields = json.loads(head)
+    fields.pop("pages", None)
+    fields.pop("passages", None)
+    return json.dumps(fields).encode()[1:]

@@ -1,0 +1,277 @@
+"""The store of one collection on disk: create, open, write, read."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.index import catalog
+from mmrank.index.merging import committed
+from mmrank.index.records import EncoderIdentity
+from mmrank.index.segments import SegmentData
+from mmrank.index.snapshot import Snapshot
+from mmrank.index.state import LiveSegment, State
+from mmrank.index.writer import Step, Writer
+from mmrank.types import Document
+
+Value = TypeVar("Value")
+
+
+class Store:
+    """A collection's documents, vectors and words. Made by `create` and `open`.
+
+    Any number of processes and threads may read while one writes. What `snapshot()` returns is always the newest
+    committed version.
+    """
+
+    def __init__(self, path: Path, encoder: EncoderIdentity, settings: Mapping[str, Any], read_only: bool) -> None:
+        self.path = path
+        self.encoder = encoder
+        self.settings = settings
+        self.read_only = read_only
+        self._lock = threading.RLock()
+        self._idle: list[sqlite3.Connection] = []
+        self._process = os.getpid()
+        self._state: State | None = None
+        self._documents: Recent[Document] = Recent(64)
+        self._filters: Recent[dict[int, list[tuple[int, int]]]] = Recent(64)
+        self._ids: dict[int, str] = {}
+
+    @classmethod
+    def create(cls, path: str | Path, *, encoder: EncoderIdentity, settings: Mapping[str, Any] | None = None) -> Store:
+        """Make an empty collection.
+
+        Args:
+            path: a folder that is absent or empty.
+            encoder: what makes the vectors; opening with another one is refused.
+            settings: any JSON, kept with the collection.
+
+        Raises:
+            InputError: when something is there already or cannot be written.
+        """
+        path = Path(path)
+        properties = {"version": 0, "encoder": asdict(encoder), "settings": dict(settings or {})}
+        catalog.create(path, properties)
+        return cls.open(path, encoder=encoder)
+
+    @classmethod
+    def open(cls, path: str | Path, *, encoder: EncoderIdentity | None = None, read_only: bool = False) -> Store:
+        """Open a collection.
+
+        Args:
+            path: its folder.
+            encoder: when given, it must be the one the collection was made with.
+            read_only: never write anything, not even caches.
+
+        Raises:
+            InputError: when this is no collection, was made by another format or with another encoder.
+            MmrankError: when it is damaged.
+        """
+        path = Path(path)
+        connection = catalog.connect(path, read_only=read_only)
+        try:
+            properties = {key: json.loads(value) for key, value in connection.execute("SELECT * FROM properties")}
+            stored = EncoderIdentity(**properties["encoder"])
+            version = properties["version"]
+        except (sqlite3.Error, KeyError, TypeError, ValueError) as error:
+            raise MmrankError(f"{path}/{catalog.CATALOG} is damaged ({error}); run `mmrank verify`") from error
+        finally:
+            connection.close()
+        if encoder is not None and encoder != stored:
+            raise InputError(
+                f"{path} was made with the encoder {stored}, not with {encoder}"
+                f" (they differ in {'; '.join(stored.differences(encoder))}): open it with the one it was made with,"
+                " or make a new collection"
+            )
+        noted = catalog.read_head(path)
+        if noted is not None and noted > version:
+            raise MmrankError(
+                f"{path} stands at version {version}, but version {noted} was committed: {catalog.CATALOG}-wal was"
+                " damaged, or not copied along; restore it from a copy, or accept the loss with `mmrank repair`"
+            )
+        return cls(path, stored, properties["settings"], read_only)
+
+    @contextmanager
+    def write(self, wait: float = 0.0, on_step: Step = lambda _: None) -> Iterator[Writer]:
+        """Change the collection: everything done to the writer is committed together when the block ends.
+
+        On an exception nothing is changed. Files that an interrupted writer left behind are cleared away.
+
+        Args:
+            wait: seconds to wait for another writer to finish.
+            on_step: told the name of each step as it is reached.
+
+        Raises:
+            StoreLockedError: when another writer is (still) at work.
+            MmrankError: when the collection cannot be written, or the disk is full; nothing was changed.
+        """
+        if self.read_only:
+            raise InputError(f"{self.path} was opened read-only")
+        connection = catalog.connect(self.path, read_only=False)
+        try:
+            catalog.begin_write(connection, self.path, wait)
+            try:
+                self._clear_away(connection)
+                writer = Writer(self.path, connection, self.encoder, on_step)
+                on_step("begun")
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            try:
+                yield writer
+                writer.commit()
+            except BaseException:
+                writer.abandon()
+                raise
+        except sqlite3.Error as error:
+            raise catalog.translated(error, self.path) from error
+        except OSError as error:
+            raise MmrankError(f"{self.path} cannot be written: {error.strerror}; nothing was changed") from error
+        finally:
+            connection.close()
+
+    def snapshot(self) -> Snapshot:
+        """The newest version, for reading."""
+        for _ in range(10):
+            connection = self._borrow()
+            try:
+                connection.execute("BEGIN")
+                version = int(connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()[0])
+                return Snapshot(self, connection, self._state_of(version, connection))
+            except SegmentGoneError:
+                self._release(connection)  # compacted away since we began: look again
+            except sqlite3.Error as error:
+                connection.close()
+                raise catalog.translated(error, self.path) from error
+            except BaseException:
+                self._release(connection)
+                raise
+        raise MmrankError(f"{self.path}: segments are missing; run `mmrank verify`")
+
+    def close(self) -> None:
+        """Close idle connections. The store can still be used."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _state_of(self, version: int, connection: sqlite3.Connection) -> State:
+        with self._lock:
+            known = self._state
+            if known is not None and known.version == version:
+                return known
+            removed: dict[int, list[tuple[int, int]]] = {}
+            for segment, start, rows in connection.execute(
+                "SELECT segment, start, rows FROM removed ORDER BY segment, start"
+            ):
+                removed.setdefault(segment, []).append((start, rows))
+            segments: dict[int, LiveSegment] = {}
+            for info in committed(connection):
+                before = known.segments.get(info.number) if known else None
+                gone = tuple(removed.get(info.number, ()))
+                if before and before.removed == gone:
+                    segments[info.number] = before
+                    continue
+                if before:
+                    data = before.data
+                elif (self.path / catalog.SEGMENTS / info.file).exists() or not self._moved_on(version):
+                    data = SegmentData(self.path / catalog.SEGMENTS, info)
+                else:
+                    raise SegmentGoneError
+                alive = None
+                if gone:
+                    alive = np.ones(info.rows, np.bool_)
+                    for start, rows in gone:
+                        alive[start : start + rows] = False
+                segments[info.number] = LiveSegment(data, gone, alive)
+            state = State(version, segments)
+            if known is None or version > known.version:
+                self._state = state
+            return state
+
+    def _moved_on(self, version: int) -> bool:
+        connection = catalog.connect(self.path, read_only=self.read_only)
+        try:
+            newest = connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()[0]
+        finally:
+            connection.close()
+        return int(newest) != version
+
+    def _clear_away(self, connection: sqlite3.Connection) -> None:
+        """Delete segment files that no version knows."""
+        known = {info.file for info in committed(connection)}
+        for file in (self.path / catalog.SEGMENTS).iterdir():
+            if file.name not in known:
+                file.unlink(missing_ok=True)
+
+    def _borrow(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._process != os.getpid():  # after a fork: SQLite connections do not cross it
+                self._process, self._idle = os.getpid(), []
+            if self._idle:
+                return self._idle.pop()
+        return catalog.connect(self.path, read_only=self.read_only)
+
+    def _release(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+            return
+        with self._lock:
+            if len(self._idle) < 16 and self._process == os.getpid():
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def _query(self, connection: sqlite3.Connection, statement: str, values: Sequence[object]) -> list[Any]:
+        try:
+            return connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise catalog.translated(error, self.path) from error
+
+
+class SegmentGoneError(MmrankError):
+    """A file was compacted away between the beginning of a read and its opening."""
+
+
+class Recent(Generic[Value]):
+    """The values used most recently, by key. Safe to use from several threads."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Any, Value] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: object) -> Value | None:
+        """The value of a key, if it is still held."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def put(self, key: object, value: Value) -> None:
+        """Hold a value, and let the one go that was not used for longest."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)

@@ -1,0 +1,285 @@
+"""One change of a collection: everything put and removed becomes visible together, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank import codec
+from mmrank.errors import InputError
+from mmrank.index import catalog
+from mmrank.index.filters import iso_date
+from mmrank.index.merging import merge_small
+from mmrank.index.quantise import quantise
+from mmrank.index.records import DuplicateContentError, EncoderIdentity
+from mmrank.index.segments import Kind, SegmentWriter
+from mmrank.index.words import tokenize
+from mmrank.types import Document
+
+Vectors = NDArray[np.float32]
+Step = Callable[[str], None]
+
+
+class Writer:
+    """Made by `Store.write`. Not safe for use from several threads at once."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, encoder: EncoderIdentity, on_step: Step) -> None:
+        self._folder = path / catalog.SEGMENTS
+        self._path = path
+        self._connection = connection
+        self._encoder = encoder
+        self._step = on_step
+        self._open: dict[Kind, SegmentWriter] = {}
+        self._stale: list[str] = []
+        self._changed = False
+        row = connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()
+        self.version = int(row[0]) + 1
+        """The version that this change will make."""
+
+    def put(
+        self,
+        document: Document,
+        passage_vectors: Vectors,
+        document_vectors: Vectors,
+        token_vectors: Sequence[Vectors] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        extra: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Add a document; one of the same name is replaced.
+
+        Args:
+            document: its `id` is the hash of its content, its `name` is unique in the collection.
+            passage_vectors: (passages, dimension), in the order of `document.passages`.
+            document_vectors: (m, dimension), what stands for the whole document; m may be 0 where it has no passages.
+            token_vectors: one (tokens, dimension) array a passage, with a multi-vector encoder.
+            metadata: what filters look at; `document.metadata` where it is not given.
+            extra: named bytes kept beside the document.
+
+        Raises:
+            DuplicateContentError: the same content is there under another name; nothing was changed.
+            InputError: the vectors or names cannot be stored; says which; nothing was changed.
+        """
+        metadata = document.metadata if metadata is None else metadata
+        self._check(document, passage_vectors, document_vectors, token_vectors, metadata)
+        with_id = self._connection.execute("SELECT name FROM documents WHERE id = ?", (document.id,)).fetchone()
+        if with_id and with_id[0] != document.name:
+            raise DuplicateContentError(document.name, with_id[0])
+        bodies = [zlib.compress(codec.to_json(passage)) for passage in document.passages]
+        pages = [zlib.compress(codec.to_json(page)) for page in document.pages]
+        self._step("put")
+        old = self._connection.execute("SELECT number FROM documents WHERE name = ?", (document.name,)).fetchone()
+        if old:
+            self._remove(old[0])
+        number = self._insert(document, metadata)
+        execute, many = self._connection.execute, self._connection.executemany
+        many("INSERT INTO pages VALUES (?, ?, ?)", [(number, at, body) for at, body in enumerate(pages)])
+        many("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()])
+        many("INSERT INTO extras VALUES (?, ?, ?)", [(number, *pair) for pair in (extra or {}).items()])
+        words: list[str] = []
+        for passage, body in zip(document.passages, bodies, strict=True):
+            row = execute(
+                "INSERT INTO passages (document, position, body) VALUES (?, ?, ?)",
+                (number, passage.position, body),
+            ).lastrowid
+            found = tokenize(passage.text)
+            words += found
+            execute("INSERT INTO passage_words (rowid, words) VALUES (?, ?)", (row, " ".join(found)))
+        execute("INSERT INTO document_words (rowid, words) VALUES (?, ?)", (number, " ".join(words)))
+        self._step("catalog")
+        self._append("passage", number, passage_vectors)
+        self._append("document", number, document_vectors)
+        if token_vectors is not None:
+            self._append_tokens(number, token_vectors)
+        self._step("vectors")
+        self._changed = True
+
+    def remove(self, document_id: str) -> None:
+        """Remove a document.
+
+        Raises:
+            InputError: when there is no document with this id.
+        """
+        row = self._connection.execute("SELECT number FROM documents WHERE id = ?", (document_id,)).fetchone()
+        if row is None:
+            raise InputError(f"there is no document with the id {document_id}")
+        self._step("remove")
+        self._remove(row[0])
+        self._changed = True
+
+    def set_property(self, key: str, value: object) -> None:
+        """Keep a JSON value with the collection."""
+        self._connection.execute("INSERT OR REPLACE INTO properties VALUES (?, ?)", (f"user:{key}", json.dumps(value)))
+        self._changed = True
+
+    def _check(
+        self,
+        document: Document,
+        passage_vectors: Vectors,
+        document_vectors: Vectors,
+        token_vectors: Sequence[Vectors] | None,
+        metadata: Mapping[str, str],
+    ) -> None:
+        name = document.name
+        for text in (name, document.id, document.path, document.title, *metadata, *metadata.values()):
+            if not isinstance(text, str) or (not text.isascii() and text.encode("utf-8", "ignore").decode() != text):
+                raise InputError(f"{name!r}: {text!r} is not text that can be stored as UTF-8")
+        if not document.id or not name:
+            raise InputError(f"a document needs an id and a name, got {document.id!r} and {name!r}")
+        if [passage.position for passage in document.passages] != list(range(len(document.passages))):
+            raise InputError(f"{name}: the positions of its passages do not count up from 0 (duplicate or missing ids)")
+        if len(passage_vectors) != len(document.passages):
+            raise InputError(f"{name}: {len(passage_vectors)} vectors for {len(document.passages)} passages")
+        if document.passages and not len(document_vectors):
+            raise InputError(f"{name}: it has passages but no document vector")
+        self._check_vectors(name, "passage", passage_vectors)
+        self._check_vectors(name, "document", document_vectors)
+        if (token_vectors is None) == self._encoder.multi_vector:
+            raise InputError(
+                f"{name}: {self._encoder} "
+                + ("needs token vectors" if self._encoder.multi_vector else "has no token vectors")
+            )
+        if token_vectors is not None:
+            if len(token_vectors) != len(document.passages):
+                raise InputError(
+                    f"{name}: {len(token_vectors)} arrays of token vectors for {len(document.passages)} passages"
+                )
+            for vectors in token_vectors:
+                self._check_vectors(name, "token", vectors)
+
+    def _check_vectors(self, name: str, kind: str, vectors: Vectors) -> None:
+        if vectors.ndim != 2 or vectors.shape[1] != self._encoder.dimension:
+            raise InputError(
+                f"{name}: its {kind} vectors have the shape {vectors.shape}, not (n, {self._encoder.dimension})"
+            )
+        if not np.isfinite(vectors).all():
+            row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+            raise InputError(f"{name}: {kind} vector {row} holds a NaN or an infinity")
+
+    def _insert(self, document: Document, metadata: Mapping[str, str]) -> int:
+        added = time.time()
+        date = datetime.fromtimestamp(added, UTC).date().isoformat()
+        if "date" in metadata:
+            date = iso_date(metadata["date"], f"{document.name}: its metadata's date")
+        from dataclasses import replace
+
+        body = zlib.compress(codec.to_json(replace(document, pages=(), passages=())))
+        checksum = record_checksum(
+            document.id, document.name, document.path, document.title, body, dict(metadata), added, date
+        )
+        number = self._connection.execute(
+            "INSERT INTO documents (id, name, path, title, pages, passages, added, date, body, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                document.id,
+                document.name,
+                document.path,
+                document.title,
+                len(document.pages),
+                len(document.passages),
+                added,
+                date,
+                body,
+                checksum,
+            ),
+        ).lastrowid
+        assert number is not None
+        return number
+
+    def _remove(self, number: int) -> None:
+        execute = self._connection.execute
+        execute(
+            "INSERT INTO removed SELECT segment, start, rows FROM placements WHERE document = ? AND rows > 0",
+            (number,),
+        )
+        execute("DELETE FROM passage_words WHERE rowid IN (SELECT number FROM passages WHERE document = ?)", (number,))
+        execute("DELETE FROM document_words WHERE rowid = ?", (number,))
+        execute("DELETE FROM documents WHERE number = ?", (number,))
+
+    def segment(self, kind: Kind) -> SegmentWriter:
+        """The segment that this change writes vectors of this kind into."""
+        if kind not in self._open:
+            # A placeholder takes the number: numbers are never reused, whatever becomes of this change.
+            number = self._connection.execute(
+                "INSERT INTO segments (kind, file, rows, vectors, bytes, checksum) VALUES (?, ?, 0, 0, 0, '')",
+                (kind, f"pending {kind}"),
+            ).lastrowid
+            assert number is not None
+            self._open[kind] = SegmentWriter(self._folder, number, kind, self._encoder.dimension)
+        return self._open[kind]
+
+    def _append(self, kind: Kind, number: int, vectors: Vectors) -> None:
+        segment = self.segment(kind)
+        rows = len(vectors)
+        start = segment.append(vectors, np.full(rows, number, np.int64), np.arange(rows, dtype=np.int32))
+        self._place(number, kind, segment.number, start, rows)
+
+    def _append_tokens(self, number: int, token_vectors: Sequence[Vectors]) -> None:
+        segment = self.segment("token")
+        rows = len(token_vectors)
+        lengths = np.array([len(vectors) for vectors in token_vectors], np.int64)
+        tokens = np.concatenate([*token_vectors, np.zeros((0, self._encoder.dimension), np.float32)])
+        codes, scales = quantise(tokens)
+        start = segment.append_tokens(
+            codes, scales, lengths, np.full(rows, number, np.int64), np.arange(rows, dtype=np.int32)
+        )
+        self._place(number, "token", segment.number, start, rows)
+
+    def _place(self, number: int, kind: Kind, segment: int, start: int, rows: int) -> None:
+        self._connection.execute(
+            "INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?)", (number, kind, segment, start, rows)
+        )
+
+    def commit(self) -> bool:
+        """Make the change durable and visible. Returns whether there was one. Called by `Store.write`."""
+        if not self._changed:
+            self.abandon()
+            return False
+        merge_small(self, self._connection, self._folder, self._stale)
+        self._step("merged")
+        for segment in self._open.values():
+            if segment.rows == 0:
+                segment.discard()
+                self._connection.execute("DELETE FROM segments WHERE number = ?", (segment.number,))
+                continue
+            info = segment.finish()
+            self._connection.execute(
+                "UPDATE segments SET file = ?, rows = ?, vectors = ?, bytes = ?, checksum = ? WHERE number = ?",
+                (info.file, info.rows, info.vectors, info.bytes, info.checksum, info.number),
+            )
+            self._step("segment")
+        catalog.sync_folder(self._folder)
+        self._connection.execute("UPDATE properties SET value = ? WHERE key = 'version'", (str(self.version),))
+        self._step("commit")
+        self._connection.execute("COMMIT")
+        self._step("committed")
+        catalog.write_head(self._path, self.version)
+        self._step("head")
+        for file in self._stale:
+            (self._folder / file).unlink(missing_ok=True)
+        self._step("cleaned")
+        return True
+
+    def abandon(self) -> None:
+        """Undo everything. Called by `Store.write`."""
+        for segment in self._open.values():
+            segment.discard()
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def record_checksum(*fields: object) -> bytes:
+    """SHA-256 over what a document's row says."""
+    digest = hashlib.sha256()
+    for value in fields:
+        digest.update(value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode())
+        digest.update(b"\0")
+    return digest.digest()
