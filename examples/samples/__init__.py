@@ -1,0 +1,1 @@
+"""The sample collection, one document a module."""
