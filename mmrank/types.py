@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
+from mmrank.names import canonical
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -262,6 +263,12 @@ class Document:
     sections: tuple[Section, ...] = ()
     title: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    handles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Canonical name of a place ("figure 3", "page 12", "section 4.1") → ids of the elements there."""
+
+    def resolve(self, name: str) -> tuple[str, ...]:
+        """Ids of the elements that a name such as "Table 2", "Fig. 3" or "page 12" points at; empty if none."""
+        return self.handles.get(canonical(name), ())
 
     def element(self, element_id: str) -> Element:
         """The element with this id.

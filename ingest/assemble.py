@@ -1,0 +1,79 @@
+"""Page drafts into a Document: what can be known only once every page has been read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mmrank.ingest.captions import tie_captions
+from mmrank.ingest.drafts import Draft, PageDraft
+from mmrank.ingest.furniture import mark_furniture
+from mmrank.ingest.handles import build_handles
+from mmrank.ingest.headings import mark_headings, sections
+from mmrank.ingest.options import IngestOptions
+from mmrank.ingest.passages import build_passages
+from mmrank.types import BBox, Document, Element, Page
+
+
+def assemble(
+    drafts: list[PageDraft],
+    *,
+    document_id: str,
+    name: str,
+    path: str,
+    metadata: Mapping[str, str],
+    options: IngestOptions,
+) -> Document:
+    """Make a document of the drafts of all its pages (changed in place)."""
+    mark_furniture(drafts)
+    shown_title = mark_headings(drafts)
+    pages = [_page(draft) for draft in drafts]
+    tree = sections(pages)
+    handles = build_handles(pages, tree)
+    passages = build_passages(document_id, path, pages, tree, handles, options.passage_tokens)
+    return Document(
+        document_id,
+        name,
+        path,
+        tuple(pages),
+        passages,
+        tree,
+        _title(metadata.get("title", ""), shown_title),
+        dict(metadata),
+        handles,
+    )
+
+
+def _page(draft: PageDraft) -> Page:
+    elements = [_element(item, draft.page, at) for at, item in enumerate(draft.drafts)]
+    tied = tie_captions(elements)
+    elements = [replace(e, caption_of=tied[e.id]) if e.id in tied else e for e in elements]
+    return Page(draft.page, draft.width, draft.height, tuple(elements), draft.label)
+
+
+def _element(draft: Draft, page: int, order: int) -> Element:
+    x0, y0, x1, y1 = (round(value, 2) for value in draft.box)
+    return Element(
+        f"p{page}e{order}",
+        draft.kind,
+        page,
+        BBox(x0, y0, max(x0, x1), max(y0, y1)),
+        draft.text,
+        draft.level,
+        draft.table,
+        None,
+        round(draft.confidence, 3) if draft.confidence is not None else None,
+    )
+
+
+def _title(told: str, shown: str) -> str:
+    """The metadata's title where it reads like one, else the one on the page."""
+    told = told.strip()
+    lower = told.lower()
+    poor = (
+        len(told) < 4
+        or " " not in told
+        or lower.startswith(("microsoft word", "untitled", "microsoft powerpoint", "powerpoint", "slide 1"))
+        or lower.endswith((".doc", ".docx", ".pdf", ".indd", ".ppt", ".pptx", ".qxd"))
+    )
+    return (shown.strip() if poor else told)[:300]

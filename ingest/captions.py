@@ -1,0 +1,39 @@
+"""Captions tied to what they caption."""
+
+from __future__ import annotations
+
+from mmrank.ingest.drafts import Rect
+from mmrank.ingest.paragraphs import CAPTION
+from mmrank.types import Element, ElementKind
+
+FAR = 90.0
+"""A caption further from its figure than this, in points, is left alone."""
+
+
+def tie_captions(elements: list[Element]) -> dict[str, str]:
+    """Caption id → id of the element of the same page that it captions.
+
+    Each caption takes the nearest figure or table of its kind above, below or beside it; each figure has
+    one caption.
+    """
+    targets = [e for e in elements if e.kind in {ElementKind.FIGURE, ElementKind.CHART, ElementKind.TABLE}]
+    pairs: list[tuple[float, str, str]] = []
+    for caption in (e for e in elements if e.kind is ElementKind.CAPTION):
+        named = CAPTION.match(caption.text)
+        table = bool(named) and named[1].lower().startswith("tab") if named else False
+        for target in targets:
+            away = _distance(caption.box.as_tuple(), target.box.as_tuple())
+            if away < FAR:
+                penalty = 0.0 if table == (target.kind is ElementKind.TABLE) else 60.0
+                pairs.append((away + penalty, caption.id, target.id))
+    tied: dict[str, str] = {}
+    for _, caption_id, target_id in sorted(pairs):
+        if caption_id not in tied and target_id not in tied.values():
+            tied[caption_id] = target_id
+    return tied
+
+
+def _distance(a: Rect, b: Rect) -> float:
+    across = max(0.0, max(a[0], b[0]) - min(a[2], b[2]))
+    down = max(0.0, max(a[1], b[1]) - min(a[3], b[3]))
+    return down + 2 * across

@@ -1,0 +1,107 @@
+"""Raster and vector graphics, grouped into figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmrank.ingest.drafts import Rect, area, hull, inside, shared
+from mmrank.ingest.lines import Content, Vector
+
+NEAR = 8.0
+"""Graphics closer than this, in points, belong to one figure."""
+
+
+@dataclass(slots=True)
+class Graphic:
+    """One figure-to-be."""
+
+    box: Rect
+    raster_area: float
+    path_count: int
+    curved: int
+    """Paths that are not plain rectangles or rules."""
+    pixels_per_point: float
+    """Resolution of its best raster; 0 without one."""
+
+
+def graphics(content: Content) -> list[Graphic]:
+    """Figures of a page: what is painted near each other, without rules, backgrounds and underlines."""
+    page_area = content.width * content.height
+    seeds: list[Graphic] = []
+    for raster in content.rasters:
+        if area(raster.box) < 60:
+            continue
+        density = raster.pixels[0] / max(1.0, raster.box[2] - raster.box[0])
+        seeds.append(Graphic(raster.box, area(raster.box), 0, 0, density))
+    for vector in content.vectors:
+        if area(vector.box) > 0.7 * page_area or _is_rule(vector, content) or _is_white(vector):
+            continue
+        plain = vector.rectangle or min(_sides(vector.box)) < 2
+        seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
+    groups = _group(seeds)
+    return [g for g in groups if _worth(g, content)]
+
+
+def _sides(box: Rect) -> tuple[float, float]:
+    return box[2] - box[0], box[3] - box[1]
+
+
+def _is_white(vector: Vector) -> bool:
+    return not vector.stroked and vector.colour & 0xFFFFFF == 0xFFFFFF
+
+
+def _is_rule(vector: Vector, content: Content) -> bool:
+    width, height = _sides(vector.box)
+    return (height < 3 and width > 0.5 * content.width) or (width < 3 and height > 0.5 * content.height)
+
+
+def _worth(group: Graphic, content: Content) -> bool:
+    width, height = _sides(group.box)
+    if width < 24 or height < 18:
+        return False
+    if group.raster_area:
+        return True
+    return group.curved >= 3 or group.path_count >= 12
+
+
+def _group(seeds: list[Graphic]) -> list[Graphic]:
+    """Merge what overlaps or nearly touches, by a sweep from top to bottom."""
+    if len(seeds) > 4000:
+        seeds = [Graphic(hull([s.box for s in seeds]), *_sum(seeds))]
+    groups = seeds
+    while True:
+        merged: list[Graphic] = []
+        for seed in sorted(groups, key=lambda g: g.box[1]):
+            for at in range(len(merged) - 1, -1, -1):
+                if _touch(merged[at].box, seed.box):
+                    pair = [merged[at], seed]
+                    merged[at] = Graphic(hull([g.box for g in pair]), *_sum(pair))
+                    break
+            else:
+                merged.append(seed)
+        if len(merged) == len(groups):
+            return merged
+        groups = merged
+
+
+def _sum(parts: list[Graphic]) -> tuple[float, int, int, float]:
+    return (
+        sum(g.raster_area for g in parts),
+        sum(g.path_count for g in parts),
+        sum(g.curved for g in parts),
+        max(g.pixels_per_point for g in parts),
+    )
+
+
+def _touch(a: Rect, b: Rect) -> bool:
+    return a[0] - NEAR <= b[2] and b[0] - NEAR <= a[2] and a[1] - NEAR <= b[3] and b[1] - NEAR <= a[3]
+
+
+def is_background(box: Rect, content: Content) -> bool:
+    """Whether a graphic fills nearly the whole page."""
+    return shared(box, (0, 0, content.width, content.height)) > 0.8 * content.width * content.height
+
+
+def within_any(box: Rect, outers: list[Rect], share: float = 0.6) -> bool:
+    """Whether `box` lies in one of the others by at least `share` of its area."""
+    return any(inside(box, outer) >= share for outer in outers)

@@ -1,0 +1,63 @@
+"""Running headers, footers and page labels, recognised by repetition from page to page."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+
+from mmrank.ingest.drafts import Draft, PageDraft
+from mmrank.types import ElementKind
+
+EDGE = 0.12
+"""Share of the page's height, at its top and its bottom, in which furniture stands."""
+LABEL = re.compile(r"^\W*(?:page\s+|p\.\s*)?(\d{1,5}|[ivxlc]{1,7})\W*(?:(?:of|/|\|)\W*\d+)?\W*$", re.IGNORECASE)
+PLAIN = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION, ElementKind.TABLE})
+
+
+def mark_furniture(pages: list[PageDraft]) -> None:
+    """Turn repeated edge text into headers and footers and set each page's label, in place."""
+    seen: dict[tuple[str, str], set[int]] = defaultdict(set)
+    edges: list[tuple[PageDraft, Draft, str, str]] = []
+    for page in pages:
+        for draft in page.drafts:
+            side = _side(draft, page)
+            if side and draft.kind in PLAIN and draft.line_count <= 3 and len(draft.text) < 200:
+                key = re.sub(r"\d+|\b[ivxlc]+\b", "#", draft.text.strip().lower())
+                edges.append((page, draft, side, key))
+                seen[side, key].add(page.page)
+    least = max(2, min(4, len(pages) // 4)) if len(pages) > 2 else 99
+    for page, draft, side, key in edges:
+        repeated = len(seen[side, key]) >= least
+        label = LABEL.match(draft.text.strip())
+        if repeated or (label and len(pages) > 1 and _outermost(draft, page, side)):
+            draft.kind = ElementKind.HEADER if side == "top" else ElementKind.FOOTER
+            draft.table = None
+            found = _label(draft.text)
+            if found and not page.label:
+                page.label = found
+
+
+def _side(draft: Draft, page: PageDraft) -> str | None:
+    if draft.box[3] < EDGE * page.height:
+        return "top"
+    if draft.box[1] > (1 - EDGE) * page.height:
+        return "bottom"
+    return None
+
+
+def _outermost(draft: Draft, page: PageDraft, side: str) -> bool:
+    others = [d for d in page.drafts if d is not draft and d.text]
+    if side == "top":
+        return all(d.box[1] >= draft.box[1] - 2 for d in others)
+    return all(d.box[3] <= draft.box[3] + 2 for d in others)
+
+
+def _label(text: str) -> str | None:
+    whole = LABEL.match(text.strip())
+    if whole:
+        return whole[1]
+    for piece in (text.split()[:1], text.split()[-1:]):
+        if piece and re.fullmatch(r"\d{1,5}", piece[0]):
+            return piece[0]
+    named = re.search(r"\bpage\s+(\d{1,5})\b", text, re.IGNORECASE)
+    return named[1] if named else None

@@ -1,0 +1,126 @@
+"""Recognition of text in pictures (PP-OCR by rapidocr), with boxes back in page coordinates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.errors import MmrankError
+from mmrank.ingest.drafts import Line, Rect
+
+LONGEST = 1600
+"""Longest side of a picture that is recognised, in pixels."""
+ENOUGH = 0.55
+"""Lines recognised with less confidence are dropped."""
+
+
+class Recogniser:
+    """Finds text in regions of pages. One a process; keeps results by the picture's hash.
+
+    Args:
+        cache: directory of results, or None.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._cache = cache
+        self._known: dict[str, list[list[Any]]] = {}
+        self._engine: Any = None
+
+    def lines(self, page: Any, box: Rect, density: float) -> list[Line]:
+        """Lines of text in a box of a page, top to bottom.
+
+        Args:
+            page: a PyMuPDF page.
+            box: the region, in points of the shown page.
+            density: pixels per point of the picture in it; 0 where it is painted by paths.
+        """
+        import pymupdf
+
+        width, height = box[2] - box[0], box[3] - box[1]
+        zoom = min(max(density, 1.0) if density else 2.0, 3.0, LONGEST / max(width, height))
+        pixels = page.get_pixmap(
+            matrix=pymupdf.Matrix(zoom, zoom), clip=pymupdf.Rect(box), colorspace=pymupdf.csRGB, alpha=False
+        )
+        picture = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.width, 3)
+        origin = (pixels.x / zoom, pixels.y / zoom)
+        found = []
+        for text, score, x0, y0, x1, y1 in self._read(picture):
+            place = (
+                origin[0] + x0 / zoom,
+                origin[1] + y0 / zoom,
+                origin[0] + x1 / zoom,
+                origin[1] + y1 / zoom,
+            )
+            upright = place[2] - place[0] > 0.8 * (place[3] - place[1]) or len(text) < 3
+            size = 0.8 * min(place[3] - place[1], place[2] - place[0])
+            found.append(Line(text, place, size, False, score, 0, upright))
+        return found
+
+    def _read(self, picture: NDArray[np.uint8]) -> list[list[Any]]:
+        if min(picture.shape[:2]) < 8 or _blank(picture):
+            return []
+        key = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()[:32]
+        if key in self._known:
+            return self._known[key]
+        file = self._cache / key[:2] / f"{key}.json" if self._cache else None
+        if file and file.is_file():
+            try:
+                rows: list[list[Any]] = json.loads(file.read_bytes())
+            except ValueError:
+                file.unlink(missing_ok=True)
+            else:
+                return rows
+        rows = self._recognise(picture)
+        if len(self._known) < 2000:
+            self._known[key] = rows
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_suffix(f".{os.getpid()}.part")
+            part.write_bytes(json.dumps(rows, ensure_ascii=False).encode())
+            part.replace(file)
+        return rows
+
+    def _recognise(self, picture: NDArray[np.uint8]) -> list[list[Any]]:
+        result = self._load()(np.ascontiguousarray(picture[:, :, ::-1]))
+        if result.boxes is None or result.txts is None:
+            return []
+        rows = []
+        for corners, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
+            if score < ENOUGH or not text.strip():
+                continue
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            rows.append([text.strip(), round(float(score), 3), *(round(float(v), 1) for v in (*low, *high))])
+        return rows
+
+    def _load(self) -> Any:
+        if self._engine is None:
+            try:
+                from rapidocr import RapidOCR
+            except ImportError as error:
+                raise MmrankError(
+                    "rapidocr is not installed, so pictures cannot be read: install it or pass ocr=False"
+                ) from error
+            self._engine = RapidOCR(
+                params={
+                    "Global.use_cls": False,
+                    "Global.log_level": "error",
+                    "Global.max_side_len": LONGEST + 32,
+                    "Det.limit_type": "max",
+                    "Det.limit_side_len": 1120,
+                    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                }
+            )
+        return self._engine
+
+
+def _blank(picture: NDArray[np.uint8]) -> bool:
+    """Whether a picture is nearly of one colour."""
+    grey = picture[::2, ::2].mean(axis=2)
+    return float(grey.std()) < 4.0

@@ -1,0 +1,62 @@
+"""What ingestion may do, and how much of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from mmrank.errors import InputError
+
+INGEST_VERSION = 1
+"""Raised whenever the same file would become a different document: finished documents are then made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may cost. A file that wants more is reported and left out."""
+
+    seconds: float = 120.0
+    """Wall clock and processor time for one task: up to `pages_per_task` pages."""
+    memory: int = 4 << 30
+    """Address space of a worker process, in bytes."""
+    pages: int = 20_000
+    pixels: int = 100_000_000
+    """Width × height of one picture in a file; larger ones are not decoded."""
+    objects: int = 5_000_000
+    """Objects in a file's cross-reference table."""
+    decoded_bytes: int = 256 << 20
+    """Size of one page's content once decompressed."""
+    pages_per_task: int = 64
+    """Longer files are read by several workers at once, this many pages each."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """How files are read.
+
+    Attributes:
+        layout: "fast" finds regions by geometry alone, "model" asks the layout model of pymupdf_layout.
+        ocr: recognise text in scans, raster figures and outlines.
+        passage_tokens: upper bound of a passage, in words and marks.
+        limits: what one file may cost.
+    """
+
+    layout: Literal["fast", "model"] = "fast"
+    ocr: bool = True
+    passage_tokens: int = 160
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        if self.layout not in {"fast", "model"}:
+            raise InputError(f"unknown layout {self.layout!r}; there are: fast, model")
+        if self.passage_tokens < 16:
+            raise InputError(f"passage_tokens must be at least 16, got {self.passage_tokens}")
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change whenever the same file would become a different document."""
+        told = asdict(self)
+        limits = told.pop("limits")
+        told["limits"] = {name: limits[name] for name in ("pages", "pixels", "objects", "decoded_bytes")}
+        told["version"] = INGEST_VERSION
+        return hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]

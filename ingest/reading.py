@@ -1,0 +1,70 @@
+"""A file into drafts and into a Document, in this process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmrank.ingest.assemble import assemble
+from mmrank.ingest.drafts import PageDraft
+from mmrank.ingest.ocr import Recogniser
+from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
+from mmrank.ingest.options import IngestOptions
+from mmrank.ingest.pages import page_draft
+from mmrank.pictures import PYMUPDF_LOCK
+from mmrank.types import Document
+
+TOLD = ("title", "author", "subject", "keywords", "creationDate")
+
+
+def read_document(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    options: IngestOptions | None = None,
+    recogniser: Recogniser | None = None,
+) -> Document:
+    """Read one file in this process, without a sandbox: for files you trust.
+
+    Raises:
+        FileError: when the file cannot become a document; names it and the reason.
+    """
+    options = options or IngestOptions()
+    path = Path(path)
+    before = stamp(path)
+    if options.ocr and recogniser is None:
+        recogniser = Recogniser()
+    with PYMUPDF_LOCK, opened(path, options.limits) as file:
+        metadata = file_metadata(file)
+        drafts = read_pages(file, 0, file.page_count, options, recogniser)
+    check_unchanged(path, before)
+    return assemble(
+        drafts, document_id=before.digest, name=name or path.name, path=str(path), metadata=metadata, options=options
+    )
+
+
+def file_metadata(file: Any) -> dict[str, str]:
+    """What the file says of itself: short texts only."""
+    told = file.metadata or {}
+    return {key: str(told[key])[:500] for key in TOLD if told.get(key)}
+
+
+def read_pages(
+    file: Any, start: int, stop: int, options: IngestOptions, recogniser: Recogniser | None
+) -> list[PageDraft]:
+    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an open file.
+
+    Raises:
+        FileError: when a page cannot be read.
+    """
+    import pymupdf
+
+    drafts = []
+    for number in range(start, stop):
+        try:
+            drafts.append(page_draft(file[number], number, options, recogniser if options.ocr else None))
+        except (RuntimeError, ValueError, OSError) as error:
+            raise FileError(f"{file.name}: page {number + 1} cannot be read: {str(error)[:200]}") from error
+        if number % 16 == 15:
+            pymupdf.TOOLS.store_shrink(100)
+    return drafts

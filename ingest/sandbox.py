@@ -1,0 +1,115 @@
+"""A worker process under watch: what happens in it cannot hurt this one."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import time
+from typing import Any, BinaryIO
+
+from mmrank.errors import MmrankError
+from mmrank.ingest.worker import receive, send
+
+
+class WorkerDied(MmrankError):
+    """The worker crashed, hung or was stopped. The message says how."""
+
+
+class Sandbox:
+    """One worker process, started when first needed and started anew after it died.
+
+    Not for use by several threads at once.
+    """
+
+    def __init__(self, *, tasks_per_process: int = 100) -> None:
+        self._tasks_per_process = tasks_per_process
+        self._process: subprocess.Popen[bytes] | None = None
+        self._done = 0
+
+    def perform(self, task: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        """Have a task performed; waits at most the task's time limit.
+
+        Raises:
+            WorkerDied: when the process crashed, ran out of time or was killed.
+        """
+        process = self._running()
+        assert process.stdin and process.stdout
+        seconds = float(task["options"]["limits"]["seconds"])
+        try:
+            send(process.stdin, task, body)
+            answer = _receive_within(process.stdout, seconds)
+        except TimeoutError:
+            self.close()
+            raise WorkerDied(f"took longer than {seconds:g} s") from None
+        except (OSError, ValueError):
+            answer = None
+        if answer is None:
+            raise WorkerDied(self._bury())
+        self._done += 1
+        if self._done >= self._tasks_per_process:
+            self.close()
+        return answer
+
+    def close(self) -> None:
+        """Stop the process, at once."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                if stream:
+                    _close(stream)
+        self._process, self._done = None, 0
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mmrank.ingest.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
+        return self._process
+
+    def _bury(self) -> str:
+        """Wait for a dead process and say how it died."""
+        assert self._process
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = 0
+        self.close()
+        if code in {-9, 137}:
+            return "the reading process was killed, probably for want of memory"
+        if code == -24:
+            return "took more processor time than a file may take"
+        if code < 0:
+            return f"crashed the reading process (signal {-code})"
+        return f"ended the reading process (exit code {code})"
+
+
+def _receive_within(stream: BinaryIO, seconds: float) -> tuple[dict[str, Any], bytes] | None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        deadline = time.monotonic() + seconds
+        while not selector.select(timeout=max(0.0, deadline - time.monotonic())):
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+    return receive(stream)
+
+
+def _close(stream: BinaryIO) -> None:
+    try:
+        stream.close()
+    except OSError:
+        return

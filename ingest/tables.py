@@ -1,0 +1,201 @@
+"""Tables found by how their text lines up, with or without rules, and their cells."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mmrank.ingest.drafts import Line, Rect, hull, inside
+from mmrank.ingest.lines import Vector
+from mmrank.types import Cell, Table
+
+NUMBER = re.compile(r"^[\s$€£¥(+\-–—~<>≤≥±]*\d[\d\s.,:/%()×x±*†‡$€£¥+\-–—]*[A-Za-z%]{0,3}\s*$|^[-–—$%✓✗✔✘]+$")
+PROSE = 60
+"""A cell with more characters is taken for running text."""
+
+
+@dataclass(slots=True)
+class Grid:
+    """A table-to-be: its box, its cells and the lines it took."""
+
+    box: Rect
+    table: Table
+    lines: list[Line]
+
+
+def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
+    """Tables among the lines of a page. Each line belongs to at most one of them."""
+    upright = [line for line in lines if line.upright]
+    rules = _rules(vectors)
+    grids: list[Grid] = []
+    taken: set[int] = set()
+    for region in _ruled_regions(rules):
+        held = [line for line in upright if id(line) not in taken and inside(line.box, region) > 0.6]
+        rows = rows_of(held)
+        if len(rows) < 2 or not _looks_tabular(rows, 2):
+            continue
+        grids.append(_grid(rows, region))
+        taken.update(id(line) for line in held)
+    free = [line for line in upright if id(line) not in taken]
+    for run in _runs(rows_of(free)):
+        grids.append(_grid(run, None))
+        taken.update(id(line) for row in run for line in row)
+    return grids
+
+
+def rows_of(lines: list[Line]) -> list[list[Line]]:
+    """Lines grouped by baseline, top to bottom, each row left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda item: (item.box[1] + item.box[3]) / 2):
+        middle = (line.box[1] + line.box[3]) / 2
+        if rows:
+            last = rows[-1][0]
+            height = min(last.box[3] - last.box[1], line.box[3] - line.box[1])
+            if abs((last.box[1] + last.box[3]) / 2 - middle) < 0.5 * height:
+                rows[-1].append(line)
+                continue
+        rows.append([line])
+    for row in rows:
+        row.sort(key=lambda item: item.box[0])
+    return rows
+
+
+def _tabular(row: list[Line]) -> bool:
+    if len(row) < 2:
+        return False
+    return len(row) >= 3 or any(NUMBER.match(cell.text) for cell in row[1:])
+
+
+def _looks_tabular(rows: list[list[Line]], least: int) -> bool:
+    tabular = [row for row in rows if len(row) >= 2]
+    cells = [cell for row in tabular for cell in row]
+    if len(tabular) < least or len(tabular) < 0.4 * len(rows):
+        return False
+    return sum(len(cell.text) for cell in cells) / len(cells) < PROSE
+
+
+def _runs(rows: list[list[Line]]) -> list[list[list[Line]]]:
+    """Runs of at least three tabular rows, with at most two other short rows between them."""
+    runs: list[list[list[Line]]] = []
+    pending: list[list[Line]] = []
+    waiting: list[list[Line]] = []
+    for row in [*_pieces(rows), []]:
+        good = bool(row) and _tabular(row)
+        near = bool(row) and bool(pending) and _follows((waiting or pending)[-1], row, pending)
+        if good and (near or not pending):
+            pending += [*waiting, row]
+            waiting = []
+            continue
+        if row and near and len(waiting) < 2 and all(len(cell.text) < 2 * PROSE for cell in row):
+            waiting.append(row)
+            continue
+        if sum(1 for item in pending if _tabular(item)) >= 3 and _numeric(pending):
+            runs.append(pending)
+        pending, waiting = ([row] if good else []), []
+    return runs
+
+
+def _pieces(rows: list[list[Line]]) -> list[list[Line]]:
+    """Rows cut where running text stands beside a table."""
+    pieces: list[list[Line]] = []
+    for row in rows:
+        short = [cell for cell in row if len(cell.text) <= PROSE]
+        pieces.append(short if len(short) >= 2 else row)
+    return pieces
+
+
+def _follows(above: list[Line], row: list[Line], run: list[list[Line]]) -> bool:
+    height = max(cell.box[3] - cell.box[1] for cell in row)
+    gap = min(cell.box[1] for cell in row) - max(cell.box[3] for cell in above)
+    box = hull(cell.box for item in run for cell in item)
+    here = hull(cell.box for cell in row)
+    return gap < 1.8 * height and min(box[2], here[2]) > max(box[0], here[0])
+
+
+def _numeric(run: list[list[Line]]) -> bool:
+    cells = [cell for row in run for cell in row]
+    numbers = sum(1 for cell in cells if NUMBER.match(cell.text))
+    mean = sum(len(cell.text) for cell in cells) / len(cells)
+    wide = sum(1 for row in run if len(row) >= 3)
+    return numbers >= 0.25 * len(cells) or (wide >= 0.6 * len(run) and wide >= 3 and mean < 30)
+
+
+def _rules(vectors: list[Vector]) -> list[Rect]:
+    return [v.box for v in vectors if v.box[3] - v.box[1] < 2.5 and v.box[2] - v.box[0] > 50]
+
+
+def _ruled_regions(rules: list[Rect]) -> list[Rect]:
+    """Boxes between at least three horizontal rules of one width."""
+    regions: list[list[Rect]] = []
+    for rule in sorted(rules, key=lambda r: r[1]):
+        for group in regions:
+            last = group[-1]
+            if abs(last[0] - rule[0]) < 4 and abs(last[2] - rule[2]) < 4 and rule[1] - last[1] < 300:
+                group.append(rule)
+                break
+        else:
+            regions.append([rule])
+    boxes = []
+    for group in regions:
+        heights = {round(rule[1] / 3) for rule in group}
+        if len(heights) >= 3:
+            boxes.append(hull(group))
+    return sorted(boxes, key=lambda box: box[0] - box[2])
+
+
+def _grid(rows: list[list[Line]], region: Rect | None) -> Grid:
+    lines = [line for row in rows for line in row]
+    box = hull(line.box for line in lines)
+    return Grid(hull([box, region]) if region else box, make_table(rows), lines)
+
+
+def make_table(rows: list[list[Line]]) -> Table:
+    """Cells of rows of lines: columns are what the narrow cells share, wide cells span several."""
+    columns = _columns(rows)
+    cells: list[Cell] = []
+    for at, row in enumerate(rows):
+        texts: dict[int, list[str]] = {}
+        spans: dict[int, int] = {}
+        for line in row:
+            first, last = _place(line.box, columns)
+            texts.setdefault(first, []).append(line.text.strip())
+            spans[first] = max(spans.get(first, 1), last - first + 1)
+        for column, words in sorted(texts.items()):
+            room = min((c for c in texts if c > column), default=len(columns)) - column
+            span = max(1, min(spans[column], room))
+            cells.append(Cell(" ".join(words), at, column, 1, span, at == 0))
+    return Table(len(rows), len(columns), tuple(cells))
+
+
+def _columns(rows: list[list[Line]]) -> list[tuple[float, float]]:
+    most = max(len(row) for row in rows)
+    spans = sorted((line.box[0], line.box[2]) for row in rows if len(row) >= max(2, 0.5 * most) for line in row) or [
+        (line.box[0], line.box[2]) for row in rows for line in row
+    ]
+    columns: list[tuple[float, float]] = []
+    for x0, x1 in spans:
+        if columns and x0 < columns[-1][1] - 1:
+            columns[-1] = (columns[-1][0], max(columns[-1][1], x1))
+        else:
+            columns.append((x0, x1))
+    return columns
+
+
+def _place(box: Rect, columns: list[tuple[float, float]]) -> tuple[int, int]:
+    touched = [i for i, (x0, x1) in enumerate(columns) if min(x1, box[2]) - max(x0, box[0]) > 1]
+    if touched:
+        return touched[0], touched[-1]
+    middle = (box[0] + box[2]) / 2
+    near = min(range(len(columns)), key=lambda i: abs((columns[i][0] + columns[i][1]) / 2 - middle))
+    return near, near
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, the first row as its head. Spanning cells stand once, at their left."""
+    rows = [[""] * table.column_count for _ in range(table.row_count)]
+    for cell in table.cells:
+        rows[cell.row][cell.column] = cell.text.replace("|", "\\|").replace("\n", " ")
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    if table.row_count > 1:
+        lines.insert(1, "|" + " --- |" * table.column_count)
+    return "\n".join(lines)

@@ -1,0 +1,137 @@
+"""The process in which files are parsed: `python -m mmrank.ingest.worker`, spoken to over pipes.
+
+A message is one line of JSON (a header) followed by as many bytes as its "size" says. The worker reads tasks
+from standard input and writes answers to what was its standard output; whatever a library prints goes to
+standard error instead, so that it cannot be taken for an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mmrank.errors import MmrankError
+from mmrank.ingest.options import IngestOptions, Limits
+
+LARGEST = 1 << 30
+"""No message is larger, in bytes."""
+
+
+def send(stream: BinaryIO, header: dict[str, Any], body: bytes = b"") -> None:
+    """Write one message."""
+    stream.write(json.dumps({**header, "size": len(body)}).encode() + b"\n" + body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+    """Read one message; None at the end of the stream."""
+    line = stream.readline(1 << 20)
+    if not line.endswith(b"\n"):
+        return None
+    header: dict[str, Any] = json.loads(line)
+    size = int(header["size"])
+    if not 0 <= size <= LARGEST:
+        raise MmrankError(f"a worker announced {size} bytes")
+    body = stream.read(size)
+    return (header, body) if len(body) == size else None
+
+
+def options_from(told: dict[str, Any]) -> IngestOptions:
+    """The options that `asdict` took apart."""
+    return IngestOptions(**{**told, "limits": Limits(**told["limits"])})
+
+
+class Worker:
+    """Performs tasks; keeps the recognition models between them."""
+
+    def __init__(self) -> None:
+        self._recognisers: dict[str, Any] = {}
+
+    def perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """Do one task: "document" (a whole file, if short enough), "pages" (a range) or "assemble"."""
+        from mmrank import codec
+        from mmrank.ingest import reading
+        from mmrank.ingest.assemble import assemble
+        from mmrank.ingest.drafts import pages_from_json, pages_to_json
+        from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
+
+        options = options_from(task["options"])
+        path = Path(task["path"])
+        if task["kind"] == "assemble":
+            drafts = pages_from_json(body)
+            metadata = task["metadata"]
+        else:
+            before = stamp(path)
+            if before.digest != task["digest"]:
+                raise FileError(f"{path} was changed while it was being read: add it again once it is complete")
+            with opened(path, options.limits) as file:
+                count = file.page_count
+                start, stop = task.get("start", 0), task.get("stop", count)
+                metadata = reading.file_metadata(file)
+                if task["kind"] == "document" and count > options.limits.pages_per_task:
+                    return {"pages": count, "metadata": metadata, "split": True}, b""
+                drafts = reading.read_pages(file, start, stop, options, self._recogniser(task, options))
+            check_unchanged(path, before)
+            if task["kind"] == "pages":
+                return {"pages": stop - start}, pages_to_json(drafts)
+        document = assemble(
+            drafts,
+            document_id=task["digest"],
+            name=task["name"],
+            path=str(path),
+            metadata=metadata,
+            options=options,
+        )
+        return {"pages": len(document.pages)}, codec.to_json(document)
+
+    def _recogniser(self, task: dict[str, Any], options: IngestOptions) -> Any:
+        if not options.ocr:
+            return None
+        from mmrank.ingest.ocr import Recogniser
+
+        where = task.get("ocr_cache") or ""
+        if where not in self._recognisers:
+            self._recognisers[where] = Recogniser(Path(where) if where else None)
+        return self._recognisers[where]
+
+
+def restrain(limits: Limits) -> None:
+    """Bound this process's memory, the processor time of its next task, and the files it may write."""
+    try:
+        import resource
+    except ImportError:  # not on Windows: the clock of the parent still holds
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soon = int(used.ru_utime + used.ru_stime + 2 * limits.seconds) + 2
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (soon if hard < 0 else min(soon, hard), hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory if hard < 0 else min(limits.memory, hard), hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Perform tasks until standard input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    tasks = sys.stdin.buffer
+    worker = Worker()
+    while (message := receive(tasks)) is not None:
+        task, body = message
+        restrain(Limits(**task["options"]["limits"]))
+        try:
+            header, result = worker.perform(task, body)
+        except MmrankError as error:
+            header, result = {"error": str(error)}, b""
+        except MemoryError:
+            header, result = {"error": f"{task['path']} needs more memory than a file may take"}, b""
+        except Exception as error:
+            header, result = {"error": f"{task['path']} broke the reader: {type(error).__name__}: {error}"[:500]}, b""
+        send(answers, header, result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Names of places in a document, as people write them, in one spelling."""
+
+from __future__ import annotations
+
+import re
+
+WORDS = {
+    "fig": "figure",
+    "figs": "figure",
+    "figures": "figure",
+    "tab": "table",
+    "tables": "table",
+    "pp": "page",
+    "p": "page",
+    "pg": "page",
+    "pages": "page",
+    "slides": "slide",
+    "sec": "section",
+    "sect": "section",
+    "sections": "section",
+    "chap": "chapter",
+    "eq": "equation",
+    "app": "appendix",
+    "§": "section",
+}
+ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+ORDINALS = {
+    name: at
+    for at, names in enumerate(
+        ["first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th"]
+        + ["eighth 8th", "ninth 9th", "tenth 10th"],
+        1,
+    )
+    for name in names.split()
+}
+
+
+def canonical(name: str) -> str:
+    """One spelling for one place.
+
+    >>> canonical("Fig. 3"), canonical("TABLE II"), canonical("the second figure"), canonical("§4.1")
+    ('figure 3', 'table 2', 'figure #2', 'section 4.1')
+    """
+    words = re.sub(r"[§]", " section ", name.lower())
+    tokens = re.findall(r"[a-z]+\d+[a-z]?(?:[.\-]\d+)*|\d+(?:[.\-]\d+)*[a-z]*|[a-z]+", words)
+    tokens = [token for token in tokens if token not in {"the", "no", "number", "of", "a"}]
+    if not tokens:
+        return ""
+    if tokens[0] in ORDINALS and len(tokens) > 1:
+        return f"{WORDS.get(tokens[1], tokens[1])} #{ORDINALS[tokens[0]]}"
+    kind = WORDS.get(tokens[0], tokens[0])
+    if len(tokens) == 1:
+        return kind
+    value = tokens[1]
+    if re.fullmatch(r"[ivxlc]+", value) and kind not in {"appendix", "exhibit"}:
+        value = str(_roman(value))
+    return f"{kind} {value}"
+
+
+def _roman(text: str) -> int:
+    values = [ROMAN[c] for c in text]
+    return sum(-v if any(w > v for w in values[at + 1 : at + 2]) else v for at, v in enumerate(values))
