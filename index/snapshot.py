@@ -90,8 +90,18 @@ class Snapshot:
         for number, key, value in pairs:
             metadata.setdefault(number, {})[key] = value
         return [
-            DocumentRecord(*fields, datetime.fromtimestamp(added, UTC), date, metadata.get(number, {}))
-            for number, *fields, added, date in found
+            DocumentRecord(
+                id=row[1],
+                name=row[2],
+                path=row[3],
+                title=row[4],
+                pages=row[5],
+                passages=row[6],
+                added=datetime.fromtimestamp(row[7], UTC),
+                date=row[8],
+                metadata=metadata.get(row[0], {}),
+            )
+            for row in found
         ]
 
     def document(self, document_id: str) -> Document:
