@@ -1,0 +1,206 @@
+"""The embedded encoder: all-MiniLM-L6-v2, one vector a passage, or one vector a token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.encoders.passage_text import fair_shares, passage_parts
+from mmrank.encoders.protocol import EncoderInfo, Vectors
+from mmrank.errors import InputError
+from mmrank.types import Passage, Query
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from mmrank.encoders.minilm_network import MiniLMNetwork
+
+MAX_TOKENS = 256
+CHUNK = 1024
+"""Passages that are read ahead and sorted by length."""
+BATCH_TOKENS = 4096
+"""Tokens of one forward pass: large enough for full speed, small enough for a processor's cache."""
+
+Tokens = list[int]
+
+
+class MiniLM:
+    """One unit vector of 384 numbers a passage: the mean of the last hidden states, normalised.
+
+    Needs neither network nor GPU. The weights are checked against the published SHA-256 when they are first used.
+    """
+
+    def __init__(self, *, device: str = "auto", dtype: str | None = None) -> None:
+        """Choose where to run.
+
+        Raises:
+            InputError: for an unknown device or dtype.
+        """
+        from mmrank.device import choose_device, choose_dtype
+
+        self._device = choose_device(device)
+        self._dtype = choose_dtype(self._device, dtype)
+
+    @property
+    def info(self) -> EncoderInfo:
+        """Identity and limits."""
+        from mmrank.encoders.minilm_network import DIMENSION, WEIGHTS_SHA256
+
+        return EncoderInfo(
+            name="minilm",
+            revision=WEIGHTS_SHA256,
+            dimension=DIMENSION,
+            dtype=str(self._dtype).removeprefix("torch."),
+            pooling="mean",
+            max_tokens=MAX_TOKENS,
+        )
+
+    def encode_passages(self, passages: Iterable[Passage]) -> Vectors:
+        """Encode passages. Returns (passages, 384)."""
+        return self._pooled(map(self.passage_tokens, passages))
+
+    def encode_queries(self, queries: Sequence[Query]) -> Vectors:
+        """Encode queries. Returns (queries, 384).
+
+        Raises:
+            InputError: for a query that carries a picture.
+        """
+        return self._pooled(map(self.query_tokens, queries))
+
+    def encode_passages_both(self, passages: Iterable[Passage]) -> tuple[Vectors, list[Vectors]]:
+        """Passage vectors and token vectors of one forward pass.
+
+        Returns:
+            (passages, 384), and one (tokens, 384) array a passage as `MiniLMTokens` gives it.
+        """
+        pooled: list[Vectors] = []
+        tokens: list[Vectors] = []
+        for one, many in self._states(map(self.passage_tokens, passages), pool=True, keep=True):
+            pooled.append(one)
+            tokens.append(many)
+        return _stack(pooled), tokens
+
+    def token_vectors(self, token_ids: Iterable[Tokens]) -> list[Vectors]:
+        """One (tokens, 384) array of unit vectors a text; the two special tokens are left out."""
+        return [many for _, many in self._states(token_ids, pool=False, keep=True)]
+
+    def passage_tokens(self, passage: Passage) -> Tokens:
+        """The token ids a passage is read as, at most 256 of them."""
+        return self._joined(passage_parts(passage))
+
+    def query_tokens(self, query: Query) -> Tokens:
+        """The token ids a query is read as, at most 256 of them.
+
+        Raises:
+            InputError: when the query carries a picture.
+        """
+        if query.image is not None:
+            raise InputError("minilm reads no pictures; ask with text alone or choose a vision-language encoder")
+        return self._joined([query.text])
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        from mmrank.encoders.minilm_network import embedded_folder
+
+        tokenizer = Tokenizer.from_file(str(embedded_folder() / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
+
+    @cached_property
+    def _network(self) -> MiniLMNetwork:
+        from mmrank.encoders.minilm_network import MiniLMNetwork, embedded_folder, verified_weights
+
+        return MiniLMNetwork(verified_weights(embedded_folder()), self._device, self._dtype)
+
+    def _joined(self, texts: list[str]) -> Tokens:
+        from mmrank.encoders.minilm_network import CLS, SEP
+
+        parts = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
+        shares = fair_shares([len(part) for part in parts], MAX_TOKENS - 2)
+        return [CLS, *chain.from_iterable(part[:share] for part, share in zip(parts, shares, strict=True)), SEP]
+
+    def _pooled(self, token_ids: Iterable[Tokens]) -> Vectors:
+        return _stack([one for one, _ in self._states(token_ids, pool=True, keep=False)])
+
+    def _states(self, token_ids: Iterable[Tokens], *, pool: bool, keep: bool) -> Iterator[tuple[Vectors, Vectors]]:
+        """Pooled vector (384,) and token vectors (tokens, 384) of each text, in order; empty where not asked for."""
+        waiting = iter(token_ids)
+        while chunk := list(islice(waiting, CHUNK)):
+            order = sorted(range(len(chunk)), key=lambda position: len(chunk[position]))
+            results: list[tuple[Vectors, Vectors]] = [(_NOTHING, _NOTHING)] * len(chunk)
+            for rows in _filled(order, [len(ids) for ids in chunk]):
+                for row, result in zip(rows, self._forward([chunk[row] for row in rows], pool, keep), strict=True):
+                    results[row] = result
+            yield from results
+
+    def _forward(self, token_ids: list[Tokens], pool: bool, keep: bool) -> list[tuple[Vectors, Vectors]]:
+        from torch.nn.functional import normalize
+
+        states, mask = self._network.hidden(token_ids)
+        states = states.float()  # (batch, tokens, 384)
+        pooled = [_NOTHING] * len(token_ids)
+        tokens = [_NOTHING] * len(token_ids)
+        if pool:
+            # Finite states times a mask: a sum without padding. Its length cancels in the normalisation.
+            total = (states * mask[..., None]).sum(1)
+            pooled = list(normalize(total, dim=-1).cpu().numpy())
+        if keep:
+            unit = normalize(states, dim=-1).cpu().numpy()
+            tokens = [rows[1 : len(ids) - 1].copy() for rows, ids in zip(unit, token_ids, strict=True)]
+        return list(zip(pooled, tokens, strict=True))
+
+
+class MiniLMTokens:
+    """MiniLM's last hidden states as unit vectors, one a token, for late interaction. Special tokens are left out."""
+
+    def __init__(self, base: MiniLM) -> None:
+        """Share the weights of `base`."""
+        self.base = base
+
+    @property
+    def info(self) -> EncoderInfo:
+        """Identity and limits."""
+        from dataclasses import replace
+
+        return replace(self.base.info, name="minilm-tokens", pooling="none", multi_vector=True)
+
+    def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
+        """Encode passages. Returns one (tokens, 384) array a passage, at most 254 tokens."""
+        return self.base.token_vectors(map(self.base.passage_tokens, passages))
+
+    def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
+        """Encode queries. Returns one (tokens, 384) array a query.
+
+        Raises:
+            InputError: for a query that carries a picture.
+        """
+        return self.base.token_vectors(map(self.base.query_tokens, queries))
+
+
+_NOTHING: Vectors = np.empty(0, np.float32)
+
+
+def _stack(rows: list[NDArray[np.float32]]) -> Vectors:
+    from mmrank.encoders.minilm_network import DIMENSION
+
+    return np.stack(rows) if rows else np.empty((0, DIMENSION), np.float32)
+
+
+def _filled(order: list[int], lengths: list[int]) -> Iterator[list[int]]:
+    """Positions in batches of at most `BATCH_TOKENS` tokens with padding, shortest first."""
+    batch: list[int] = []
+    for position in order:
+        if batch and (len(batch) + 1) * lengths[position] > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(position)
+    if batch:
+        yield batch

