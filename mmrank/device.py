@@ -68,5 +68,5 @@ def cpu_multiplies_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions (AVX512-BF16 or AMX)."""
     import torch
 
-    abilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.9 and later
+    abilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.9 and later
     return bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))

