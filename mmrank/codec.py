@@ -14,13 +14,13 @@ Value = TypeVar("Value", Document, Page, Passage)
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapters() -> dict[type[Any], TypeAdapter[Any]]:
+    return {kind: TypeAdapter(kind) for kind in (Document, Page, Passage)}
 
 
 def to_json(value: Document | Page | Passage) -> bytes:
     """UTF-8 JSON of a value."""
-    return _adapter(type(value)).dump_json(value, exclude_defaults=True)
+    return _adapters()[type(value)].dump_json(value, exclude_defaults=True)
 
 
 def from_json(kind: type[Value], data: bytes) -> Value:
@@ -30,7 +30,7 @@ def from_json(kind: type[Value], data: bytes) -> Value:
         MmrankError: when the bytes are not such a value.
     """
     try:
-        value: Value = _adapter(kind).validate_json(data)
+        value: Value = _adapters()[kind].validate_json(data)
     except ValidationError as error:
         raise MmrankError(f"these bytes are not a stored {kind.__name__}: {error.errors()[0]['msg']}") from error
     return value

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+import numpy as np
 
 from mmrank.config import Settings, load_settings
 from mmrank.errors import InputError
@@ -17,12 +19,14 @@ from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
-    from mmrank.encoders.protocol import Encoder
-    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, Snapshot, Store
+    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
+    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, Snapshot, Store, Writer
     from mmrank.ingest import IngestOptions, Outcome
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.signals import Question
     from mmrank.retrieve.view import DocumentView
+
+    AnyEncoder = Encoder | MultiVectorEncoder
 
 MAX_QUERY_CHARACTERS = 8_000
 VIEWS_KEPT = 64
@@ -63,7 +67,7 @@ class Collection:
     0
     """
 
-    def __init__(self, store: Store, settings: Settings, encoder: Encoder | None = None) -> None:
+    def __init__(self, store: Store, settings: Settings, encoder: AnyEncoder | None = None) -> None:
         self.settings = settings
         self._store = store
         self._given_encoder = encoder
@@ -75,7 +79,7 @@ class Collection:
         path: str | Path,
         *,
         profile: str = "cpu",
-        encoder: str | Encoder | None = None,
+        encoder: str | AnyEncoder | None = None,
         exist_ok: bool = False,
         **settings: object,
     ) -> Self:
@@ -95,7 +99,7 @@ class Collection:
         from mmrank.index import Store
 
         given = None if encoder is None or isinstance(encoder, str) else encoder
-        if exist_ok and Store.exists(path):
+        if exist_ok and Path(path).is_dir() and any(Path(path).iterdir()):
             return cls.open(path, encoder=given)
         if isinstance(encoder, str):
             settings["encoder"] = encoder
@@ -107,7 +111,7 @@ class Collection:
         return cls(store, chosen, made)
 
     @classmethod
-    def open(cls, path: str | Path, *, encoder: Encoder | None = None, read_only: bool = False) -> Self:
+    def open(cls, path: str | Path, *, encoder: AnyEncoder | None = None, read_only: bool = False) -> Self:
         """Open a collection.
 
         Raises:
@@ -148,21 +152,26 @@ class Collection:
         return self._store
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> AnyEncoder:
         """The encoder it was made with, loaded on first use.
 
         Raises:
             InputError: when the installed encoder is not the one that made the vectors.
         """
-        encoder = self._given_encoder or _load_encoder(self.settings)
-        self._store.check_encoder(_identity(encoder))
+        from mmrank.index import Store
+
+        if self._given_encoder is not None:
+            return self._given_encoder
+        encoder = _load_encoder(self.settings)
+        Store.open(self.path, encoder=_identity(encoder), read_only=True).close()
         return encoder
 
     # What is in it
 
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
         """What is in the collection, by name."""
-        return self._store.snapshot().documents(where)
+        with self._store.snapshot() as snapshot:
+            return snapshot.documents(where)
 
     def document(self, name: str) -> Document:
         """One document, by its name or id.
@@ -170,9 +179,16 @@ class Collection:
         Raises:
             InputError: when there is no such document; names the closest.
         """
-        return self._store.snapshot().document(self._record(name).id)
+        record = self.record(name)
+        with self._store.snapshot() as snapshot:
+            return snapshot.document(record.id)
 
-    def _record(self, name: str) -> DocumentRecord:
+    def record(self, name: str) -> DocumentRecord:
+        """What the collection knows of one document, by its name or id.
+
+        Raises:
+            InputError: when there is no such document; names the closest.
+        """
         import difflib
 
         records = self.documents()
@@ -200,21 +216,40 @@ class Collection:
             InputError: when a source does not exist or a folder holds no document.
             MmrankError: when the collection cannot be written to.
         """
-        from mmrank.ingest import document_id, read_documents
+        names = {record.name: record for record in self.documents()}
+        files = [(path, _free_name(path, name, names)) for path, name in find_files(sources)]
+        return self.add_files(files, progress=progress, wait=wait)
+
+    def add_files(
+        self,
+        files: Sequence[tuple[Path, str]],
+        *,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+        wait: float = 0.0,
+    ) -> AddReport:
+        """Read files under names of your choice; otherwise as `add`.
+
+        Args:
+            files: paths and the names they get.
+            cache: directory in which what was read from each file is kept, by content and settings.
+            progress: called after each file.
+            wait: seconds to wait for another writer to finish.
+        """
+        from mmrank.ingest import FileError, read_documents
+        from mmrank.ingest.opening import stamp
 
         started = time.monotonic()
         report = AddReport()
-        files = find_files(sources)
         known = self.documents()
         by_id = {record.id: record for record in known}
         names = {record.name: record for record in known}
         todo: list[tuple[Path, str]] = []
         for path, name in files:
-            name = _free_name(path, name, names)
             try:
-                content = document_id(path)
-            except OSError as error:
-                report.failed[name] = f"cannot be read: {error.strerror or error}"
+                content = stamp(path).digest
+            except FileError as error:
+                report.failed[name] = str(error)
                 continue
             twin = by_id.get(content)
             if twin is not None and twin.name == name:
@@ -223,8 +258,9 @@ class Collection:
                 report.duplicates[name] = twin.name
             else:
                 todo.append((path, name))
-        outcomes = read_documents(todo, options=self._ingest_options(), workers=self.settings.workers)
-        self._write(outcomes, len(todo), names, by_id, report, progress, wait)
+        if todo:
+            outcomes = read_documents(todo, options=self._ingest_options(), workers=self.settings.workers, cache=cache)
+            self._write(outcomes, len(todo), names, by_id, report, progress, wait)
         report.seconds = time.monotonic() - started
         return report
 
@@ -238,8 +274,6 @@ class Collection:
         progress: Progress | None,
         wait: float,
     ) -> None:
-        from mmrank.encoders.merge import merge
-
         done = 0
         seen = {identifier: record.name for identifier, record in by_id.items()}
         exhausted = False
@@ -255,8 +289,7 @@ class Collection:
                     elif document.id in seen:
                         report.duplicates[outcome.name] = seen[document.id]
                     else:
-                        vectors = self.encoder.encode_passages(document.passages)
-                        writer.put(document, vectors, merge(vectors), metadata=document.metadata)
+                        self._put(writer, document)
                         seen[document.id] = outcome.name
                         (report.replaced if outcome.name in names else report.added).append(outcome.name)
                         report.pages += len(document.pages)
@@ -267,13 +300,21 @@ class Collection:
                         exhausted = False
                         break
 
+    def _put(self, writer: Writer, document: Document) -> None:
+        from mmrank.encoders.merge import merge
+
+        encoded = self.encoder.encode_passages(document.passages)
+        tokens = encoded if isinstance(encoded, list) else None
+        vectors = _pooled(encoded, self.encoder.info.dimension) if isinstance(encoded, list) else encoded
+        writer.put(document, vectors, merge(vectors), tokens, metadata=document.metadata)
+
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Take documents out, by name or id; returns how many.
 
         Raises:
             InputError: when one of them is not there (then nothing is removed).
         """
-        records = {record.id for record in map(self._record, names)}
+        records = {record.id for record in map(self.record, names)}
         if records:
             with self._store.write(wait=wait) as writer:
                 for identifier in sorted(records):
@@ -311,8 +352,10 @@ class Collection:
         from mmrank.retrieve.pages import rank_pages
         from mmrank.retrieve.view import Pool
 
-        record = self._record(name)
-        return rank_pages(self._question(query), Pool([self._view(self._store.snapshot(), record.id)]))
+        question = self._question(query)
+        record = self.record(name)
+        with self._store.snapshot() as snapshot:
+            return rank_pages(question, Pool([self._view(snapshot, record.id)]))
 
     def _question(self, query: str | Query) -> Question:
         from mmrank.query.analysis import analyse
@@ -320,7 +363,8 @@ class Collection:
 
         asked = Query(query) if isinstance(query, str) else query
         analysis = analyse(check_query(asked.text))
-        vector = self.encoder.encode_queries([Query(analysis.text, asked.image)])[0]
+        encoded = self.encoder.encode_queries([Query(analysis.text, asked.image)])
+        vector = _pooled(encoded, self.encoder.info.dimension)[0] if isinstance(encoded, list) else encoded[0]
         return Question(analysis, vector, question_words(analysis.text))
 
     def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
@@ -328,12 +372,12 @@ class Collection:
         from mmrank.retrieve.pages import rank_pages
         from mmrank.retrieve.view import Pool
 
-        snapshot = self._store.snapshot()
-        candidates = two_stage(snapshot, vector=question.vector, text=question.analysis.text, where=where)
-        chosen = list(dict.fromkeys(candidate.document_id for candidate in candidates))
-        if not chosen:
-            return None
-        return rank_pages(question, Pool([self._view(snapshot, identifier) for identifier in chosen]))
+        with self._store.snapshot() as snapshot:
+            candidates = two_stage(snapshot, vector=question.vector, text=question.analysis.text, where=where)
+            chosen = list(dict.fromkeys(candidate.document_id for candidate in candidates))
+            if not chosen:
+                return None
+            return rank_pages(question, Pool([self._view(snapshot, identifier) for identifier in chosen]))
 
     def _view(self, snapshot: Snapshot, identifier: str) -> DocumentView:
         """A document prepared for ranking; the last ones used are kept. An id is a content hash, so none goes stale."""
@@ -351,12 +395,11 @@ class Collection:
         from mmrank.retrieve.evidence import page_evidence, snippet
 
         pool = ranking.pool
-        similarities = pool.vectors @ question.vector
         hits = []
         for at in map(int, ranking.order()[:k]):
             view = pool.views[int(pool.owner[at])]
             page = int(pool.number[at])
-            evidence = page_evidence(question, pool, at, similarities)
+            evidence = page_evidence(question, pool, at)
             shown = [item for item in evidence[:EVIDENCE_BOXES] if item.score >= 0.6 * evidence[0].score]
             hits.append(
                 Hit(
@@ -408,13 +451,19 @@ def check_query(text: str) -> str:
     return stripped
 
 
-def _load_encoder(settings: Settings) -> Encoder:
+def _load_encoder(settings: Settings) -> AnyEncoder:
     from mmrank.encoders import load_encoder
 
     return load_encoder(settings.encoder, device=settings.device)
 
 
-def _identity(encoder: Encoder) -> EncoderIdentity:
+def _pooled(tokens: Sequence[Vectors], dimension: int) -> Vectors:
+    """Mean of each passage's token vectors, of unit length: what the first stage searches. (passages, dimension)."""
+    means = np.array([passage.mean(axis=0) for passage in tokens], dtype=np.float32).reshape(-1, dimension)
+    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+
+
+def _identity(encoder: AnyEncoder) -> EncoderIdentity:
     from mmrank.index import EncoderIdentity
 
     info = encoder.info
@@ -422,7 +471,6 @@ def _identity(encoder: Encoder) -> EncoderIdentity:
         name=info.name,
         revision=info.revision,
         dimension=info.dimension,
-        dtype=info.dtype,
         pooling=info.pooling,
         max_tokens=info.max_tokens,
         max_pixels=info.max_pixels,

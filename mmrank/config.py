@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -23,11 +25,18 @@ class Settings(BaseSettings):
 
     profile: Literal["cpu", "gpu"] = "cpu"
     encoder: str = "minilm"
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
     layout: Literal["fast", "model"] = "fast"
     ocr: bool = True
-    workers: int = Field(0, ge=0, description="parsing processes; 0 for one a core")
-    passage_tokens: int = Field(160, ge=16, le=32_768, description="upper bound of a passage, in words and marks")
+    workers: int = Field(default=0, ge=0, description="parsing processes; 0 for one a core")
+    passage_tokens: int = Field(
+        default=160, ge=16, le=32_768, description="upper bound of a passage, in words and marks"
+    )
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change whenever a collection would hold something else."""
+        kept = self.model_dump(mode="json", exclude={"profile", "device", "workers"})
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def load_settings(profile: str = "cpu", **changes: object) -> Settings:

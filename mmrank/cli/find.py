@@ -11,6 +11,8 @@ from mmrank.cli.manage import DEFAULT, CollectionPath, Json
 from mmrank.cli.output import console, print_json
 
 if TYPE_CHECKING:
+    from mmrank.collection import Collection
+    from mmrank.index import Filter
     from mmrank.types import Hit
 
 
@@ -32,7 +34,7 @@ def search(
     from mmrank.collection import Collection
 
     with Collection.open(collection, read_only=True) as library:
-        hits = library.search(query, k=k, documents=document, folder=folder)
+        hits = library.search(query, k=k, where=_filter(library, document, folder))
         drawn = _draw(hits, draw) if draw is not None else {}
     if json:
         print_json([_plain(hit, drawn.get(rank)) for rank, hit in enumerate(hits)])
@@ -43,6 +45,15 @@ def search(
     _print(hits)
     for path in drawn.values():
         console.print(f"drawn: {path}", markup=False, highlight=False)
+
+
+def _filter(library: Collection, documents: list[str] | None, folder: str | None) -> Filter | None:
+    from mmrank.index import Filter
+
+    if not documents and folder is None:
+        return None
+    ids = tuple(library.record(name).id for name in documents) if documents else None
+    return Filter(documents=ids, folder=folder)
 
 
 def _print(hits: list[Hit]) -> None:

@@ -94,10 +94,11 @@ def _show_document(document: Document) -> None:
     kinds = Counter(element.kind.value for page in document.pages for element in page.elements)
     tree.add(Text("elements: " + ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())))
     tree.add(Text(f"passages: {len(document.passages)}"))
-    branches = {None: tree.add("sections")}
-    for position, section in enumerate(document.sections):
-        parent = branches.get(section.parent, branches[None])
-        branches[position] = parent.add(Text(f"{section.title}  p. {section.page + 1}"))  # type: ignore[index]
+    top = tree.add("sections")
+    branches: list[Tree] = []
+    for section in document.sections:
+        parent = top if section.parent is None else branches[section.parent]
+        branches.append(parent.add(Text(f"{section.title}  p. {section.page + 1}")))
     console.print(tree)
 
 

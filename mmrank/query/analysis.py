@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from mmrank.names import ORDINALS, canonical
 from mmrank.types import ElementKind
 
 _NUMBER = r"(\d{1,4}(?:\.\d{1,2}){0,3}|[ivxlc]{1,7}\b|[a-z]\d{0,2}(?:\.\d{1,2}){0,2}\b)"
@@ -22,16 +23,17 @@ _HANDLE = re.compile(
     rf"\s*\.?\s*{_NUMBER}(?:\s*(?:-|–|to|and|&|,)\s*{_NUMBER})?",
     re.IGNORECASE,
 )
+_NTH = re.compile(rf"\b(?:{'|'.join(ORDINALS)}) (?:figure|table|section|chapter)\b", re.IGNORECASE)
 _HANDLE_NAMES = {"fig": "figure", "tab": "table", "sec": "section"}
 _PAGE = re.compile(
     r"\b(?:page|pages|slide|slides|p\.|pg\.?)\s*(?:no\.?|number)?\s*\(?(\d{1,4})\)?(?:\s*(?:-|–|to|and|&|,)\s*(\d{1,4}))?\b",
     re.IGNORECASE,
 )
-_ORDINALS = {
+_PLACES = {
     "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4,
     "last": -1, "final": -1, "second last": -2, "penultimate": -2,
 }  # fmt: skip
-_PLACE = re.compile(rf"\b({'|'.join(sorted(_ORDINALS, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE)
+_PLACE = re.compile(rf"\b({'|'.join(sorted(_PLACES, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE)
 _COVER = re.compile(r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\bon the cover\b", re.IGNORECASE)
 
 _KINDS: tuple[tuple[ElementKind, str], ...] = (
@@ -182,6 +184,8 @@ def roman_to_int(numeral: str) -> int | None:
 
 def _handles(text: str) -> tuple[str, ...]:
     found: dict[str, None] = {}
+    for match in _NTH.finditer(text):
+        found[canonical(match.group(0))] = None
     for match in _HANDLE.finditer(text):
         word = match.group(1).lower().rstrip(".")
         plural = word.endswith("s")
@@ -225,7 +229,7 @@ def _page_numbers(text: str) -> tuple[int, ...]:
 
 
 def _places(text: str) -> tuple[int, ...]:
-    places = [_ORDINALS[match.group(1).lower()] for match in _PLACE.finditer(text)]
+    places = [_PLACES[match.group(1).lower()] for match in _PLACE.finditer(text)]
     if _COVER.search(text):
         places.append(0)
     return tuple(dict.fromkeys(places))

@@ -25,25 +25,23 @@ class Evidence:
     score: float
 
 
-def page_evidence(question: Question, pool: Pool, at: int, similarities: Sequence[float]) -> list[Evidence]:
+def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
     """The elements of one page of the pool, best first.
 
     Args:
         question: the question.
         pool: the pages that are ranked together.
         at: which of them.
-        similarities: (passages,), cosine of every passage of the pool.
     """
     view = pool.views[int(pool.owner[at])]
     page = int(pool.number[at])
     elements = [element for element in view.document.pages[page].elements if element.kind not in FURNITURE]
     named = {identifier for handle in question.analysis.handles for identifier in view.document.resolve(handle)}
     passage_score: dict[str, float] = {}
-    offset = int(sum(len(other.document.passages) for other in pool.views[: int(pool.owner[at])]))
     for passage in view.document.passages:
         if passage.page == page:
+            score = float(view.vectors[passage.position] @ question.vector)
             for identifier in passage.element_ids:
-                score = float(similarities[offset + passage.position])
                 passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
     weights = {word: pool.page_words.idf(word) for word in question.words}
     total = sum(weights.values()) or 1.0

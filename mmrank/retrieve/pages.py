@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.retrieve.evidence import Evidence, page_evidence
 from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS, Question
 from mmrank.retrieve.view import Pool
 
+SPOT_WEIGHT = 1.0
 WEIGHTS: dict[str, float] = {
     "lexical": 1.0,
     "lexical_passage": 0.5,
@@ -34,18 +36,37 @@ class PageRanking:
     """Every page of a pool, scored.
 
     Attributes:
+        question: what was asked.
         pool: the pages.
         scores: (pages,), higher is better; comparable within this ranking only.
         signals: what each signal said, (pages,) each, before weighing.
+        stage: what gave the scores.
     """
 
+    question: Question
     pool: Pool
     scores: NDArray[np.float64]
     signals: Mapping[str, NDArray[np.float64]]
+    stage: str = "retrieve"
 
     def order(self) -> NDArray[np.int64]:
         """Pages of the pool, best first; ties in reading order."""
         return np.argsort(-self.scores, kind="stable")
+
+    def evidence(self, limit: int, pages: int = 10) -> list[Evidence]:
+        """The spots of the best pages, best first: a spot counts by its page and by itself.
+
+        Args:
+            limit: how many spots.
+            pages: how many pages are looked into.
+        """
+        page_scores = standardise(self.scores)
+        spots = [
+            Evidence(found.element, float(page_scores[at]) + SPOT_WEIGHT * found.score)
+            for at in map(int, self.order()[:pages])
+            for found in page_evidence(self.question, self.pool, at)
+        ]
+        return sorted(spots, key=lambda spot: -spot.score)[:limit]
 
 
 def measure(question: Question, pool: Pool) -> dict[str, NDArray[np.float64]]:
@@ -74,4 +95,4 @@ def rank_pages(question: Question, pool: Pool, weights: Mapping[str, float] | No
     scores = np.zeros(len(pool))
     for name, weight in chosen.items():
         scores += weight * signals[name]
-    return PageRanking(pool, scores, signals)
+    return PageRanking(question, pool, scores, signals)

@@ -1,0 +1,64 @@
+"""What `make demo` runs: make the sample PDFs, index them, ask, and draw the evidence on the pages.
+
+    python examples/demo.py [OUTPUT_FOLDER]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from make_samples import QUESTIONS, make_samples
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import mmrank
+
+SHOWN = 3
+
+
+def main(output: Path) -> int:
+    """Run the demo; returns an exit code."""
+    console = Console()
+    samples = output / "samples"
+    make_samples(samples)
+    console.print(f"Sample PDFs: {samples}")
+    right = 0
+    drawn = []
+    with mmrank.Collection.create(output / "samples.mmrank", exist_ok=True) as library:
+        started = time.perf_counter()
+        report = library.add(samples)
+        seconds = time.perf_counter() - started
+        console.print(
+            f"Indexed {len(report.added)} documents ({report.pages} pages) in {seconds:.1f} s,"
+            f" {len(report.unchanged)} were there already.\n"
+        )
+        for number, question in enumerate(QUESTIONS, 1):
+            hits = library.search(question.text, k=SHOWN)
+            found = hits[0].document == question.document and hits[0].page == question.page
+            right += found
+            table = Table(
+                title=f"{number}. {question.text}", title_justify="left", title_style="bold", show_header=False
+            )
+            for hit in hits:
+                boxes = " ".join(f"[{box.x0:.0f} {box.y0:.0f} {box.x1:.0f} {box.y1:.0f}]" for box in hit.boxes)
+                evidence = Text(hit.snippet[:160] + "\n")
+                if hit.reasoning:
+                    evidence.append(hit.reasoning + "\n", style="green")
+                evidence.append(boxes, style="dim")
+                table.add_row(f"{hit.document}\npage {hit.page_number}", f"{hit.score:.2f}", evidence)
+            console.print(table)
+            picture = output / f"{number:02}-{Path(hits[0].document).stem}-p{hits[0].page_number}.png"
+            hits[0].image().save(picture)
+            drawn.append(picture)
+            mark = "✓" if found else f"✗ expected {question.document}, page {question.page + 1}"
+            console.print(f"   answer: {question.answer} (in a {question.where}) {mark}\n", highlight=False)
+    console.print(f"{right} of {len(QUESTIONS)} questions have the right page first.")
+    console.print(f"The pages, with the evidence outlined: {drawn[0].parent}/01-….png and {len(drawn) - 1} more")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output")))

@@ -1,0 +1,77 @@
+"""What is installed, and what importing it costs."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*arguments: str, cwd: Path) -> str:
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_mmrank_loads_no_heavy_library(tmp_path: Path) -> None:
+    heavy = run(
+        "-c",
+        "import mmrank, sys; print(sorted({'torch', 'faiss', 'pymupdf', 'transformers', 'pydantic'} & set(sys.modules)))",
+        cwd=tmp_path,
+    )
+    assert heavy.strip() == "[]"
+
+
+def test_importing_mmrank_is_quick(tmp_path: Path) -> None:
+    seconds = run(
+        "-c",
+        "import time; start = time.perf_counter(); import mmrank; print(time.perf_counter() - start)",
+        cwd=tmp_path,
+    )
+    assert float(seconds) < 0.3
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    import mmrank
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = mmrank.nonsense
+
+
+def test_every_public_name_can_be_had() -> None:
+    import mmrank
+
+    for name in mmrank.__all__:
+        assert getattr(mmrank, name) is not None
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run("-m", "build", "--wheel", "--outdir", str(folder), str(ROOT), cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_mmrank_alone(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        top = {name.split("/")[0] for name in archive.namelist()}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"mmrank"}
+
+
+@pytest.mark.slow
+def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    run("-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path / "site"), str(wheel), cwd=tmp_path)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+        "import mmrank, mmrank.ingest, mmrank.index, mmrank.train, importlib.util\n"
+        "from mmrank.query.analysis import analyse\n"
+        "assert analyse('What is the quick ratio?').statements\n"
+        "print(mmrank.__file__, mmrank.ingest.__file__, sep='\\n')\n"
+    )
+    homes = run("-I", "-c", program, cwd=tmp_path).split()
+    assert all(home.startswith(str(tmp_path)) for home in homes)
