@@ -1,0 +1,139 @@
+"""Two runs, or several, on the same questions: what differs, and whether that could be chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.evaluate.benchmark import Benchmark
+from mmrank.evaluate.bootstrap import Figure
+from mmrank.evaluate.evaluation import Evaluation, evaluate
+from mmrank.evaluate.report import question_values, sample_of
+from mmrank.evaluate.runs import Answered
+from mmrank.evaluate.systems import System
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COMPARED = ("page_recall@1", "page_recall@3", "page_recall@5", "page_recall@10", "mrr", "ndcg@5")
+
+Setting = tuple[str, Callable[[], System]]
+"""A row of an ablation: its name, and what makes its system."""
+
+
+@dataclass(frozen=True, slots=True)
+class AblationRow:
+    """One setting: its figures, and each figure's difference from the first setting's. Both are micro means."""
+
+    name: str
+    figures: Mapping[str, Figure]
+    differences: Mapping[str, Figure]
+    seconds: float
+
+
+def compare(
+    run: Sequence[Answered], other: Sequence[Answered], benchmark: Benchmark, measures: Iterable[str] = COMPARED
+) -> dict[str, Figure]:
+    """How much better `run` is than `other`, by measure: the micro mean of the differences by question.
+
+    The bootstrap is paired: both runs are drawn with the same documents. Where the interval holds 0, the difference
+    could be chance.
+
+    Raises:
+        InputError: when a run does not answer exactly the benchmark's questions, or for an unknown measure.
+    """
+    mine, others = question_values(run, benchmark), question_values(other, benchmark)
+    sample = sample_of(benchmark)
+    wanted = tuple(measures)
+    unknown = [name for name in wanted if name not in mine or name.startswith("layout")]
+    if unknown:
+        known = ", ".join(name for name in mine if not name.startswith("layout"))
+        raise InputError(f"no paired comparison of {unknown[0]!r}; there are: {known}")
+    return {name: sample.micro(mine[name] - others[name]) for name in wanted}
+
+
+def ablate(
+    settings: Sequence[Setting],
+    benchmark: Benchmark,
+    *,
+    measures: Iterable[str] = COMPARED,
+    on_evaluated: Callable[[str, Evaluation], None] | None = None,
+) -> list[AblationRow]:
+    """Evaluate every setting, and compare each with the first.
+
+    Args:
+        settings: names and what makes their systems; each is made when its turn comes, and let go after it.
+        benchmark: what is asked.
+        measures: which to compare.
+        on_evaluated: called with each setting's name and evaluation, for instance to write its run.
+
+    Raises:
+        InputError: without settings, or when two share a name.
+    """
+    names = [name for name, _ in settings]
+    if not names or len(set(names)) != len(names):
+        raise InputError(f"an ablation needs settings with names of their own, got {names}")
+    rows: list[AblationRow] = []
+    first: Evaluation | None = None
+    wanted = tuple(measures)
+    for name, make in settings:
+        evaluation = evaluate(make(), benchmark)
+        first = first or evaluation
+        if on_evaluated is not None:
+            on_evaluated(name, evaluation)
+        figures = {measure: evaluation.report.micro[measure] for measure in wanted}
+        seconds = evaluation.report.seconds
+        rows.append(
+            AblationRow(
+                name,
+                figures,
+                compare(evaluation.run, first.run, benchmark, wanted),
+                seconds.prepare + seconds.questions if seconds else 0.0,
+            )
+        )
+    return rows
+
+
+def ablation_table(rows: Sequence[AblationRow], title: str = "Ablation, micro") -> Table:
+    """Figures in the first row, differences from it below, in points of a hundred with 95 % intervals."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    measures = list(rows[0].figures)
+    for measure in measures:
+        table.add_column(measure.removeprefix("page_"), justify="right")
+    table.add_column("seconds", justify="right")
+    for position, row in enumerate(rows):
+        cells = [
+            f"{row.figures[name].value:.3f}" if position == 0 else difference(row.differences[name])
+            for name in measures
+        ]
+        table.add_row(row.name, *cells, f"{row.seconds:.0f}")
+    return table
+
+
+def difference(figure: Figure) -> str:
+    """A difference in points of a hundred: "+2.1 (−0.3 to +4.6)", bold where the interval does not hold 0."""
+    text = f"{_signed(figure.value)} ({_signed(figure.low)} to {_signed(figure.high)})"
+    return f"[bold]{text}[/bold]" if figure.low > 0 or figure.high < 0 else text
+
+
+def write_ablation(path: str | Path, rows: Sequence[AblationRow]) -> None:
+    """Write the rows as JSON.
+
+    Raises:
+        MmrankError: when it cannot be written.
+    """
+    try:
+        Path(path).write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MmrankError(f"the ablation cannot be written to {path}: {error.strerror or error}") from error
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")
