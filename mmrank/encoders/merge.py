@@ -22,7 +22,7 @@ Method = Literal["mean", "length", "distinctive", "kmeans", "attention"]
 
 @dataclass(frozen=True, slots=True)
 class AttentionPooler:
-    """A learned pooler: document vector k is the mean of the passages weighted by softmax(scale · passage · queries[k]).
+    """A learned pooler: vector k weighs the passages by softmax(scale · passage · queries[k]).
 
     `queries` is (m, d); `scale` is the inverse temperature.
     """
@@ -94,7 +94,7 @@ def _given(argument: Given | None, name: str, method: str) -> Given:
 
 
 def _weighted(rows: Vectors, weights: NDArray[np.float64]) -> Vectors:
-    """Weighted means (m, n) × (n, d) → (m, d), unit length. Where passages cancel out, the middlemost stands for all."""
+    """Weighted means (m, n) × (n, d) → (m, d), unit length. Where passages cancel out, the middlemost stands in."""
     shares = weights / weights.sum(1, keepdims=True)
     means = shares @ rows.astype(np.float64)
     cancelled = np.linalg.norm(means, axis=1) < 1e-6
