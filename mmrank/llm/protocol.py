@@ -148,9 +148,7 @@ class ChatModel(Protocol):
         """How many tokens `text` takes; engines without a tokenizer give an upper estimate."""
         ...
 
-    def generate(
-        self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1
-    ) -> list[tuple[Answer, ...]]:
+    def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
         """Answer each chat `samples` times."""
         ...
 

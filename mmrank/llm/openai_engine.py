@@ -1,0 +1,167 @@
+"""Chat models behind any OpenAI-compatible server: vLLM, SGLang, llama.cpp's own, hosted ones."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from mmrank.errors import InputError
+from mmrank.llm.http import ModelServer
+from mmrank.llm.protocol import Answer, Chat, Content, Form, LabelLogits, Message, ModelInfo, Sampling
+from mmrank.llm.quoting import quote_control_tokens
+
+TOP_LOGPROBS = 20
+"""The most that the interface gives."""
+
+Flavour = Literal["openai", "vllm", "sglang", "llama.cpp"]
+FLAVOURS: tuple[Flavour, ...] = ("openai", "vllm", "sglang", "llama.cpp")
+
+
+class OpenAIChat:
+    """A model of a server that answers `/chat/completions`.
+
+    Tokens are counted by an estimate on the safe side (three characters a token), for servers do not share their
+    tokenizer.
+
+    Args:
+        server: where it is, and how patient to be.
+        model: its name there.
+        context_tokens: longest prompt and answer together, as the server was started.
+        image_tokens: upper bound of one picture; 0 for a model that reads none.
+        max_pixels: pictures are scaled to at most this many pixels before they are sent.
+        flavour: which extensions the server knows. "vllm" and "sglang" continue an assistant's turn and take regular
+            expressions, "llama.cpp" takes grammars, "openai" none of these.
+    """
+
+    def __init__(
+        self,
+        server: ModelServer,
+        model: str,
+        *,
+        context_tokens: int = 8192,
+        image_tokens: int = 0,
+        max_pixels: int = 1_003_520,
+        flavour: Flavour = "openai",
+    ) -> None:
+        if flavour not in FLAVOURS:
+            raise InputError(f"unknown kind of server {flavour!r}; there are: {', '.join(FLAVOURS)}")
+        self.server = server
+        self._model = model
+        self._max_pixels = max_pixels
+        self._flavour = flavour
+        self._info = ModelInfo(model, "server", context_tokens, image_tokens, continues=flavour in {"vllm", "sglang"})
+
+    @property
+    def info(self) -> ModelInfo:
+        """Identity and limits."""
+        return self._info
+
+    def count_tokens(self, text: str) -> int:
+        """An upper estimate of how many tokens `text` takes."""
+        return math.ceil(len(text.encode()) / 3)
+
+    def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
+        """Answer each chat `samples` times.
+
+        Raises:
+            InputError: when the server cannot hold an answer to the wanted form, or continue one.
+            MmrankError: when the server refuses or keeps failing.
+        """
+        settings: dict[str, Any] = {
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+        }
+        if sampling.stop:
+            settings["stop"] = list(sampling.stop)
+        if sampling.form is not None:
+            settings |= self._held(sampling.form)
+        # llama.cpp's own server ignores "n": asking once for each sample works everywhere.
+        asked = [(chat, sampling.seed + i) for chat in chats for i in range(samples)]
+        found: list[Answer] = self.server.map(
+            lambda one: self._ask(one[0], {**settings, "seed": one[1]}, _read_answer), asked
+        )
+        return [tuple(found[i : i + samples]) for i in range(0, len(found), samples)]
+
+    def label_logits(self, chats: Sequence[Chat], labels: Sequence[str]) -> LabelLogits:
+        """Log-probabilities of labels as the next token.
+
+        A label that is not among the server's most probable tokens gets the least of their log-probabilities, which
+        bounds it from above; where no label is among them the row is NaN.
+        """
+        settings = {"max_tokens": 1, "temperature": 0.0, "logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        found: list[tuple[list[float], int]] = self.server.map(
+            lambda chat: self._ask(chat, settings, lambda body: _read_labels(body, labels)), chats
+        )
+        values = np.array([row for row, _ in found], dtype=np.float32).reshape(len(chats), len(labels))
+        tokens = sum(count for _, count in found)
+        return LabelLogits(values, tokens, tokens)
+
+    def _held(self, form: Form) -> dict[str, Any]:
+        if self._flavour == "vllm":
+            return {"structured_outputs": {"regex": form.regex}}
+        if self._flavour == "sglang":
+            return {"regex": form.regex}
+        if self._flavour == "llama.cpp":
+            return {"grammar": form.gbnf}
+        raise InputError(
+            f"the server of {self._model} was not said to hold answers to a form; if it is one of"
+            f" {', '.join(FLAVOURS[1:])}, say so with flavour="
+        )
+
+    def _ask(self, chat: Chat, settings: dict[str, Any], read: Any) -> Any:
+        body = {"model": self._model, "messages": [self._turn(message) for message in chat], **settings}
+        if chat[-1].role == "assistant":
+            if not self._info.continues:
+                raise InputError(f"the server of {self._model} does not continue an answer; use flavour='vllm'")
+            body |= {"continue_final_message": True, "add_generation_prompt": False}
+        return self.server.post("chat/completions", body, read)
+
+    def _turn(self, message: Message) -> dict[str, Any]:
+        if not message.images:
+            return {"role": message.role, "content": quote_control_tokens(message.text)}
+        if not self._info.reads_images:
+            raise InputError(f"{self._model} was not said to read pictures; set image_tokens if it does")
+        return {"role": message.role, "content": [self._piece(piece) for piece in message.content]}
+
+    def _piece(self, piece: Content) -> dict[str, Any]:
+        if isinstance(piece, str):
+            return {"type": "text", "text": quote_control_tokens(piece)}
+        written = io.BytesIO()
+        piece.open(max_pixels=self._max_pixels).save(written, "PNG")
+        data = base64.b64encode(written.getvalue()).decode()
+        return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _read_answer(body: Any) -> Answer:
+    choice, usage = body["choices"][0], body.get("usage") or {}
+    text = choice["message"]["content"]
+    if not isinstance(text, str):
+        raise TypeError("the answer holds no text")
+    # Reasoning models behind a reasoning parser give their thoughts apart.
+    thoughts = choice["message"].get("reasoning_content") or choice["message"].get("reasoning")
+    if thoughts:
+        text = f"<think>{thoughts}</think>\n{text}"
+    return Answer(
+        text,
+        choice.get("finish_reason") == "stop",
+        int(usage.get("prompt_tokens", 0)),
+        int(usage.get("completion_tokens", 0)),
+    )
+
+
+def _read_labels(body: Any, labels: Sequence[str]) -> tuple[list[float], int]:
+    top = body["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    seen = {entry["token"]: float(entry["logprob"]) for entry in reversed(top)}
+    least = min(seen.values())
+    if not any(label in seen for label in labels):
+        row = [math.nan] * len(labels)
+    else:
+        row = [seen.get(label, least) for label in labels]
+    return row, int((body.get("usage") or {}).get("prompt_tokens", 0))

@@ -1,0 +1,75 @@
+"""The one rule by which over-long input is shortened: evenly, from the end of each piece, never a piece away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from mmrank.errors import InputError
+
+
+def share(lengths: Sequence[int], budget: int) -> list[int]:
+    """Lengths cut down to one common upper bound so that they fit the budget.
+
+    Short pieces stay whole; what they leave goes to the long ones.
+
+    Raises:
+        InputError: when there is not even one token for each piece that has any.
+
+    >>> share([10, 100, 100], 110)
+    [10, 50, 50]
+    >>> share([10, 20], 100)
+    [10, 20]
+    """
+    if sum(lengths) <= budget:
+        return list(lengths)
+    if budget < sum(1 for length in lengths if length):
+        raise InputError(f"{len(lengths)} texts cannot share {budget} tokens; use fewer or a longer context")
+    low, high = 1, max(lengths)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(min(length, middle) for length in lengths) <= budget:
+            low = middle
+        else:
+            high = middle - 1
+    return [min(length, low) for length in lengths]
+
+
+def shorten(text: str, limit: int, count: Callable[[str], int]) -> str:
+    """The longest beginning of `text`, in whole words, of at most `limit` tokens.
+
+    A first word that alone is longer is cut within.
+
+    >>> shorten("one two three four", 2, lambda text: len(text.split()))
+    'one two'
+    """
+    if len(text) <= limit or count(text) <= limit:
+        return text
+    # No token is empty, so nothing past `limit` words can be kept; characters bound what must be counted.
+    ends = [found.end() for found in re.finditer(r"\S+", text)]
+    low, high = 0, min(len(ends), limit)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if count(text[: ends[middle - 1]]) <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    if low:
+        return text[: ends[low - 1]]
+    word = text.split(maxsplit=1)[0]
+    while word and count(word) > limit:
+        word = word[: len(word) // 2]
+    return word
+
+
+def shorten_all(texts: Sequence[str], budget: int, count: Callable[[str], int]) -> list[str]:
+    """Texts shortened evenly until they fit the budget together.
+
+    Raises:
+        InputError: when the budget does not leave one token for each text.
+    """
+    lengths = [count(text) for text in texts]
+    return [
+        text if keep >= length else shorten(text, keep, count)
+        for text, length, keep in zip(texts, lengths, share(lengths, budget), strict=True)
+    ]

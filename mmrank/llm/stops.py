@@ -1,0 +1,13 @@
+"""What of a model's text is the answer."""
+
+from __future__ import annotations
+
+
+def cut_at(text: str, stops: tuple[str, ...]) -> tuple[str, bool]:
+    """The text before the first stop text, and whether there was one.
+
+    >>> cut_at("one. two", (".",))
+    ('one', True)
+    """
+    at = min((found for stop in stops if (found := text.find(stop)) >= 0), default=-1)
+    return (text, False) if at < 0 else (text[:at], True)

@@ -1,0 +1,278 @@
+"""Chat models run by transformers, on a processor or a GPU: text and vision-language models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from mmrank.device import choose_device, choose_dtype
+from mmrank.errors import InputError, MmrankError
+from mmrank.llm.attention_reading import read_attention
+from mmrank.llm.generation import Decoding, end_tokens
+from mmrank.llm.prefix import PrefixCache, common_prefix
+from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, ModelInfo, Sampling
+from mmrank.llm.quoting import quote_control_tokens
+from mmrank.types import ImageRef
+
+PIXELS_PER_TOKEN = 28 * 28
+"""Qwen2-VL merges 28 × 28 pixels into a token, Qwen3-VL 32 × 32: this bounds both."""
+
+
+class TransformersChat:
+    """A causal language model or a vision-language model of transformers.
+
+    Args:
+        model: a model with a language head, in evaluation mode.
+        tokenizer: its tokenizer.
+        processor: its processor, for a model that reads pictures.
+        name: shown in results.
+        context_tokens: longest prompt and answer together; by default what the model's config says.
+        batch_tokens: upper bound of padded tokens in one forward pass.
+        max_pixels: pictures are scaled to at most this many pixels.
+        cache_prefixes: whether the shared beginning of prompts is computed once and kept from call to call
+            (text-only chats; costs the memory of one prompt's keys and values).
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        processor: Any = None,
+        *,
+        name: str,
+        context_tokens: int | None = None,
+        batch_tokens: int = 4096,
+        max_pixels: int = 1280 * PIXELS_PER_TOKEN,
+        cache_prefixes: bool = True,
+    ) -> None:
+        config = model.config.get_text_config()
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.processor = processor
+        self._batch_tokens = batch_tokens
+        self._max_pixels = max_pixels
+        self._prefixes = PrefixCache() if cache_prefixes else None
+        self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_tokens(model, tokenizer)[0]
+        self._controls = [str(token) for token in tokenizer.get_added_vocab()]
+        self._decoding = Decoding(model, tokenizer)
+        self._info = ModelInfo(
+            name=name,
+            engine="transformers",
+            context_tokens=min(context_tokens or config.max_position_embeddings, config.max_position_embeddings),
+            image_tokens=max_pixels // PIXELS_PER_TOKEN + 2 if processor is not None else 0,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        name: str | None = None,
+        device: str = "auto",
+        dtype: str | None = None,
+        attention: str = "mmrank_readable",
+        **settings: Any,
+    ) -> Self:
+        """Load a folder, or a name on the hub.
+
+        Args:
+            source: a folder in the hub's layout (safetensors only) or a repository's name.
+            name: shown in results; by default the source.
+            device: auto, cpu, cuda, cuda:N or mps.
+            dtype: float32, bfloat16 or float16; by default what suits the device.
+            attention: the attention of transformers to use; the default computes as "sdpa" does and lets
+                `read_attention` look at it.
+            settings: the other arguments of the class.
+
+        Raises:
+            MmrankError: when the model cannot be loaded.
+        """
+        from transformers import (
+            AutoConfig,
+            AutoModelForCausalLM,
+            AutoModelForImageTextToText,
+            AutoProcessor,
+            AutoTokenizer,
+        )
+
+        device = choose_device(device)
+        try:
+            config = AutoConfig.from_pretrained(source)
+            sees = hasattr(config, "vision_config")
+            loader = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+            model = loader.from_pretrained(
+                source, dtype=choose_dtype(device, dtype), use_safetensors=True, attn_implementation=attention
+            ).to(device)
+            processor = AutoProcessor.from_pretrained(source) if sees else None
+            tokenizer = processor.tokenizer if processor is not None else AutoTokenizer.from_pretrained(source)
+        except (OSError, ValueError, ImportError) as error:
+            raise MmrankError(f"the model {source} cannot be loaded: {error}") from error
+        return cls(model, tokenizer, processor, name=name or str(source), **settings)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Identity and limits."""
+        return self._info
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` takes."""
+        return len(self._ids(text))
+
+    def render(self, chat: Chat) -> str:
+        """The prompt as the model reads it, up to where its answer begins."""
+        last = chat[-1]
+        continues = last.role == "assistant"
+        turns = [
+            {"role": message.role, "content": self._content(message.content)}
+            for message in (chat[:-1] if continues else chat)
+        ]
+        template = self.processor if self.processor is not None else self.tokenizer
+        if not getattr(template, "chat_template", None) and not getattr(self.tokenizer, "chat_template", None):
+            raise MmrankError(f"{self._info.name} has no chat template; use an instruction-tuned model")
+        prompt = str(template.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return prompt + last.text if continues else prompt
+
+    def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
+        """Answer each chat `samples` times.
+
+        Chats with pictures, and single ones that can use the prefix cache, run one by one; the others in batches.
+
+        Raises:
+            InputError: when a chat and its answer are longer than the context.
+        """
+        if any(message.images for chat in chats for message in chat):
+            return [self._answer_with_pictures(chat, sampling, samples) for chat in chats]
+        prompts = [self._fitting(self._ids(self.render(chat)), sampling.max_tokens) for chat in chats]
+        answers: list[tuple[Answer, ...]] = [()] * len(chats)
+        if len(prompts) == 1 and self._prefixes is not None and samples == 1:
+            return [self._decoding.run(torch.tensor(prompts), None, sampling, 1, self._prefixes)[0]]
+        for batch in self._batches([len(p) + sampling.max_tokens for p in prompts], samples):
+            ids, mask = self._left_pad([prompts[i] for i in batch])
+            for i, found in zip(batch, self._decoding.run(ids, mask, sampling, samples, None), strict=True):
+                answers[i] = found
+        return answers
+
+    @torch.inference_mode()
+    def label_logits(self, chats: Sequence[Chat], labels: Sequence[str]) -> LabelLogits:
+        """Score each label as the next token of each chat.
+
+        Raises:
+            InputError: when a label is not one token of this model, or a chat is longer than the context.
+        """
+        columns = self.label_ids(labels)
+        if any(message.images for chat in chats for message in chat):
+            rows, tokens = zip(*(self._score_with_pictures(chat, columns) for chat in chats), strict=True)
+            return LabelLogits(np.stack(rows), sum(tokens), sum(tokens))
+        prompts = [self._fitting(self._ids(self.render(chat)), 1) for chat in chats]
+        values = np.zeros((len(chats), len(labels)), dtype=np.float32)
+        total = sum(map(len, prompts))
+        saved = 0
+        shared = common_prefix(prompts) if self._prefixes is not None and len(prompts) > 1 else 0
+        cache = None
+        if shared:
+            cache, reused = self._prefixes.reach(self.model, prompts[0][:shared])  # type: ignore[union-attr]
+            saved = (len(prompts) - 1) * shared + reused
+        for batch in self._batches([len(p) - shared for p in prompts], 1):
+            values[batch] = self._score([prompts[i][shared:] for i in batch], columns, cache, shared)
+        return LabelLogits(values, total, total - saved)
+
+    def label_ids(self, labels: Sequence[str]) -> list[int]:
+        """Token ids of bare labels, without a space before them.
+
+        Raises:
+            InputError: when a label is not one token of this model.
+        """
+        columns = []
+        for label in labels:
+            ids = self._ids(label)
+            if len(ids) != 1:
+                raise InputError(f"{label!r} is {len(ids)} tokens for {self._info.name}; a label must be one")
+            columns.append(ids[0])
+        return columns
+
+    @torch.inference_mode()
+    def read_attention(self, beginning: str, endings: Sequence[str]) -> AttentionReading:
+        """Run each ending after the shared beginning and collect the attention paid to the beginning.
+
+        Raises:
+            InputError: when beginning and ending are longer than the context.
+        """
+        limit = self._info.context_tokens
+        return read_attention(self.model, self.tokenizer, beginning, endings, context_tokens=limit)
+
+    def _content(self, content: Sequence[str | ImageRef]) -> Any:
+        pieces = [quote_control_tokens(p, self._controls) if isinstance(p, str) else p for p in content]
+        if self.processor is None:
+            if any(isinstance(piece, ImageRef) for piece in pieces):
+                raise InputError(f"{self._info.name} reads no pictures; use a vision-language model")
+            return "".join(str(piece) for piece in pieces)
+        return [{"type": "text", "text": p} if isinstance(p, str) else {"type": "image"} for p in pieces]
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False))
+
+    def _fitting(self, ids: list[int], more: int) -> list[int]:
+        if len(ids) + more > self._info.context_tokens:
+            raise InputError(
+                f"the prompt takes {len(ids)} tokens and the answer up to {more}, but {self._info.name} reads"
+                f" {self._info.context_tokens}; use fewer or shorter candidates"
+            )
+        return ids
+
+    def _batches(self, lengths: Sequence[int], copies: int) -> Iterator[list[int]]:
+        """Positions in batches of similar length, each within the bound of padded tokens."""
+        batch: list[int] = []
+        for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+            longest = lengths[batch[0]] if batch else lengths[i]
+            if batch and (len(batch) + 1) * longest * copies > self._batch_tokens:
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def _left_pad(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self._pad)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, width - len(row) :] = torch.tensor(row)
+            mask[i, width - len(row) :] = 1
+        return ids, mask
+
+    def _score(self, rows: Sequence[list[int]], columns: list[int], cache: Any, shared: int) -> np.ndarray:
+        """Label logits after each row, which follows `shared` cached tokens. Returns (rows, labels)."""
+        device = self.model.device
+        ids, mask = self._left_pad(rows)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0) + shared
+        mask = torch.cat([torch.ones((len(rows), shared), dtype=torch.long), mask], dim=1)
+        logits = self.model(
+            input_ids=ids.to(device),
+            attention_mask=mask.to(device),
+            position_ids=positions.to(device),
+            past_key_values=cache.repeated(len(rows)) if cache is not None else None,
+            use_cache=cache is not None,
+            logits_to_keep=1,
+        ).logits[:, -1]  # (rows, vocabulary)
+        return logits[:, columns].float().cpu().numpy()
+
+    def _inputs_with_pictures(self, chat: Chat, more: int) -> Any:
+        from mmrank.llm.pictures_in import prepare
+
+        inputs = prepare(self.processor, self.render(chat), chat, self._max_pixels)
+        self._fitting(inputs["input_ids"][0].tolist(), more)
+        return inputs.to(self.model.device)
+
+    def _score_with_pictures(self, chat: Chat, columns: list[int]) -> tuple[np.ndarray, int]:
+        inputs = self._inputs_with_pictures(chat, 1)
+        logits = self.model(**inputs, logits_to_keep=1).logits[0, -1, columns]
+        return logits.float().cpu().numpy(), int(inputs["input_ids"].numel())
+
+    def _answer_with_pictures(self, chat: Chat, sampling: Sampling, samples: int) -> tuple[Answer, ...]:
+        inputs = self._inputs_with_pictures(chat, sampling.max_tokens)
+        extra = {key: value for key, value in inputs.items() if key not in {"input_ids", "attention_mask"}}
+        return self._decoding.run(inputs["input_ids"], inputs["attention_mask"], sampling, samples, None, extra)[0]
