@@ -102,3 +102,10 @@ def inside(box: Rect, outer: Rect) -> float:
         return shared(box, outer) / size
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return 1.0 if outer[0] <= x <= outer[2] and outer[1] <= y <= outer[3] else 0.0
+
+
+def distance(a: Rect, b: Rect) -> float:
+    """Gap between two boxes in points, the larger of across and down; 0 where they touch."""
+    across = max(a[0], b[0]) - min(a[2], b[2])
+    down = max(a[1], b[1]) - min(a[3], b[3])
+    return max(0.0, across, down)

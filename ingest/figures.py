@@ -22,6 +22,8 @@ class Graphic:
     """Paths that are not plain rectangles or rules."""
     pixels_per_point: float
     """Resolution of its best raster; 0 without one."""
+    stripes: int = 0
+    """Rectangles as wide as the whole group: the ground of a table's rows."""
 
 
 def graphics(content: Content) -> list[Graphic]:
@@ -38,8 +40,14 @@ def graphics(content: Content) -> list[Graphic]:
             continue
         plain = vector.rectangle or min(_sides(vector.box)) < 2
         seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
-    groups = _group(seeds)
-    return [g for g in groups if _worth(g, content)]
+    rectangles = [v.box for v in content.vectors if v.rectangle]
+    groups = [g for g in _group(seeds) if _worth(g, content)]
+    for group in groups:
+        x0, y0, x1, y1 = group.box
+        group.stripes = sum(
+            1 for b in rectangles if b[2] - b[0] > 0.9 * (x1 - x0) and b[1] >= y0 - 1 and b[3] <= y1 + 1
+        )
+    return groups
 
 
 def _sides(box: Rect) -> tuple[float, float]:

@@ -73,9 +73,9 @@ def _is_heading(draft: Draft, body: float) -> bool:
     if text.lower().rstrip(":.") in OPENERS:
         return True
     return (
-        draft.bold
+        (draft.bold
         and len(text) < 100
-        and not text.endswith(".")
+        and not text.endswith("."))
         or (bool(NUMBERED.match(text)) and draft.size > 1.05 * body)
     )
 

@@ -133,7 +133,7 @@ def garbled(lines: list[Line]) -> bool:
         return True
     known = sum(1 for c in marks if c.isalnum())
     latin1 = sum(1 for c in marks if "\u0080" <= c <= "\u00bf")
-    return known < 0.3 * len(marks) and not _leaders(text) or latin1 > 0.3 * len(marks)
+    return (known < 0.3 * len(marks) and not _leaders(text)) or latin1 > 0.3 * len(marks)
 
 
 def _leaders(text: str) -> bool:

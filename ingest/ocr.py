@@ -101,11 +101,13 @@ class Recogniser:
     def _load(self) -> Any:
         if self._engine is None:
             try:
+                import cv2
                 from rapidocr import RapidOCR
             except ImportError as error:
                 raise MmrankError(
                     "rapidocr is not installed, so pictures cannot be read: install it or pass ocr=False"
                 ) from error
+            cv2.setNumThreads(1)
             self._engine = RapidOCR(
                 params={
                     "Global.use_cls": False,
@@ -113,6 +115,9 @@ class Recogniser:
                     "Global.max_side_len": LONGEST + 32,
                     "Det.limit_type": "max",
                     "Det.limit_side_len": 1120,
+                    # Lines one by one: padding them to one width costs a processor more than batches save.
+                    "Rec.rec_img_shape": [3, 48, 96],
+                    "Rec.rec_batch_num": 1,
                     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
                     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 }

@@ -10,8 +10,8 @@ from mmrank.types import ElementKind
 
 BULLET = re.compile(r"^\s*([•●○◦▪■□‣⁃∙·–➢➤✓►▶]|[-*]\s|\(?[a-z0-9]{1,2}[.)]\s)")
 CAPTION = re.compile(
-    r"^\s*(fig(?:ure|\.)?|table|tab\.|chart|exhibit|scheme|algorithm|box|map|plate|photo|diagram|listing)"
-    r"\s*\.?\s*([A-Z]?\d+(?:[.\-]\d+)*[a-z]?|[IVXLC]+)\s*(?:[.:|–—\-]|\s|$)",
+    r"^\s*(fig(?:ure|\.)?|table|tab\.|chart|exhibit|scheme|algorithm|box|map|plate|photo|diagram|listing|graph)"
+    r"\s*\.?\s*((?:[A-Z]\.?)?\d+(?:[.\-]\d+)*[a-z]?|[IVXLC]+)(?:\s*[.:|–—]|\s*-\s|\s*$|\s+(?=(?-i:[A-Z(\"“])))",
     re.IGNORECASE,
 )
 FORMULA = re.compile(r"[=∑∫∏√≤≥≈∈∀∃∂∇±×→⟨⟩∥]")

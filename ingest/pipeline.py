@@ -16,7 +16,7 @@ from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.ingest.opening import FileError, stamp
 from mmrank.ingest.options import IngestOptions
-from mmrank.ingest.sandbox import Sandbox, WorkerDied
+from mmrank.ingest.sandbox import Sandbox, WorkerDiedError
 from mmrank.ingest.store import DocumentStore
 from mmrank.types import Document
 
@@ -60,7 +60,7 @@ class Progress:
 
 
 class Engine(Protocol):
-    """Where tasks are performed. `submit` returns at once; a task that kills its worker raises WorkerDied."""
+    """Where tasks are performed. `submit` returns at once; a task that kills its worker raises WorkerDiedError."""
 
     width: int
     """Tasks that run at the same time."""
@@ -244,7 +244,7 @@ def _stream(
                 continue
             try:
                 waiting.extend((job, *step) for step in job.advance(task, *future.result()))
-            except WorkerDied as error:
+            except WorkerDiedError as error:
                 dropped.add(id(job))
                 yield _outcome(job, error=f"{job.path} {error}")
             except MmrankError as error:

@@ -13,7 +13,7 @@ from mmrank.errors import MmrankError
 from mmrank.ingest.worker import receive, send
 
 
-class WorkerDied(MmrankError):
+class WorkerDiedError(MmrankError):
     """The worker crashed, hung or was stopped. The message says how."""
 
 
@@ -32,7 +32,7 @@ class Sandbox:
         """Have a task performed; waits at most the task's time limit.
 
         Raises:
-            WorkerDied: when the process crashed, ran out of time or was killed.
+            WorkerDiedError: when the process crashed, ran out of time or was killed.
         """
         process = self._running()
         assert process.stdin and process.stdout
@@ -42,11 +42,11 @@ class Sandbox:
             answer = _receive_within(process.stdout, seconds)
         except TimeoutError:
             self.close()
-            raise WorkerDied(f"took longer than {seconds:g} s") from None
+            raise WorkerDiedError(f"took longer than {seconds:g} s") from None
         except (OSError, ValueError):
             answer = None
         if answer is None:
-            raise WorkerDied(self._bury())
+            raise WorkerDiedError(self._bury())
         self._done += 1
         if self._done >= self._tasks_per_process:
             self.close()

@@ -10,8 +10,10 @@ from mmrank.ingest.lines import Vector
 from mmrank.types import Cell, Table
 
 NUMBER = re.compile(r"^[\s$€£¥(+\-–—~<>≤≥±]*\d[\d\s.,:/%()×x±*†‡$€£¥+\-–—]*[A-Za-z%]{0,3}\s*$|^[-–—$%✓✗✔✘]+$")
+LEADERS = re.compile(r"(?:\s?[.·…_]){4,}\s*")
+"""Dots that lead from a label to its number."""
 PROSE = 60
-"""A cell with more characters is taken for running text."""
+"""A cell with more characters is taken for running text; the first of a row may have twice as many."""
 
 
 @dataclass(slots=True)
@@ -36,11 +38,51 @@ def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
             continue
         grids.append(_grid(rows, region))
         taken.update(id(line) for line in held)
-    free = [line for line in upright if id(line) not in taken]
-    for run in _runs(rows_of(free)):
-        grids.append(_grid(run, None))
-        taken.update(id(line) for row in run for line in row)
+    running = running_text(upright)
+    free = rows_of([line for line in upright if id(line) not in taken and id(line) not in running])
+    for run in _runs(free):
+        first = free.index(next(row for row in free if row[-1] is run[0][-1]))
+        whole = [*_heads(run, free[max(0, first - 3) : first]), *run]
+        grids.append(_grid(whole, None))
+        taken.update(id(line) for row in whole for line in row)
     return grids
+
+
+def running_text(lines: list[Line]) -> set[int]:
+    """Identities of lines that fill the width of their paragraph, one below the other: no table's cells."""
+    blocks: dict[int, list[Line]] = {}
+    for line in lines:
+        blocks.setdefault(line.block, []).append(line)
+    found: set[int] = set()
+    for block in blocks.values():
+        rows = rows_of(block)
+        if len(rows) < 3 or sum(len(row) > 1 for row in rows) > 0.2 * len(rows):
+            continue
+        widths = [row[-1].box[2] - row[0].box[0] for row in rows]
+        full = sum(width > 0.72 * max(widths) for width in widths[:-1])
+        letters = sum(sum(c.isalpha() for c in line.text) for line in block)
+        marks = sum(len(line.text) for line in block)
+        if full >= 0.7 * (len(rows) - 1) and letters > 0.6 * marks and marks > 14 * len(rows):
+            found.update(id(line) for line in block)
+    return found
+
+
+def _heads(run: list[list[Line]], above: list[list[Line]]) -> list[list[Line]]:
+    """Rows of column heads that stand right above a run."""
+    heads: list[list[Line]] = []
+    box = hull(line.box for row in run for line in row)
+    size = sorted(line.size for row in run for line in row)[sum(map(len, run)) // 2]
+    top = box[1]
+    for row in reversed(above):
+        here = hull(line.box for line in row)
+        close = -1 < top - here[3] < 1.1 * (here[3] - here[1])
+        within = here[0] > box[0] - 3 and here[2] < box[2] + 6
+        labels = all(len(line.text) <= 40 and line.size <= 1.15 * size for line in row)
+        if not (close and within and labels and (len(row) > 1 or here[0] > box[0] + 0.2 * (box[2] - box[0]))):
+            break
+        heads.insert(0, row)
+        top = here[1]
+    return heads
 
 
 def rows_of(lines: list[Line]) -> list[list[Line]]:
@@ -86,7 +128,7 @@ def _runs(rows: list[list[Line]]) -> list[list[list[Line]]]:
             pending += [*waiting, row]
             waiting = []
             continue
-        if row and near and len(waiting) < 2 and all(len(cell.text) < 2 * PROSE for cell in row):
+        if row and near and len(waiting) < 2 and all(_length(cell) < 2 * PROSE for cell in row):
             waiting.append(row)
             continue
         if sum(1 for item in pending if _tabular(item)) >= 3 and _numeric(pending):
@@ -99,9 +141,13 @@ def _pieces(rows: list[list[Line]]) -> list[list[Line]]:
     """Rows cut where running text stands beside a table."""
     pieces: list[list[Line]] = []
     for row in rows:
-        short = [cell for cell in row if len(cell.text) <= PROSE]
+        short = [cell for at, cell in enumerate(row) if _length(cell) <= (PROSE if at else 2 * PROSE)]
         pieces.append(short if len(short) >= 2 else row)
     return pieces
+
+
+def _length(cell: Line) -> int:
+    return len(LEADERS.sub(" ", cell.text))
 
 
 def _follows(above: list[Line], row: list[Line], run: list[list[Line]]) -> bool:
@@ -158,13 +204,18 @@ def make_table(rows: list[list[Line]]) -> Table:
         spans: dict[int, int] = {}
         for line in row:
             first, last = _place(line.box, columns)
-            texts.setdefault(first, []).append(line.text.strip())
+            texts.setdefault(first, []).append(LEADERS.sub(" ", line.text).strip())
             spans[first] = max(spans.get(first, 1), last - first + 1)
         for column, words in sorted(texts.items()):
             room = min((c for c in texts if c > column), default=len(columns)) - column
             span = max(1, min(spans[column], room))
             cells.append(Cell(" ".join(words), at, column, 1, span, at == 0))
     return Table(len(rows), len(columns), tuple(cells))
+
+
+def join_cell(lines: list[Line]) -> str:
+    """The text of one cell, row by row."""
+    return " ".join(LEADERS.sub(" ", line.text).strip() for row in rows_of(lines) for line in row)
 
 
 def _columns(rows: list[list[Line]]) -> list[tuple[float, float]]:
