@@ -101,9 +101,7 @@ class ModelServer:
                     )
             if attempt < self._retries:
                 time.sleep(delay * random.uniform(0.5, 1.0))
-        raise MmrankError(
-            f"{self.url}/{path} failed {self._retries + 1} times, last: {fault}. Is the server up, and the model loaded?"
-        )
+        raise MmrankError(f"{self.url}/{path} failed {self._retries + 1} times, last: {fault}. Is the server up?")
 
     def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """Apply `work` to each item with the server's concurrency; results in the order of the items."""

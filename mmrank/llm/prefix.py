@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def common_prefix(rows: Sequence[Sequence[int]]) -> int:
+def common_prefix(rows: Sequence[list[int]]) -> int:
     """Length of the longest common beginning that leaves at least one token of each row.
 
     >>> common_prefix([[1, 2, 3], [1, 2, 4], [1, 2]])

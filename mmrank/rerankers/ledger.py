@@ -1,0 +1,65 @@
+"""What a ranking costs, counted while it is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from mmrank.llm.protocol import Answer, AttentionReading, LabelLogits
+from mmrank.rerankers.protocol import AnswerStatus, RankedCandidate, Ranking
+
+
+class Ledger:
+    """Counts calls, tokens and time from its making on; gives the ranking at the end."""
+
+    def __init__(self) -> None:
+        self._begun = time.perf_counter()
+        self._statuses: list[AnswerStatus] = []
+        self._calls = 0
+        self._prompt_tokens = 0
+        self._completion_tokens = 0
+
+    def scored(self, logits: LabelLogits, calls: int) -> None:
+        """Note label scores of `calls` prompts."""
+        self._calls += calls
+        self._prompt_tokens += logits.prompt_tokens
+
+    def read(self, reading: AttentionReading) -> None:
+        """Note a reading of attention: a forward pass an ending."""
+        self._calls += len(reading.values)
+        self._prompt_tokens += reading.computed_tokens
+
+    def answered(self, answers: Iterable[Answer]) -> None:
+        """Note generated answers."""
+        for answer in answers:
+            self._calls += 1
+            self._prompt_tokens += answer.prompt_tokens
+            self._completion_tokens += answer.completion_tokens
+
+    def computed(self, calls: int, tokens: int) -> None:
+        """Note forward passes of a model that is no chat model."""
+        self._calls += calls
+        self._prompt_tokens += tokens
+
+    def status(self, status: AnswerStatus) -> None:
+        """Note what an answer was worth."""
+        self._statuses.append(status)
+
+    def include(self, ranking: Ranking) -> None:
+        """Note what a ranking by another reranker cost."""
+        self._statuses.extend(ranking.statuses)
+        self._calls += ranking.calls
+        self._prompt_tokens += ranking.prompt_tokens
+        self._completion_tokens += ranking.completion_tokens
+
+    def ranking(self, items: Sequence[RankedCandidate], stage: str) -> Ranking:
+        """Close the account."""
+        return Ranking(
+            items=tuple(items),
+            stage=stage,
+            statuses=tuple(self._statuses),
+            calls=self._calls,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            seconds=time.perf_counter() - self._begun,
+        )

@@ -1,0 +1,113 @@
+"""Pointwise: each candidate by itself, scored by the odds of a yes.
+
+Qwen3-VL-Reranker, lychee-rerank-mm and ProRank score so; the prompt is what differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.errors import InputError
+from mmrank.llm.protocol import ChatModel
+from mmrank.rerankers.ledger import Ledger
+from mmrank.rerankers.order import ranked
+from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
+from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, YES_NO, JudgePrompt
+from mmrank.rerankers.protocol import AnswerStatus, Ranking
+from mmrank.types import Candidate, Query
+
+Scale = Literal["difference", "probability", "positive"]
+
+
+def label_scores(
+    positive: NDArray[np.floating], negative: NDArray[np.floating], *, scale: Scale = "difference", shift: float = 0.0
+) -> NDArray[np.float64]:
+    """Scores from two labels' logits, in double precision: in half precision a sigmoid ties the best candidates.
+
+    Args:
+        positive: (candidates,).
+        negative: (candidates,).
+        scale: "difference" is logit − logit; "probability" its sigmoid, e^y / (e^y + e^n); "positive" the positive
+            label's logit alone, as models trained contrastively are scored (lychee, CL).
+        shift: subtracted before the sigmoid. ProRank normalises with half of its m (m = 9 for 0.5B, 12 for 1.5B).
+    """
+    yes, no = positive.astype(np.float64), negative.astype(np.float64)
+    if scale == "positive":
+        return yes
+    difference = yes - no
+    if scale == "difference":
+        return difference
+    return np.asarray(1 / (1 + np.exp(-(difference - shift))))
+
+
+class Pointwise:
+    """Scores each candidate by the labels a model says next.
+
+    Args:
+        model: scores labels.
+        prompt: what is asked, and by which labels it is answered.
+        instruction: what relevance means here.
+        scale: how logits become scores; see `label_scores`.
+        shift: see `label_scores`.
+        max_tokens: upper bound of a candidate's text, in tokens; 0 for what the context holds.
+        name: shown as the stage of a hit.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        prompt: JudgePrompt = YES_NO,
+        instruction: str = JUDGE_INSTRUCTION,
+        scale: Scale = "difference",
+        shift: float = 0.0,
+        max_tokens: int = 0,
+        name: str = "pointwise",
+    ) -> None:
+        if scale not in ("difference", "probability", "positive"):
+            raise InputError(f"unknown scale {scale!r}; there are: difference, probability, positive")
+        self._model = model
+        self._prompt = prompt
+        self._instruction = instruction
+        self._scale: Scale = scale
+        self._shift = shift
+        self._max_tokens = max_tokens
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """Shown as the stage of a hit."""
+        return self._name
+
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
+        """Rank the candidates; equal scores keep their order.
+
+        A candidate whose labels a server does not show is `UNUSABLE` and comes last.
+
+        Raises:
+            InputError: when the model cannot read the query or a candidate.
+        """
+        ledger = Ledger()
+        if not candidates:
+            return ledger.ranking((), self._name)
+        model, info = self._model, self._model.info
+        query = fit_query(query, model)
+        asked = show_query(query, info)
+        frame = self._prompt.frame(query.text, self._instruction)
+        room = room_for(model, frame, 1, images=query.image is not None)
+        if self._max_tokens:
+            room = type(room)(min(room.tokens, self._max_tokens), room.image_tokens)
+        chats = [
+            self._prompt.chat(asked, fit([show(candidate, info)], room, model)[0], self._instruction)
+            for candidate in candidates
+        ]
+        logits = model.label_logits(chats, (self._prompt.positive, self._prompt.negative))
+        ledger.scored(logits, len(chats))
+        scores = label_scores(logits.values[:, 0], logits.values[:, 1], scale=self._scale, shift=self._shift)
+        for score in scores:
+            ledger.status(AnswerStatus.UNUSABLE if np.isnan(score) else AnswerStatus.COMPLETE)
+        return ledger.ranking(ranked(candidates, scores), self._name)
