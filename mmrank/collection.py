@@ -359,13 +359,14 @@ class Collection:
 
     def _question(self, query: str | Query) -> Question:
         from mmrank.query.analysis import analyse
-        from mmrank.retrieve.signals import Question, question_words
+        from mmrank.retrieve.signals import Question
+        from mmrank.retrieve.words import telling_words
 
         asked = Query(query) if isinstance(query, str) else query
         analysis = analyse(check_query(asked.text))
         encoded = self.encoder.encode_queries([Query(analysis.text, asked.image)])
         vector = _pooled(encoded, self.encoder.info.dimension)[0] if isinstance(encoded, list) else encoded[0]
-        return Question(analysis, vector, question_words(analysis.text))
+        return Question(analysis, vector, telling_words(analysis.text))
 
     def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
         from mmrank.retrieve.candidates import two_stage

@@ -42,15 +42,15 @@ def _version(distribution: str) -> str:
 def _machine() -> dict[str, str]:
     import torch
 
-    from mmrank.device import choose_device
+    from mmrank.device import choose_device, choose_dtype
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    device, dtype = choose_device("auto")
+    device = choose_device("auto")
     rows = {
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": str(cores),
-        "device": f"{device}, {dtype}",
+        "device": f"{device}, {choose_dtype(device, None)}",
         "CUDA": torch.version.cuda or "not in this build of torch",
     }
     if importlib.util.find_spec("faiss"):

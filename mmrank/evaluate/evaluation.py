@@ -139,9 +139,11 @@ def load_system(name: str, cache: Path) -> System:
 
 
 def _systems() -> Mapping[str, SystemFactory]:
+    from mmrank.evaluate.product import ProductSystem
     from mmrank.evaluate.reference import ReferenceSystem
 
     return {
+        "mmrank": lambda cache: ProductSystem(cache / "mmrank"),
         "reference": lambda cache: ReferenceSystem(cache / "reference"),
         "reference-bm25": lambda cache: ReferenceSystem(cache / "reference", signals=("bm25",)),
         "reference-minilm": lambda cache: ReferenceSystem(cache / "reference", signals=("minilm",)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmrank.index import tokenize
 from mmrank.retrieve.signals import Question
 from mmrank.retrieve.view import Pool
+from mmrank.retrieve.words import words
 from mmrank.types import FURNITURE, Element, ElementKind
 
 MAX_SNIPPET = 300
@@ -48,8 +48,8 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
     captions = {element.caption_of: element.text for element in elements if element.caption_of}
     scored = []
     for element in elements:
-        words = set(tokenize(element.text + "\n" + captions.get(element.id, "")))
-        score = sum(weight for word, weight in weights.items() if word in words) / total
+        found = set(words(element.text + "\n" + captions.get(element.id, "")))
+        score = sum(weight for word, weight in weights.items() if word in found) / total
         score += PASSAGE_WEIGHT * passage_score.get(element.id, 0.0)
         score += KIND_BONUS * (element.kind in question.analysis.kinds)
         score += HANDLE_BONUS * (element.id in named)
@@ -67,7 +67,7 @@ def snippet(question: Question, evidence: Sequence[Evidence]) -> str:
         return text
     wanted = set(question.words)
     starts = range(0, len(text) - MAX_SNIPPET // 2, MAX_SNIPPET // 4)
-    best = max(starts, key=lambda start: (len(wanted & set(tokenize(text[start : start + MAX_SNIPPET]))), -start))
+    best = max(starts, key=lambda start: (len(wanted & set(words(text[start : start + MAX_SNIPPET]))), -start))
     cut = text[best : best + MAX_SNIPPET]
     if best:
         cut = "…" + cut.partition(" ")[2]

@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.index import tokenize
 from mmrank.query.analysis import Analysis, roman_to_int, statements
 from mmrank.retrieve.view import PageView, Pool
+from mmrank.retrieve.words import STOPWORDS, words
 from mmrank.types import ElementKind
 
 Scores = NDArray[np.float64]
@@ -29,21 +29,6 @@ class Question:
     analysis: Analysis
     vector: NDArray[np.float32]
     words: tuple[str, ...]
-
-
-STOPWORDS = frozenset(
-    "a an the of in on at to for from by with and or is are was were be been being do does did has have had how what "
-    "which who whom whose when where why that this these those it its as into than then there their they them he she "
-    "his her you your we our i me my can could will would shall should may might must not no so if about according "
-    "many much please answer question following given".split()
-)
-
-
-def question_words(text: str) -> tuple[str, ...]:
-    """The words of a question that are worth looking for; all of them where none is left."""
-    words = tuple(dict.fromkeys(tokenize(text)))
-    telling = tuple(word for word in words if word not in STOPWORDS)
-    return telling or words
 
 
 # Text
@@ -92,10 +77,9 @@ def phrase(question: Question, pool: Pool) -> Scores:
 
 def pairs(question: Question, pool: Pool) -> Scores:
     """Share of the question's neighbouring words that are neighbours on the page."""
-    words = tokenize(question.analysis.text)
-    wanted = {f"{left} {right}" for left, right in pairwise(words) if left not in STOPWORDS and right not in STOPWORDS}
-    texts = [f" {' '.join(tokenize(page.text))} " for page in pool.pages] if wanted else []
-    return np.array([sum(f" {pair} " in text for pair in wanted) / len(wanted) for text in texts] or [0.0] * len(pool))
+    asked = pairwise(words(question.analysis.text))
+    wanted = {f" {left} {right} " for left, right in asked if left not in STOPWORDS and right not in STOPWORDS}
+    return np.array([sum(pair in page.running for pair in wanted) / max(len(wanted), 1) for page in pool.pages])
 
 
 # Places

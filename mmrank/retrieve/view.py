@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.index import tokenize
 from mmrank.retrieve.bm25 import Bags, bag
+from mmrank.retrieve.words import words
 from mmrank.types import FURNITURE, Document, ElementKind, Page
 
 HEADING_KINDS = frozenset({ElementKind.TITLE, ElementKind.HEADING, ElementKind.CAPTION})
@@ -27,6 +27,8 @@ class PageView:
     kinds: Counter[ElementKind]
     text: str
     """Lower case, white space folded."""
+    running: str
+    """Its words in order, plurals folded, one space around each."""
     label: str | None
     numeric_share: float
     """Share of the words that hold a digit."""
@@ -45,7 +47,7 @@ class DocumentView:
         self.vectors = vectors
         self.passage_pages = np.array([passage.page for passage in document.passages], dtype=np.int64)
         self.passage_words = [
-            bag(tokenize(" ".join(passage.heading_path) + "\n" + passage.text)) for passage in document.passages
+            bag(words(" ".join(passage.heading_path) + "\n" + passage.text)) for passage in document.passages
         ]
         self.pages = [_view(page) for page in document.pages]
 
@@ -60,15 +62,16 @@ class DocumentView:
 def _view(page: Page) -> PageView:
     body = [element for element in page.elements if element.kind not in FURNITURE]
     text = "\n".join(element.text for element in body)
-    words = tokenize(text)
-    headings = tokenize("\n".join(element.text for element in body if element.kind in HEADING_KINDS))
+    found = words(text)
+    headings = words("\n".join(element.text for element in body if element.kind in HEADING_KINDS))
     return PageView(
-        words=bag(words),
+        words=bag(found),
         heading_words=bag(headings),
         kinds=Counter(element.kind for element in body),
         text=" ".join(text.lower().split()),
+        running=f" {' '.join(found)} ",
         label=page.label,
-        numeric_share=sum(bool(_NUMERIC.search(word)) for word in words) / max(len(words), 1),
+        numeric_share=sum(bool(_NUMERIC.search(word)) for word in found) / max(len(found), 1),
     )
 
 

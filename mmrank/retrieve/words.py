@@ -1,0 +1,35 @@
+"""Text to the words that the ranking of pages compares."""
+
+from __future__ import annotations
+
+from mmrank.index import tokenize
+
+STOPWORDS = frozenset(
+    "a an the of in on at to for from by with and or is are was were be been being do does did has have had how what "
+    "which who whom whose when where why that this these those it its as into than then there their they them he she "
+    "his her you your we our i me my can could will would shall should may might must not no so if about according "
+    "many much please answer question following given".split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Words in their order, plurals folded onto their singular (Harman's S-stemmer, 1991).
+
+    >>> words("Countries with 2 smartphones, buses and glass")
+    ['country', 'with', '2', 'smartphone', 'buse', 'and', 'glass']
+    """
+    return [singular(word) for word in tokenize(text)]
+
+
+def singular(word: str) -> str:
+    """A word without the ending of its plural."""
+    if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+
+
+def telling_words(text: str) -> tuple[str, ...]:
+    """The words of a question that are worth looking for, once each; all of them where none is left."""
+    found = dict.fromkeys(tokenize(text))
+    telling = [word for word in found if word not in STOPWORDS] or list(found)
+    return tuple(dict.fromkeys(map(singular, telling)))
