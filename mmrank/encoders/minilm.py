@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.encoders.batches import in_batches
 from mmrank.encoders.passage_text import fair_shares, passage_parts
 from mmrank.encoders.protocol import EncoderInfo, Vectors
 from mmrank.errors import InputError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from mmrank.encoders.minilm_network import MiniLMNetwork
 
 MAX_TOKENS = 256
-CHUNK = 1024
+WINDOW = 1024
 """Passages that are read ahead and sorted by length."""
 BATCH_TOKENS = 4096
 """Tokens of one forward pass: large enough for full speed, small enough for a processor's cache."""
@@ -132,14 +133,14 @@ class MiniLM:
 
     def _states(self, token_ids: Iterable[Tokens], *, pool: bool, keep: bool) -> Iterator[tuple[Vectors, Vectors]]:
         """Pooled vector (384,) and token vectors (tokens, 384) of each text, in order; empty where not asked for."""
-        waiting = iter(token_ids)
-        while chunk := list(islice(waiting, CHUNK)):
-            order = sorted(range(len(chunk)), key=lambda position: len(chunk[position]))
-            results: list[tuple[Vectors, Vectors]] = [(_NOTHING, _NOTHING)] * len(chunk)
-            for rows in _filled(order, [len(ids) for ids in chunk]):
-                for row, result in zip(rows, self._forward([chunk[row] for row in rows], pool, keep), strict=True):
-                    results[row] = result
-            yield from results
+        return in_batches(
+            token_ids,
+            prepare=list,
+            length=len,
+            forward=lambda rows: self._forward(rows, pool, keep),
+            window=WINDOW,
+            batch_tokens=BATCH_TOKENS,
+        )
 
     def _forward(self, token_ids: list[Tokens], pool: bool, keep: bool) -> list[tuple[Vectors, Vectors]]:
         from torch.nn.functional import normalize
@@ -192,15 +193,3 @@ def _stack(rows: list[NDArray[np.float32]]) -> Vectors:
     from mmrank.encoders.minilm_network import DIMENSION
 
     return np.stack(rows) if rows else np.empty((0, DIMENSION), np.float32)
-
-
-def _filled(order: list[int], lengths: list[int]) -> Iterator[list[int]]:
-    """Positions in batches of at most `BATCH_TOKENS` tokens with padding, shortest first."""
-    batch: list[int] = []
-    for position in order:
-        if batch and (len(batch) + 1) * lengths[position] > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(position)
-    if batch:
-        yield batch
