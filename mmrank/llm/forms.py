@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Permutation:
-    """The ids 1 to `count`, each once: "[3, 1, 2]".
+    """The ids 1 to `count`, each once: "[3, 1, 2]", or with the separator "] > [": "[3] > [1] > [2]".
 
     `opened` leaves the first bracket out: it stands at the end of the prompt.
 
@@ -19,54 +19,56 @@ class Permutation:
 
     count: int
     opened: bool = False
+    separator: str = ", "
 
     @property
     def alphabet(self) -> frozenset[str]:
         """Every character an answer can hold: engines need to try only tokens made of these."""
-        return frozenset("[], 0123456789")
+        return frozenset("[]0123456789" + self.separator)
 
     def allows(self, text: str) -> bool:
         """Whether `text` is the beginning of a permutation."""
+        rest = text
         if not self.opened:
-            if not text:
-                return True
-            if text[0] != "[":
+            if not rest.startswith("["):
+                return not rest
+            rest = rest[1:]
+        free = {str(i) for i in range(1, self.count + 1)}
+        while True:
+            digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+            if digits == rest:
+                return not digits or any(name.startswith(digits) for name in free)
+            if digits not in free:
                 return False
-            text = text[1:]
-        body, closed, rest = text.partition("]")
-        if rest:
-            return False
-        *done, last = body.split(",")
-        ids = [re.fullmatch(r" ([1-9]\d*)" if i else r"([1-9]\d*)", piece) for i, piece in enumerate(done)]
-        if not all(ids):
-            return False
-        used = [int(found[1]) for found in ids if found]
-        if len(set(used)) != len(used) or any(i > self.count for i in used) or len(used) >= self.count:
-            return False
-        free = [str(i) for i in range(1, self.count + 1) if i not in used]
-        digits = last[1:] if done and last.startswith(" ") else last
-        if done and last and not last.startswith(" "):
-            return False
-        if closed:
-            return len(used) == self.count - 1 and digits in free
-        return not digits or any(name.startswith(digits) for name in free)
+            free.remove(digits)
+            then = self.separator if free else "]"
+            rest = rest[len(digits) :]
+            if len(rest) < len(then):
+                return then.startswith(rest)
+            if not rest.startswith(then):
+                return False
+            rest = rest[len(then) :]
+            if not free:
+                return not rest
 
     def is_complete(self, text: str) -> bool:
         """Whether `text` is a whole permutation."""
-        return text.endswith("]") and self.allows(text)
+        ids = re.findall(r"\d+", text)
+        return len(ids) == self.count and text.endswith("]") and self.allows(text)
 
     @property
     def regex(self) -> str:
         """A list of `count` ids; that none repeats cannot be said in a regular expression of bearable size."""
         one = "|".join(str(i) for i in range(1, self.count + 1))
-        return ("" if self.opened else r"\[") + rf"({one})(, ({one})){{{self.count - 1}}}\]"
+        more = rf"({re.escape(self.separator)}({one})){{{self.count - 1}}}"
+        return ("" if self.opened else r"\[") + rf"({one}){more}\]"
 
     @property
     def gbnf(self) -> str:
         """A list of `count` ids, as a llama.cpp grammar; ids may repeat, as in `regex`."""
         one = " | ".join(f'"{i}"' for i in range(1, self.count + 1))
         bracket = "" if self.opened else '"[" '
-        more = ' ", " id' * (self.count - 1)
+        more = f' "{self.separator}" id' * (self.count - 1)
         return f'root ::= {bracket}id{more} "]"\nid ::= {one}\n'
 
 

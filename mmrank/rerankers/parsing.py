@@ -47,7 +47,7 @@ def after_thinking(text: str) -> str:
     >>> after_thinking("<think>maybe [2, 1]")
     ''
     """
-    thought, closed, rest = text.rpartition("</think>")
+    _, closed, rest = text.rpartition("</think>")
     if closed:
         return rest
     return text.partition("<think>")[0] if "<think>" in text else text

@@ -97,9 +97,10 @@ def listwise_chat(
     count = len(candidates)
     example = ", ".join(str(i) for i in ([2, 1, *range(3, count + 1)] if count > 1 else [1]))
     asked: list[Content] = [
-        f"Rank the {count} {noun.lower()}s below by their relevance to the question. First look at every one of them and"
-        f" write a line each, at most {words} words: <think>{noun} 1: why it helps or does not. {noun} 2: …</think>. Then"
-        f" give the ids of all {count}, most relevant first: <answer>[{example}]</answer>.\n\nQuestion: ",
+        f"Rank the {count} {noun.lower()}s below by their relevance to the question. First look at every one of them"
+        f" and write a line each, at most {words} words: <think>{noun} 1: why it helps or does not. {noun} 2: …"
+        f"</think>. Then give the ids of all {count}, most relevant first: <answer>[{example}]</answer>."
+        "\n\nQuestion: ",
         *query,
         f"\nNumber of {noun.lower()}s: {count}\n",
     ]

@@ -1,0 +1,69 @@
+"""Answers of models that think first, and are held to a form where the engine can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mmrank.llm.protocol import Answer, Chat, ChatModel, Form, Sampling, assistant
+
+THINK, THOUGHT, ANSWER, ANSWERED = "<think>", "</think>", "<answer>", "</answer>"
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How an answer is drawn.
+
+    Args:
+        tokens: upper bound of the thoughts; 0 for none.
+        temperature: of the thoughts; the answer itself is greedy where it is held to a form.
+        top_p: of the thoughts.
+        seed: of the draw.
+        hold: hold the answer to its form, by an engine that continues an answer. Without it, and with engines that
+            cannot, the model writes freely and what it writes is read as it is.
+        answer_tokens: upper bound of the answer.
+    """
+
+    tokens: int = 1024
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    hold: bool = True
+    answer_tokens: int = 160
+
+    @property
+    def budget(self) -> int:
+        """Tokens to keep free for thoughts and answer."""
+        return self.tokens + self.answer_tokens
+
+
+def answer(
+    model: ChatModel, chat: Chat, form: Form, thinking: Thinking, *, opening: str, closing: str
+) -> tuple[str, list[Answer]]:
+    """One answer, with thoughts in think tags, and the model's calls that it took.
+
+    Args:
+        model: who is asked.
+        chat: ends with the user's turn.
+        form: of what stands between `opening` and `closing`.
+        thinking: how to draw.
+        opening: what stands before the held part, e.g. "<answer>[".
+        closing: what stands after it.
+    """
+    draw = Sampling(thinking.budget, temperature=thinking.temperature, top_p=thinking.top_p, seed=thinking.seed)
+    if not (thinking.hold and model.info.continues):
+        [[free]] = model.generate([chat], draw)
+        return free.text, [free]
+    calls: list[Answer] = []
+    begun = ""
+    if thinking.tokens:
+        stops = (THOUGHT, ANSWER)
+        [[thoughts]] = model.generate(
+            [[*chat, assistant(THINK)]], replace(draw, max_tokens=thinking.tokens, stop=stops)
+        )
+        calls.append(thoughts)
+        begun = f"{THINK}{thoughts.text.removeprefix(THINK)}{THOUGHT}\n"
+    [[held]] = model.generate(
+        [[*chat, assistant(begun + opening)]], Sampling(thinking.answer_tokens, seed=thinking.seed, form=form)
+    )
+    calls.append(held)
+    return begun + opening + held.text + closing, calls

@@ -1,0 +1,121 @@
+"""Listwise with reasons: all candidates of a window in one prompt, reasons for each, then their order.
+
+MM-R5 ranks page images so, DeAR's second stage passages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from mmrank.errors import InputError
+from mmrank.llm.forms import Permutation
+from mmrank.llm.protocol import ChatModel, Content, Message
+from mmrank.rerankers.answering import ANSWER, ANSWERED, Thinking, answer
+from mmrank.rerankers.ledger import Ledger
+from mmrank.rerankers.order import in_order
+from mmrank.rerankers.parsing import Style, parse_ranking, parse_reasons
+from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
+from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
+from mmrank.rerankers.protocol import AnswerStatus, Ranking
+from mmrank.rerankers.windows import windows
+from mmrank.types import Candidate, PartKind, Query
+
+
+class Listwise:
+    """Asks for reasons and an order of all candidates at once, in windows from the end to the head.
+
+    A window whose answer is unusable keeps its order and is `UNUSABLE` among the ranking's statuses.
+
+    Args:
+        model: writes answers.
+        style: "list" as MM-R5 was trained ("[3, 1, 2]" in answer tags), "chain" as DeAR ("[3] > [1] > [2]").
+        window: candidates a prompt.
+        stride: how far the window slides.
+        head: only so many first candidates are ranked (DeAR: 30); None for all.
+        words: words a reason (style "list").
+        thinking: how answers are drawn; no tokens for no reasons.
+        mode: "official" leaves out what whole windows do not cover; see `windows`.
+        name: shown as the stage of a hit.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        *,
+        style: Style = "list",
+        window: int = 20,
+        stride: int = 10,
+        head: int | None = None,
+        words: int = 40,
+        thinking: Thinking | None = None,
+        mode: Literal["official", "fixed"] = "fixed",
+        name: str = "listwise",
+    ) -> None:
+        if style not in ("list", "chain"):
+            raise InputError(f"unknown style {style!r}; there are: list, chain")
+        windows(window, size=window, stride=stride)
+        self._model = model
+        self._style: Style = style
+        self._window = window
+        self._stride = stride
+        self._head = head
+        self._words = words
+        self._thinking = thinking or Thinking()
+        self._mode: Literal["official", "fixed"] = mode
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """Shown as the stage of a hit."""
+        return self._name
+
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
+        """Rank the candidates.
+
+        Raises:
+            InputError: when the model cannot read the query or a candidate.
+        """
+        ledger = Ledger()
+        query = fit_query(query, self._model)
+        order = list(range(len(candidates)))
+        reasons: dict[int, str] = {}
+        count = len(candidates) if self._head is None else min(self._head, len(candidates))
+        for begin, end in windows(count, size=self._window, stride=self._stride, mode=self._mode):
+            places = order[begin:end]
+            ranks, said = self._rank(query, [candidates[i] for i in places], ledger)
+            reasons |= {places[at]: reason for at, reason in said.items()}
+            order[begin:end] = [places[at] for at in ranks]
+        return ledger.ranking(in_order(candidates, order, reasons), self._name)
+
+    def _rank(self, query: Query, candidates: Sequence[Candidate], ledger: Ledger) -> tuple[list[int], dict[int, str]]:
+        """New order of positions, and reasons by position."""
+        model, count = self._model, len(candidates)
+        asked = show_query(query, model.info)
+        shown = [show(candidate, model.info) for candidate in candidates]
+        pictures_only = model.info.reads_images and all(
+            part.kind is not PartKind.TEXT for candidate in candidates for part in candidate.parts
+        )
+        noun = "Image" if pictures_only else "Passage"
+        empty = self._chat(asked, [()] * count, noun)
+        frame = "".join(message.text for message in empty)
+        images = sum(len(message.images) for message in empty)
+        room = room_for(model, frame, self._thinking.budget, images=images)
+        chat = self._chat(asked, fit(shown, room, model), noun)
+
+        listed = self._style == "list"
+        form = Permutation(count, opened=True, separator=", " if listed else "] > [")
+        opening, closing = (f"{ANSWER}[", ANSWERED) if listed else ("[", "")
+        text, calls = answer(model, chat, form, self._thinking, opening=opening, closing=closing)
+        ledger.answered(calls)
+        parsed = parse_ranking(text, count, style=self._style)
+        ledger.status(parsed.status)
+        said = {i - 1: reason for i, reason in parse_reasons(text, count).items()}
+        if parsed.status is AnswerStatus.UNUSABLE:
+            return list(range(count)), said
+        return [i - 1 for i in parsed.order], said
+
+    def _chat(self, asked: Sequence[Content], shown: Sequence[Sequence[Content]], noun: str) -> list[Message]:
+        if self._style == "chain":
+            return stepwise_chat(asked, shown)
+        return listwise_chat(asked, shown, noun=noun, words=self._words)
