@@ -24,6 +24,8 @@ class Graphic:
     """Resolution of its best raster; 0 without one."""
     stripes: int = 0
     """Rectangles as wide as the whole group: the ground of a table's rows."""
+    bars: bool = False
+    """Whether it holds the bars of a chart."""
 
 
 def graphics(content: Content) -> list[Graphic]:
@@ -35,36 +37,66 @@ def graphics(content: Content) -> list[Graphic]:
             continue
         density = raster.pixels[0] / max(1.0, raster.box[2] - raster.box[0])
         seeds.append(Graphic(raster.box, area(raster.box), 0, 0, density))
-    for vector in content.vectors:
-        if area(vector.box) > 0.7 * page_area or _is_rule(vector, content) or _is_white(vector):
-            continue
-        plain = vector.rectangle or min(_sides(vector.box)) < 2
+    painted = [v for v in content.vectors if not (_is_rule(v, content) or is_white(v))]
+    painted = [v for v in painted if area(v.box) <= 0.7 * page_area]
+    for vector in painted:
+        plain = vector.rectangle or min(sides(vector.box)) < 2
         seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
-    rectangles = [v.box for v in content.vectors if v.rectangle]
-    groups = [g for g in _group(seeds) if _worth(g, content)]
+    for canvas in _canvases(content, painted):
+        seeds.append(Graphic(canvas, 0.0, 0, 0, 0.0))
+    groups = [g for g in _group(seeds) if _worth(g)]
     for group in groups:
-        x0, y0, x1, y1 = group.box
-        group.stripes = sum(
-            1 for b in rectangles if b[2] - b[0] > 0.9 * (x1 - x0) and b[1] >= y0 - 1 and b[3] <= y1 + 1
-        )
+        held = [v for v in painted if v.rectangle and inside(v.box, group.box) > 0.9]
+        wide = 0.9 * (group.box[2] - group.box[0])
+        group.stripes = sum(1 for v in held if v.box[2] - v.box[0] > wide)
+        group.bars = has_bars(held)
     return groups
 
 
-def _sides(box: Rect) -> tuple[float, float]:
+def _canvases(content: Content, painted: list[Vector]) -> list[Rect]:
+    """White grounds that a drawing was made on: they tell its true extent."""
+    found = []
+    for vector in content.vectors:
+        width, height = sides(vector.box)
+        if not (vector.rectangle and is_white(vector) and width > 80 and height > 50):
+            continue
+        if width * height < 0.5 * content.width * content.height:
+            drawn = sum(1 for v in painted if inside(v.box, vector.box) > 0.9)
+            if drawn >= 4:
+                found.append(vector.box)
+    return found
+
+
+def has_bars(vectors: list[Vector]) -> bool:
+    """Whether coloured rectangles are the bars of a chart: of one thickness and many lengths."""
+    boxes = [v.box for v in vectors if v.rectangle and min(sides(v.box)) > 2 and not is_white(v)]
+    for thickness, length in ((1, 0), (0, 1)):
+        groups: dict[int, list[Rect]] = {}
+        for box in boxes:
+            groups.setdefault(round(sides(box)[thickness]), []).append(box)
+        for alike in groups.values():
+            lengths = {round(sides(box)[length]) for box in alike}
+            spots = {round(box[thickness]) for box in alike}
+            if len(alike) >= 4 and min(len(lengths), len(spots)) >= max(4, 0.5 * len(alike)):
+                return True
+    return False
+
+
+def sides(box: Rect) -> tuple[float, float]:
     return box[2] - box[0], box[3] - box[1]
 
 
-def _is_white(vector: Vector) -> bool:
+def is_white(vector: Vector) -> bool:
     return not vector.stroked and vector.colour & 0xFFFFFF == 0xFFFFFF
 
 
 def _is_rule(vector: Vector, content: Content) -> bool:
-    width, height = _sides(vector.box)
+    width, height = sides(vector.box)
     return (height < 3 and width > 0.5 * content.width) or (width < 3 and height > 0.5 * content.height)
 
 
-def _worth(group: Graphic, content: Content) -> bool:
-    width, height = _sides(group.box)
+def _worth(group: Graphic) -> bool:
+    width, height = sides(group.box)
     if width < 24 or height < 18:
         return False
     if group.raster_area:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmrank.ingest.drafts import Line, Rect, area, hull
+from mmrank.ingest.figures import has_bars, is_white, sides
 from mmrank.ingest.lines import Vector
 from mmrank.ingest.tables import Grid, join_cell
 from mmrank.types import Cell, Table
@@ -25,13 +26,13 @@ class _Edges:
 
 def find_grids(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     """Tables whose cells are drawn. At least two rows and two columns of cells must hold text."""
-    candidates = [v for v in vectors if _edge_like(v)]
+    candidates = [v for v in vectors if _edge_like(v) and (v.stroked or not is_white(v) or min(sides(v.box)) < THIN)]
     if len(candidates) < 4 or len(candidates) > 3000:
         return []
     found = []
     for group in _connected(candidates):
         box = hull(vector.box for vector in group)
-        if len(group) < 4 or box[2] - box[0] < 60 or box[3] - box[1] < 20:
+        if len(group) < 4 or box[2] - box[0] < 60 or box[3] - box[1] < 20 or has_bars(group):
             continue
         held = [line for line in lines if _centre_in(line.box, box)]
         if len(held) >= 4:

@@ -72,11 +72,8 @@ def _is_heading(draft: Draft, body: float) -> bool:
         return False
     if text.lower().rstrip(":.") in OPENERS:
         return True
-    return (
-        (draft.bold
-        and len(text) < 100
-        and not text.endswith("."))
-        or (bool(NUMBERED.match(text)) and draft.size > 1.05 * body)
+    return (draft.bold and len(text) < 100 and not text.endswith(".")) or (
+        bool(NUMBERED.match(text)) and draft.size > 1.05 * body
     )
 
 

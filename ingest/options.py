@@ -8,7 +8,7 @@ from typing import Literal
 
 from mmrank.errors import InputError
 
-INGEST_VERSION = 1
+INGEST_VERSION = 2
 """Raised whenever the same file would become a different document: finished documents are then made anew."""
 
 
@@ -17,7 +17,9 @@ class Limits:
     """What one file may cost. A file that wants more is reported and left out."""
 
     seconds: float = 120.0
-    """Wall clock and processor time for one task: up to `pages_per_task` pages."""
+    """Wall clock and processor time for one page, and for opening a file."""
+    file_seconds: float = 3600.0
+    """Wall clock for one task: up to `pages_per_task` pages."""
     memory: int = 4 << 30
     """Address space of a worker process, in bytes."""
     pages: int = 20_000
@@ -27,7 +29,7 @@ class Limits:
     """Objects in a file's cross-reference table."""
     decoded_bytes: int = 256 << 20
     """Size of one page's content once decompressed."""
-    pages_per_task: int = 64
+    pages_per_task: int = 32
     """Longer files are read by several workers at once, this many pages each."""
 
 

@@ -126,7 +126,13 @@ def _is_frame(figure: Graphic, lines: list[Line]) -> bool:
     if not held:
         return False
     text_area = sum(area(line.box) for line in held)
-    if figure.curved < 3 and not figure.raster_area and (figure.stripes > 0.5 * figure.path_count or text_area > 0.25 * size):
+    if figure.bars:
+        return False
+    if (
+        figure.curved < 3
+        and not figure.raster_area
+        and (figure.stripes > 0.5 * figure.path_count or text_area > 0.25 * size or find_tables(held, []))
+    ):
         return True
     long_lines = sum(area(line.box) for line in held if len(line.text) > 45)
     return text_area > 0.35 * size or long_lines > 0.2 * size
@@ -152,7 +158,5 @@ def _figure(figure: Graphic, held: list[Line]) -> Draft:
     scores = [line.confidence for line in held if line.confidence is not None]
     box: Rect = hull([figure.box, *(line.box for line in held)]) if held else figure.box
     numbers = sum(1 for line in held if any(c.isdigit() for c in line.text) and len(line.text) < 12)
-    kind = ElementKind.CHART if numbers >= 4 else ElementKind.FIGURE
-    return Draft(
-        kind, box, text, line_count=len(held), confidence=sum(scores) / len(scores) if scores else None
-    )
+    kind = ElementKind.CHART if numbers >= 4 or figure.bars else ElementKind.FIGURE
+    return Draft(kind, box, text, line_count=len(held), confidence=sum(scores) / len(scores) if scores else None)

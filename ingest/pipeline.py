@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -180,7 +180,7 @@ def read_documents(
     store = DocumentStore(Path(cache), options) if cache else None
     machine = _engine(engine, workers)
     begun = time.monotonic()
-    total = len(files) if hasattr(files, "__len__") else None
+    total = len(files) if isinstance(files, Sized) else None
     done = failed = pages = 0
     try:
         for outcome in _stream(iter(files), options, machine, store):

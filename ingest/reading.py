@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +51,14 @@ def file_metadata(file: Any) -> dict[str, str]:
 
 
 def read_pages(
-    file: Any, start: int, stop: int, options: IngestOptions, recogniser: Recogniser | None
+    file: Any,
+    start: int,
+    stop: int,
+    options: IngestOptions,
+    recogniser: Recogniser | None,
+    tell: Callable[[int], None] | None = None,
 ) -> list[PageDraft]:
-    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an open file.
+    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an open file; `tell` hears of each begun.
 
     Raises:
         FileError: when a page cannot be read.
@@ -61,6 +67,8 @@ def read_pages(
 
     drafts = []
     for number in range(start, stop):
+        if tell:
+            tell(number)
         try:
             drafts.append(page_draft(file[number], number, options, recogniser if options.ocr else None))
         except (RuntimeError, ValueError, OSError) as error:

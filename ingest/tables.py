@@ -39,13 +39,35 @@ def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
         grids.append(_grid(rows, region))
         taken.update(id(line) for line in held)
     running = running_text(upright)
-    free = rows_of([line for line in upright if id(line) not in taken and id(line) not in running])
-    for run in _runs(free):
-        first = free.index(next(row for row in free if row[-1] is run[0][-1]))
-        whole = [*_heads(run, free[max(0, first - 3) : first]), *run]
-        grids.append(_grid(whole, None))
-        taken.update(id(line) for row in whole for line in row)
+    free = _pieces(rows_of([line for line in upright if id(line) not in taken and id(line) not in running]))
+    end = 0
+    for start, stop in _joined(_runs(free), free):
+        rows = free[start : stop + 1]
+        grids.append(_grid([*_heads(rows, free[max(end, start - 4) : start]), *rows], None))
+        end = stop + 1
     return grids
+
+
+def _joined(runs: list[tuple[int, int]], rows: list[list[Line]]) -> list[tuple[int, int]]:
+    """First and last row of each run; runs of one width with only short labels between them are one table."""
+    made: list[tuple[int, int]] = []
+    for start, stop in runs:
+        if made and _one_table(
+            rows[made[-1][0] : made[-1][1] + 1], rows[made[-1][1] + 1 : start], rows[start : stop + 1]
+        ):
+            made[-1] = (made[-1][0], stop)
+        else:
+            made.append((start, stop))
+    return made
+
+
+def _one_table(above: list[list[Line]], between: list[list[Line]], below: list[list[Line]]) -> bool:
+    a = hull(line.box for row in above for line in row)
+    b = hull(line.box for row in below for line in row)
+    common = min(a[2], b[2]) - max(a[0], b[0])
+    if common < 0.8 * max(a[2] - a[0], b[2] - b[0]) or b[1] - a[3] > 80 or len(between) > 5:
+        return False
+    return all(_length(line) < PROSE and line.box[0] > min(a[0], b[0]) - 3 for row in between for line in row)
 
 
 def running_text(lines: list[Line]) -> set[int]:
@@ -68,21 +90,22 @@ def running_text(lines: list[Line]) -> set[int]:
 
 
 def _heads(run: list[list[Line]], above: list[list[Line]]) -> list[list[Line]]:
-    """Rows of column heads that stand right above a run."""
-    heads: list[list[Line]] = []
+    """Rows of column heads that stand right above a run, and short labels between them and it."""
     box = hull(line.box for row in run for line in row)
     size = sorted(line.size for row in run for line in row)[sum(map(len, run)) // 2]
-    top = box[1]
-    for row in reversed(above):
+    columns = _columns(run)[1:]
+    top, best = box[1], len(above)
+    for at in range(len(above) - 1, -1, -1):
+        row = above[at]
         here = hull(line.box for line in row)
-        close = -1 < top - here[3] < 1.1 * (here[3] - here[1])
+        close = -1 < top - here[3] < 2.2 * (here[3] - here[1])
         within = here[0] > box[0] - 3 and here[2] < box[2] + 6
-        labels = all(len(line.text) <= 40 and line.size <= 1.15 * size for line in row)
-        if not (close and within and labels and (len(row) > 1 or here[0] > box[0] + 0.2 * (box[2] - box[0]))):
+        if not (close and within and all(len(line.text) <= 40 and line.size <= 1.15 * size for line in row)):
             break
-        heads.insert(0, row)
+        if all(any(min(x1, line.box[2]) > max(x0, line.box[0]) for x0, x1 in columns) for line in row[-2:]):
+            best = at
         top = here[1]
-    return heads
+    return above[best:]
 
 
 def rows_of(lines: list[Line]) -> list[list[Line]]:
@@ -116,24 +139,23 @@ def _looks_tabular(rows: list[list[Line]], least: int) -> bool:
     return sum(len(cell.text) for cell in cells) / len(cells) < PROSE
 
 
-def _runs(rows: list[list[Line]]) -> list[list[list[Line]]]:
-    """Runs of at least three tabular rows, with at most two other short rows between them."""
-    runs: list[list[list[Line]]] = []
-    pending: list[list[Line]] = []
-    waiting: list[list[Line]] = []
-    for row in [*_pieces(rows), []]:
-        good = bool(row) and _tabular(row)
-        near = bool(row) and bool(pending) and _follows((waiting or pending)[-1], row, pending)
-        if good and (near or not pending):
-            pending += [*waiting, row]
-            waiting = []
+def _runs(rows: list[list[Line]]) -> list[tuple[int, int]]:
+    """First and last of at least three tabular rows, with at most two other short rows in a row between them."""
+    runs: list[tuple[int, int]] = []
+    start, last = -1, -1
+    for at, row in enumerate([*rows, []]):
+        open_run = start >= 0
+        near = open_run and bool(row) and at - last <= 3 and _follows(rows[at - 1], row, rows[start : last + 1])
+        if near and _tabular(row):
+            last = at
             continue
-        if row and near and len(waiting) < 2 and all(_length(cell) < 2 * PROSE for cell in row):
-            waiting.append(row)
+        if near and at - last <= 2 and all(_length(cell) < 2 * PROSE for cell in row):
             continue
-        if sum(1 for item in pending if _tabular(item)) >= 3 and _numeric(pending):
-            runs.append(pending)
-        pending, waiting = ([row] if good else []), []
+        if open_run:
+            run = rows[start : last + 1]
+            if sum(1 for item in run if _tabular(item)) >= 3 and _numeric(run):
+                runs.append((start, last))
+        start, last = (at, at) if row and _tabular(row) else (-1, -1)
     return runs
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,9 +46,14 @@ def options_from(told: dict[str, Any]) -> IngestOptions:
 
 
 class Worker:
-    """Performs tasks; keeps the recognition models between them."""
+    """Performs tasks; keeps the recognition models between them.
 
-    def __init__(self) -> None:
+    Args:
+        tell: called whenever a page is begun, so that the parent knows that work goes on.
+    """
+
+    def __init__(self, tell: Callable[[int, Limits], None]) -> None:
+        self._tell = tell
         self._recognisers: dict[str, Any] = {}
 
     def perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -73,7 +79,14 @@ class Worker:
                 metadata = reading.file_metadata(file)
                 if task["kind"] == "document" and count > options.limits.pages_per_task:
                     return {"pages": count, "metadata": metadata, "split": True}, b""
-                drafts = reading.read_pages(file, start, stop, options, self._recogniser(task, options))
+                drafts = reading.read_pages(
+                    file,
+                    start,
+                    stop,
+                    options,
+                    self._recogniser(task, options),
+                    lambda page: self._tell(page, options.limits),
+                )
             check_unchanged(path, before)
             if task["kind"] == "pages":
                 return {"pages": stop - start}, pages_to_json(drafts)
@@ -99,7 +112,7 @@ class Worker:
 
 
 def restrain(limits: Limits) -> None:
-    """Bound this process's memory, the processor time of its next task, and the files it may write."""
+    """Bound this process's memory and the processor time of what it does next; no core dumps."""
     try:
         import resource
     except ImportError:  # not on Windows: the clock of the parent still holds
@@ -118,7 +131,12 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     tasks = sys.stdin.buffer
-    worker = Worker()
+
+    def tell(page: int, limits: Limits) -> None:
+        restrain(limits)
+        send(answers, {"page": page})
+
+    worker = Worker(tell)
     while (message := receive(tasks)) is not None:
         task, body = message
         restrain(Limits(**task["options"]["limits"]))
