@@ -53,26 +53,11 @@ def heading(question: Question, pool: Pool) -> Scores:
     )
 
 
-def coverage(question: Question, pool: Pool) -> Scores:
-    """Share of the question's information (IDF) found anywhere on the page."""
-    weights = {word: pool.page_words.idf(word) for word in question.words}
-    total = sum(weights.values()) or 1.0
-    return np.array(
-        [sum(weight for word, weight in weights.items() if word in page.words) / total for page in pool.pages]
-    )
-
-
 def dense(question: Question, pool: Pool) -> Scores:
     """Cosine of the page's best passage."""
     similarities = (pool.vectors @ question.vector).astype(np.float64)
     floor = float(similarities.min()) if len(similarities) else 0.0
     return pool.page_max(similarities, empty=floor)
-
-
-def phrase(question: Question, pool: Pool) -> Scores:
-    """Share of the quoted phrases that stand on the page as they are."""
-    wanted = [" ".join(phrase.lower().split()) for phrase in question.analysis.phrases]
-    return np.array([sum(text in page.text for text in wanted) / max(len(wanted), 1) for page in pool.pages])
 
 
 def pairs(question: Question, pool: Pool) -> Scores:
@@ -165,20 +150,6 @@ def counted(question: Question, pool: Pool) -> Scores:
     return np.array([float(_has(page, wanted)) for page in pool.pages])
 
 
-def numeric(question: Question, pool: Pool) -> Scores:
-    """Share of numbers among the words, for questions that ask for a quantity."""
-    if not _QUANTITY.search(question.analysis.text):
-        return np.zeros(len(pool))
-    return np.array([min(page.numeric_share / 0.3, 1.0) for page in pool.pages])
-
-
-_QUANTITY = re.compile(
-    r"\b(?:how (?:many|much)|percent(?:age)?|proportion|ratio|rate|average|total|sum|difference|number|amount|value)\b"
-    r"|%",
-    re.IGNORECASE,
-)
-
-
 # Statements of financial reports
 
 
@@ -202,16 +173,13 @@ TEXT_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
     "lexical_passage": lexical_passage,
     "dense": dense,
     "heading": heading,
-    "coverage": coverage,
     "pairs": pairs,
 }
 PLAIN_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
-    "phrase": phrase,
     "handle": handle,
     "page_number": page_number,
     "place": place,
     "kind": kind,
     "counted": counted,
-    "numeric": numeric,
     "statement": statement,
 }
