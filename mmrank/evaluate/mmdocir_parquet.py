@@ -25,6 +25,8 @@ PAGE_COLUMNS = ("doc_name", "passage_id", "image_binary")
 LAYOUT_COLUMNS = ("doc_name", "page_id", "type", "bbox", "page_size", "text", "ocr_text")
 _BATCH = 16
 """Rows read at once: a page's picture takes some 100 kB."""
+SMALLEST = 0.02
+"""In points: a text that does not fit its box even so small is left out."""
 
 
 def build_papers(folder: Path, names: Sequence[str], cache: Path) -> Mapping[str, Path]:
@@ -101,6 +103,7 @@ def _write(path: Path, name: str, pictures: Sequence[bytes], layouts: Mapping[in
 
     usual = next((rows[0]["page_size"] for rows in layouts.values() if rows), None)
     part = path.with_suffix(f".{os.getpid()}.part")
+    font = pymupdf.Font("cjk").buffer  # has the letters of most scripts
     with PYMUPDF_LOCK, pymupdf.open() as file:
         for number, picture in enumerate(pictures):
             rows = layouts.get(number, [])
@@ -112,12 +115,13 @@ def _write(path: Path, name: str, pictures: Sequence[bytes], layouts: Mapping[in
             except Exception as error:  # PyMuPDF raises several unrelated types
                 raise InputError(f"page {number} of {name} has no picture that can be read: {error}") from error
             for row in rows:
-                _lay_text(page, row)
-        file.save(part, deflate=True)
+                _lay_text(page, row, font)
+        file.subset_fonts()
+        file.save(part, deflate=True, garbage=3)
     part.replace(path)
 
 
-def _lay_text(page: Any, row: Mapping[str, Any]) -> None:
+def _lay_text(page: Any, row: Mapping[str, Any], font: bytes) -> None:
     """Put the layout's text into its box, invisible, in the largest size that fits."""
     import pymupdf
 
@@ -125,13 +129,10 @@ def _lay_text(page: Any, row: Mapping[str, Any]) -> None:
     box = pymupdf.Rect(row["bbox"]) & page.rect
     if not text or box.is_empty:
         return
-    for size in (11, 9, 7, 5, 3, 2, 1):
-        if page.insert_textbox(box, text, fontsize=size, fontname="china-s", render_mode=3) >= 0:
-            return
-    # Nothing fits: one line at the top of the box, which may run out of it but loses nothing.
-    page.insert_text(
-        pymupdf.Point(box.x0, box.y0 + 1), " ".join(text.split()), fontsize=1, fontname="china-s", render_mode=3
-    )
+    page.insert_font(fontname="unseen", fontbuffer=font)
+    size = 11.0
+    while page.insert_textbox(box, text, fontsize=size, fontname="unseen", render_mode=3) < 0 and size > SMALLEST:
+        size *= 0.75
 
 
 def _pixels(picture: bytes) -> tuple[int, int]:
