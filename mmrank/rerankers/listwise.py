@@ -6,6 +6,7 @@ MM-R5 ranks page images so, DeAR's second stage passages.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from mmrank.errors import InputError
@@ -20,6 +21,9 @@ from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
 from mmrank.rerankers.protocol import AnswerStatus, Ranking
 from mmrank.rerankers.windows import windows
 from mmrank.types import Candidate, PartKind, Query
+
+TOKENS_AN_ID = 6
+"""Of a ranking, at most: three digits and a separator."""
 
 
 class Listwise:
@@ -61,7 +65,8 @@ class Listwise:
         self._stride = stride
         self._head = head
         self._words = words
-        self._thinking = thinking or Thinking()
+        thinking = thinking or Thinking()
+        self._thinking = replace(thinking, answer_tokens=max(thinking.answer_tokens, TOKENS_AN_ID * window))
         self._mode: Literal["official", "fixed"] = mode
         self._name = name
 
