@@ -83,10 +83,12 @@ def has_bars(vectors: list[Vector]) -> bool:
 
 
 def sides(box: Rect) -> tuple[float, float]:
+    """Width and height."""
     return box[2] - box[0], box[3] - box[1]
 
 
 def is_white(vector: Vector) -> bool:
+    """Whether it paints the page in its own colour."""
     return not vector.stroked and vector.colour & 0xFFFFFF == 0xFFFFFF
 
 

@@ -62,7 +62,7 @@ def _connected(vectors: list[Vector]) -> list[list[Vector]]:
     order = sorted(range(len(vectors)), key=lambda i: vectors[i].box[0])
     active: list[int] = []
     for i in order:
-        x0, y0, x1, y1 = vectors[i].box
+        x0, y0, _, y1 = vectors[i].box
         active = [j for j in active if vectors[j].box[2] >= x0 - SNAP]
         for j in active:
             other = vectors[j].box

@@ -51,7 +51,7 @@ def page_content(page: Any) -> Content:
     )
     shown = page.rect
     width, height = shown.width, shown.height
-    place = _placer(page)
+    place = placer(page)
     lines: list[Line] = []
     vectors: list[Vector] = []
     for number, block in enumerate(page.get_text("dict", flags=flags)["blocks"]):
@@ -74,7 +74,8 @@ def page_content(page: Any) -> Content:
     return Content(width, height, lines, rasters, vectors)
 
 
-def _placer(page: Any) -> Any:
+def placer(page: Any) -> Any:
+    """A function that takes boxes of the unrotated page to the shown page."""
     if not page.rotation:
         return tuple
     import pymupdf

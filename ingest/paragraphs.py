@@ -25,7 +25,7 @@ def paragraphs(lines: list[Line]) -> list[Draft]:
         blocks.setdefault(line.block, []).append(line)
     for block in blocks.values():
         for group in _split(block):
-            drafts.append(_draft(group))
+            drafts.append(paragraph(group))
     return drafts
 
 
@@ -62,7 +62,8 @@ def _mostly_bold(group: list[Line]) -> bool:
     return sum(len(line.text) for line in group if line.bold) > 0.5 * sum(len(line.text) for line in group)
 
 
-def _draft(group: list[Line]) -> Draft:
+def paragraph(group: list[Line]) -> Draft:
+    """One paragraph of lines in reading order, told from captions and list items by how it begins."""
     text = join([line.text for line in group])
     scores = [line.confidence for line in group if line.confidence is not None]
     kind = ElementKind.TEXT

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import selectors
 import subprocess
 import sys
 import time
 from typing import Any, BinaryIO
 
 from mmrank.errors import MmrankError
-from mmrank.ingest.worker import receive, send
+from mmrank.ingest.messages import Inbox, Message, send
 
 
 class WorkerDiedError(MmrankError):
@@ -28,29 +27,28 @@ class Sandbox:
         self._process: Any = None
         self._done = 0
 
-    def perform(self, task: dict[str, Any], body: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    def perform(self, task: dict[str, Any], body: bytes = b"") -> Message:
         """Have a task performed; waits at most the task's time limit for each of its pages.
 
         Raises:
             WorkerDiedError: when the process crashed, ran out of time or was killed.
         """
         process = self._running()
-        assert process.stdin and process.stdout
         limits = task["options"]["limits"]
         end = time.monotonic() + float(limits["file_seconds"])
         place = ""
         try:
-            send(process.stdin, task, body)
+            send(process.stdin.fileno(), task, body)
             while True:
                 patience = min(float(limits["seconds"]), end - time.monotonic())
-                answer = _receive_within(process.stdout, patience)
+                answer = self._inbox.receive(patience)
                 if answer is None or "page" not in answer[0]:
                     break
                 place = f" on page {answer[0]['page'] + 1}"
         except TimeoutError:
             self.close()
             raise WorkerDiedError(f"took longer than {patience:.3g} s{place}") from None
-        except (OSError, ValueError):
+        except (OSError, MmrankError):
             answer = None
         if answer is None:
             raise WorkerDiedError(self._bury())
@@ -83,9 +81,11 @@ class Sandbox:
                 [sys.executable, "-m", "mmrank.ingest.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                bufsize=0,
                 stderr=subprocess.DEVNULL,
                 env=environment,
             )
+            self._inbox = Inbox(self._process.stdout.fileno())
         return self._process
 
     def _bury(self) -> str:
@@ -103,16 +103,6 @@ class Sandbox:
         if code < 0:
             return f"crashed the reading process (signal {-code})"
         return f"ended the reading process (exit code {code})"
-
-
-def _receive_within(stream: BinaryIO, seconds: float) -> tuple[dict[str, Any], bytes] | None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        deadline = time.monotonic() + seconds
-        while not selector.select(timeout=max(0.0, deadline - time.monotonic())):
-            if time.monotonic() >= deadline:
-                raise TimeoutError
-    return receive(stream)
 
 
 def _close(stream: BinaryIO) -> None:

@@ -1,43 +1,19 @@
 """The process in which files are parsed: `python -m mmrank.ingest.worker`, spoken to over pipes.
 
-A message is one line of JSON (a header) followed by as many bytes as its "size" says. The worker reads tasks
-from standard input and writes answers to what was its standard output; whatever a library prints goes to
-standard error instead, so that it cannot be taken for an answer.
+It reads tasks from standard input and writes answers to what was its standard output; whatever a library prints
+goes to standard error instead, so that it cannot be taken for an answer.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mmrank.errors import MmrankError
+from mmrank.ingest.messages import Inbox, send
 from mmrank.ingest.options import IngestOptions, Limits
-
-LARGEST = 1 << 30
-"""No message is larger, in bytes."""
-
-
-def send(stream: BinaryIO, header: dict[str, Any], body: bytes = b"") -> None:
-    """Write one message."""
-    stream.write(json.dumps({**header, "size": len(body)}).encode() + b"\n" + body)
-    stream.flush()
-
-
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
-    """Read one message; None at the end of the stream."""
-    line = stream.readline(1 << 20)
-    if not line.endswith(b"\n"):
-        return None
-    header: dict[str, Any] = json.loads(line)
-    size = int(header["size"])
-    if not 0 <= size <= LARGEST:
-        raise MmrankError(f"a worker announced {size} bytes")
-    body = stream.read(size)
-    return (header, body) if len(body) == size else None
 
 
 def options_from(told: dict[str, Any]) -> IngestOptions:
@@ -128,16 +104,16 @@ def restrain(limits: Limits) -> None:
 
 def main() -> None:
     """Perform tasks until standard input ends."""
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = os.dup(1)
     os.dup2(2, 1)
-    tasks = sys.stdin.buffer
+    tasks = Inbox(0)
 
     def tell(page: int, limits: Limits) -> None:
         restrain(limits)
         send(answers, {"page": page})
 
     worker = Worker(tell)
-    while (message := receive(tasks)) is not None:
+    while (message := tasks.receive()) is not None:
         task, body = message
         restrain(Limits(**task["options"]["limits"]))
         try:
