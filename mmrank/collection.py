@@ -339,12 +339,19 @@ class Collection:
         """
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        question = self._question(query)
+        question = self.question(query)
         ranking = self._rank(question, where)
         return [] if ranking is None else self._hits(question, ranking, k)
 
-    def rank_document(self, name: str, query: str | Query) -> PageRanking:
+    def rank_document(
+        self, name: str, query: str | Query, *, weights: Mapping[str, float] | None = None
+    ) -> PageRanking:
         """Every page of one document, scored for a question (the per-document mode of MMDocIR).
+
+        Args:
+            name: name or id of the document.
+            query: the question.
+            weights: what each signal counts; `mmrank.retrieve.pages.WEIGHTS` by default.
 
         Raises:
             InputError: when there is no such document, or for an empty or overlong query.
@@ -352,12 +359,17 @@ class Collection:
         from mmrank.retrieve.pages import rank_pages
         from mmrank.retrieve.view import Pool
 
-        question = self._question(query)
+        question = self.question(query)
         record = self.record(name)
         with self._store.snapshot() as snapshot:
-            return rank_pages(question, Pool([self._view(snapshot, record.id)]))
+            return rank_pages(question, Pool([self._view(snapshot, record.id)]), weights)
 
-    def _question(self, query: str | Query) -> Question:
+    def question(self, query: str | Query) -> Question:
+        """A question taken apart and encoded.
+
+        Raises:
+            InputError: when it is empty or too long.
+        """
         from mmrank.query.analysis import analyse
         from mmrank.retrieve.signals import Question
         from mmrank.retrieve.words import telling_words

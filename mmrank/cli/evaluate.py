@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(help="Measure retrieval on a benchmark.", no_args_is_help=True)
     group.command()(mmdocir)
+    group.command()(documents)
     app.add_typer(group, name="eval")
 
 
@@ -24,6 +25,7 @@ def mmdocir(
     out: Annotated[Path | None, typer.Option(help="Write the figures here, as JSON.")] = None,
     run: Annotated[Path | None, typer.Option(help="Write the answers here, one JSON line a question.")] = None,
     score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
+    ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions.")] = None,
     cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
     json: Json = False,
@@ -32,6 +34,9 @@ def mmdocir(
     from mmrank.evaluate import run_mmdocir, score_run
     from mmrank.evaluate.tables import report_tables
 
+    if ablate:
+        _ablate(data, out, limit, cache)
+        return
     if score is not None:
         report = score_run(data, score, limit=limit, cache=cache)
     else:
@@ -46,3 +51,43 @@ def mmdocir(
     else:
         for part in report_tables(report):
             console.print(part)
+
+
+def _ablate(data: Path, out: Path | None, limit: int | None, cache: Path | None) -> None:
+    from mmrank.evaluate.compare import ablate, ablation_table, write_ablation
+    from mmrank.evaluate.evaluation import default_cache
+    from mmrank.evaluate.mmdocir import load_mmdocir
+    from mmrank.evaluate.product import ablation
+
+    kept = cache or default_cache()
+    benchmark = load_mmdocir(data, cache=kept / "mmdocir")
+    asked = benchmark if limit is None else benchmark.limited(limit)
+    with errors.status("preparing the documents …") as status:
+        rows = ablate(ablation(kept / "mmrank"), asked, on_evaluated=lambda name, _: status.update(f"done: {name}"))
+    if out is not None:
+        write_ablation(out, rows)
+    console.print(ablation_table(rows))
+
+
+def documents(
+    data: Annotated[Path, typer.Option(help="Folder as for mmdocir.")],
+    cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
+    json: Json = False,
+) -> None:
+    """The document stage: which of all documents is the right one, for questions that name their subject."""
+    from mmrank.evaluate.documents import documents_table, evaluate_documents, name_subjects, plain_texts
+    from mmrank.evaluate.evaluation import default_cache
+    from mmrank.evaluate.mmdocir import load_mmdocir
+    from mmrank.evaluate.product import ProductSystem, document_rankers
+
+    kept = cache or default_cache()
+    benchmark = load_mmdocir(data, cache=kept / "mmdocir")
+    with errors.status("preparing the documents …"):
+        system = ProductSystem(kept / "mmrank")
+        system.prepare({paper.name: paper.path for paper in benchmark.papers})
+        questions = name_subjects(benchmark, plain_texts(benchmark, kept / "reference"))
+        rows = evaluate_documents(document_rankers(system.collection), questions)
+    if json:
+        print_json(rows)
+    else:
+        console.print(documents_table(rows, len(benchmark.papers)))

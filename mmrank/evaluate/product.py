@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from mmrank.evaluate.systems import Layout, Ranking
 
 if TYPE_CHECKING:
     from mmrank.collection import Collection
+    from mmrank.evaluate.compare import Setting
+    from mmrank.evaluate.documents import DocumentRanker
 
 
 class ProductSystem:
@@ -22,11 +24,14 @@ class ProductSystem:
 
     name = "mmrank"
 
-    def __init__(self, cache: Path, *, profile: str = "cpu", **settings: object) -> None:
+    def __init__(
+        self, cache: Path, *, weights: Mapping[str, float] | None = None, profile: str = "cpu", **settings: object
+    ) -> None:
         """Choose settings.
 
         Args:
             cache: directory for the collection and the files' cache.
+            weights: what each signal counts, where it is not the default.
             profile: "cpu" or "gpu".
             settings: changes to the profile's settings, by name.
 
@@ -36,9 +41,11 @@ class ProductSystem:
         from mmrank.config import load_settings
 
         self._cache = cache
+        self._weights = weights
         self._settings = load_settings(profile, **settings)
         self._collection: Collection | None = None
         self._failed: Mapping[str, str] = {}
+        self._twins: Mapping[str, str] = {}
 
     def prepare(self, documents: Mapping[str, Path]) -> None:
         """Index the documents that are not in the kept collection yet."""
@@ -59,16 +66,75 @@ class ProductSystem:
         Raises:
             MmrankError: when it could not be read.
         """
-        if self._collection is None:
-            raise MmrankError("prepare the documents first")
         if document in self._failed:
             raise MmrankError(f"{document}: {self._failed[document]}")
-        ranked = self._collection.rank_document(self._twins.get(document, document), question)
+        ranked = self.collection.rank_document(self._twins.get(document, document), question, weights=self._weights)
         layouts = [
             Layout(evidence.element.page, evidence.element.box, evidence.score)
             for evidence in ranked.evidence(limit=LAYOUTS)
         ]
         return Ranking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
+
+    @property
+    def collection(self) -> Collection:
+        """The collection it asks.
+
+        Raises:
+            MmrankError: before `prepare`.
+        """
+        if self._collection is None:
+            raise MmrankError("prepare the documents first")
+        return self._collection
+
+
+def ablation(cache: Path) -> list[Setting]:
+    """Everything, then everything but one signal at a time."""
+    from mmrank.retrieve.pages import WEIGHTS
+
+    def without(dropped: str | None) -> Callable[[], ProductSystem]:
+        weights = {name: weight for name, weight in WEIGHTS.items() if name != dropped}
+        return lambda: ProductSystem(cache, weights=weights)
+
+    return [("everything", without(None)), *((f"without {name}", without(name)) for name in WEIGHTS)]
+
+
+def document_rankers(library: Collection) -> dict[str, DocumentRanker]:
+    """Ways to find the document a question is about: by merged vectors, by the best passage, by words, by all."""
+    from mmrank.retrieve.fusion import WeightedZScore
+
+    names = {record.id: record.name for record in library.documents()}
+
+    def runs(question: str) -> dict[str, dict[str, float]]:
+        asked = library.question(question)
+        with library.store.snapshot() as snapshot:
+            merged = snapshot.search_dense(asked.vector, len(names), level="document")
+            best = {
+                identifier: float((snapshot.passage_vectors(identifier) @ asked.vector).max(initial=-1.0))
+                for identifier in names
+            }
+            words = snapshot.search_lexical(asked.analysis.text, len(names), level="document")
+        return {
+            "merged": {match.document_id: match.score for match in merged},
+            "best passage": best,
+            "words": {match.document_id: match.score for match in words},
+        }
+
+    def ranker(*origins: str) -> DocumentRanker:
+        def rank(question: str) -> list[str]:
+            found = runs(question)
+            scores = WeightedZScore()({origin: found[origin] for origin in origins})
+            return [names[identifier] for identifier in sorted(scores, key=lambda i: (-scores[i], i))]
+
+        return rank
+
+    return {
+        "best passage": ranker("best passage"),
+        "merged document vectors": ranker("merged"),
+        "merged and best passage": ranker("merged", "best passage"),
+        "words (BM25)": ranker("words"),
+        "merged and words": ranker("merged", "words"),
+        "merged, best passage and words": ranker("merged", "best passage", "words"),
+    }
 
 
 LAYOUTS = 20

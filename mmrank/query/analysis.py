@@ -48,17 +48,6 @@ _KINDS: tuple[tuple[ElementKind, str], ...] = (
         r"|drawings?|colou?rs?|colou?red|waveforms?|flow ?charts?|arrows?|signatures?)\b",
     ),
 )
-_COUNT = re.compile(
-    r"\bhow many (?:\w+ ){0,2}?(figures?|tables?|charts?|graphs?|plots?|pictures?|images?|photos?|diagrams?|maps?"
-    r"|waveforms?|pie charts?|slides|pages)\b(?P<rest>.*)",
-    re.IGNORECASE,
-)
-_WHOLE = re.compile(
-    r"\b(?:in (?:the|this) (?:whole |entire )?"
-    r"(?:document|paper|report|slides?|article|guidebook|book|presentation|deck)"
-    r"|(?:are there|there are|in total|included|contained|altogether))\b",
-    re.IGNORECASE,
-)
 
 _NOISE = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -92,7 +81,6 @@ class Analysis:
         page_numbers: page or slide numbers named, 1-based or printed, as they stand.
         places: pages named by place: 0 for the first or cover page, -1 for the last.
         kinds: kinds of elements the question is about.
-        counts: the kind that is counted over the whole document, or None.
         phrases: quoted phrases.
         statements: statements of a financial report that hold the answer, with the lines wanted from each.
     """
@@ -103,7 +91,6 @@ class Analysis:
     page_numbers: tuple[int, ...] = ()
     places: tuple[int, ...] = ()
     kinds: frozenset[ElementKind] = frozenset()
-    counts: ElementKind | None = None
     phrases: tuple[str, ...] = ()
     years: tuple[str, ...] = ()
     statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -153,7 +140,6 @@ def analyse(question: str) -> Analysis:
         page_numbers=_page_numbers(raw),
         places=_places(raw),
         kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
-        counts=_counted(raw),
         phrases=tuple(match.group(1).strip() for match in _QUOTED.finditer(text)),
         years=tuple(dict.fromkeys(match.group(1) for match in _YEAR.finditer(text))),
         statements=_statements(text),
@@ -233,16 +219,6 @@ def _places(text: str) -> tuple[int, ...]:
     if _COVER.search(text):
         places.append(0)
     return tuple(dict.fromkeys(places))
-
-
-def _counted(text: str) -> ElementKind | None:
-    match = _COUNT.search(text)
-    if match is None or not _WHOLE.search(match.group("rest")):
-        return None
-    for kind, pattern in _KINDS:
-        if re.search(pattern, match.group(1), re.IGNORECASE):
-            return kind
-    return None
 
 
 def _statements(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -23,7 +23,6 @@ WEIGHTS: dict[str, float] = {
     "page_number": 5.0,
     "place": 5.0,
     "kind": 1.5,
-    "counted": 3.0,
     "statement": 8.0,
 }
 """What each signal counts. Round numbers: fitted weights, out of fold, are no better (docs/results.md)."""

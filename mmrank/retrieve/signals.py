@@ -142,14 +142,6 @@ def _has(page: PageView, kind: ElementKind) -> float:
     return 0.5 if twin is not None and page.kinds[twin] else 0.0
 
 
-def counted(question: Question, pool: Pool) -> Scores:
-    """For "how many tables are in the document": 1 where one stands."""
-    wanted = question.analysis.counts
-    if wanted is None:
-        return np.zeros(len(pool))
-    return np.array([float(_has(page, wanted)) for page in pool.pages])
-
-
 # Statements of financial reports
 
 
@@ -180,6 +172,5 @@ PLAIN_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
     "page_number": page_number,
     "place": place,
     "kind": kind,
-    "counted": counted,
     "statement": statement,
 }
