@@ -44,11 +44,11 @@ def without_video(kind: type[Any]) -> type[Any]:
     def get_attributes(cls: type[Any]) -> list[str]:
         return [name for name in kind.get_attributes() if name != "video_processor"]
 
-    def from_args_and_dict(cls: type[Any], args: list[Any], processor_dict: dict[str, Any], **options: Any) -> Any:
+    def from_args_and_dict(cls: type[Any], /, args: list[Any], processor_dict: dict[str, Any], **options: Any) -> Any:
         # Classes like SmolVLM's take the video processor by position, without a default.
-        return super(made, cls).from_args_and_dict([*args, None], processor_dict, **options)
+        return kind.from_args_and_dict.__func__(cls, [*args, None], processor_dict, **options)
 
-    made = type(
+    return type(
         kind.__name__,
         (kind,),
         {
@@ -59,7 +59,6 @@ def without_video(kind: type[Any]) -> type[Any]:
             "apply_chat_template": ProcessorMixin.apply_chat_template,  # SmolVLM's own only adds videos
         },
     )
-    return made
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def train_contrastive(
             if not torch.isfinite(loss):
                 raise MmrankError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(trained, options.clip)
             optimizer.step()
             schedule.step()

@@ -1,21 +1,187 @@
-"""Encoders by name."""
+"""Encoders by name: the embedded ones, those of `CONVENTIONS`, any hub id and any local folder."""
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 from mmrank.encoders.protocol import Encoder, MultiVectorEncoder
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
+
+AnyEncoder = Encoder | MultiVectorEncoder
+EMBEDDED = ("minilm", "minilm-tokens")
 
 
-def load_encoder(name: str, *, device: str = "auto", dtype: str | None = None) -> Encoder | MultiVectorEncoder:
+def known_encoders() -> list[str]:
+    """The names `load_encoder` knows, besides hub ids and folders."""
+    from mmrank.encoders.conventions import CONVENTIONS
+
+    return [*EMBEDDED, *CONVENTIONS]
+
+
+def load_encoder(
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+    revision: str | None = None,
+    dimension: int = 0,
+    max_tokens: int | None = None,
+    max_pixels: int | None = None,
+    cache: Path | None = None,
+) -> AnyEncoder:
     """The encoder of that name.
 
+    Args:
+        name: one of `known_encoders()`, a hub id ("organisation/model") or a local folder.
+        device: auto, cpu, cuda, cuda:N or mps.
+        dtype: float32, bfloat16 or float16; by default what the device is fastest in.
+        trust_remote_code: run code that comes with the checkpoint; needs `revision`, and never happens unasked.
+        revision: commit of the hub repository.
+        dimension: cut vectors to this many numbers (Matryoshka models); 0 keeps them whole.
+        max_tokens: other limit of one passage, for vision-language encoders.
+        max_pixels: other limit of one picture, for vision-language encoders.
+        cache: a file that keeps passage vectors, so that a run that was cut goes on where it stopped.
+
     Raises:
-        InputError: for an unknown name; lists the known ones.
+        InputError: for an unknown name (lists the known ones) or options that do not go together.
+        MmrankError: when the checkpoint is not on this machine and cannot be fetched; says how to get it.
     """
+    if name in EMBEDDED:
+        if dimension or max_tokens or max_pixels or revision:
+            raise InputError(f"{name} is embedded: dimension, max_tokens, max_pixels and revision do not apply")
+        encoder = _embedded(name, device, dtype)
+    else:
+        limits = {key: value for key, value in {"max_tokens": max_tokens, "max_pixels": max_pixels}.items() if value}
+        encoder = _checkpoint(name, device, dtype, trust_remote_code, revision, dimension, limits)
+    if cache is None:
+        return encoder
+    from mmrank.encoders.cache import cached
+
+    return cached(encoder, cache)
+
+
+def _embedded(name: str, device: str, dtype: str | None) -> AnyEncoder:
     from mmrank.encoders.minilm import MiniLM, MiniLMTokens
 
-    if name == "minilm":
-        return MiniLM(device=device, dtype=dtype)
-    if name == "minilm-tokens":
-        return MiniLMTokens(MiniLM(device=device, dtype=dtype))
-    raise InputError(f"unknown encoder {name!r}; there are: minilm, minilm-tokens")
+    base = MiniLM(device=device, dtype=dtype)
+    return base if name == "minilm" else MiniLMTokens(base)
+
+
+def _checkpoint(
+    name: str,
+    device: str,
+    dtype: str | None,
+    trust_remote_code: bool,
+    revision: str | None,
+    dimension: int,
+    limits: dict[str, Any],
+) -> AnyEncoder:
+    from mmrank.device import choose_device, choose_dtype
+    from mmrank.encoders.conventions import CONVENTIONS
+    from mmrank.encoders.revision import weights_revision
+
+    local = Path(name).is_dir()
+    convention = CONVENTIONS.get(name)
+    if convention is None and not local and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise InputError(
+            f"unknown encoder {name!r}; there are: {', '.join(known_encoders())}; a hub id (organisation/model) or a "
+            "local folder works too"
+        )
+    source = convention.checkpoint if convention else name
+    if trust_remote_code and not local and not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise InputError(f"code of {source} is only run from a pinned revision: give revision= a full commit hash")
+    if convention and convention.remote_code and not trust_remote_code:
+        raise InputError(
+            f"{name} brings code of its own ({source}). Read it, then pass trust_remote_code=True and revision="
+        )
+    device = choose_device(device)
+    where: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
+    try:
+        if convention is None:
+            convention = _described(source, where)
+        model = _model(convention, device, choose_dtype(device, dtype), where)
+    except (OSError, ImportError) as error:
+        raise MmrankError(_unavailable(source, local, error)) from error
+    found = weights_revision(source, model[0].config)
+    options = replace(convention.vision, dimension=dimension or convention.vision.dimension, **limits)
+    if limits and not convention.kind.startswith("vision"):
+        raise InputError(f"{name} is a text encoder: max_tokens and max_pixels do not apply")
+    if dimension and convention.kind.endswith("tokens"):
+        raise InputError(f"{name} gives one vector a token, which cannot be cut to {dimension} numbers")
+    if dimension > (model.get_embedding_dimension() or dimension):
+        raise InputError(f"{name} gives {model.get_embedding_dimension()} numbers; {dimension} are more than that")
+    return _wrapped(convention.kind, model, options, Path(name).resolve().name if local else name, found)
+
+
+def _wrapped(kind: str, model: Any, options: Any, name: str, revision: str) -> AnyEncoder:
+    from mmrank.encoders.text import TextEncoder, TextTokensEncoder
+    from mmrank.encoders.vision import VisionEncoder
+    from mmrank.encoders.vision_tokens import VisionTokensEncoder
+
+    if kind == "text":
+        return TextEncoder(model, name=name, revision=revision, dimension=options.dimension)
+    if kind == "text-tokens":
+        return TextTokensEncoder(model, name=name, revision=revision)
+    if kind == "vision":
+        return VisionEncoder(model, options, name=name, revision=revision)
+    return VisionTokensEncoder(model, options, name=name, revision=revision)
+
+
+def _described(source: str, where: dict[str, Any]) -> Any:
+    """The calling convention of a checkpoint that is not in the table, by its own files."""
+    from sentence_transformers.util import load_file_path
+    from transformers import AutoConfig
+
+    from mmrank.encoders.conventions import Convention
+    from mmrank.encoders.vision import OPTIONS_FILE, VisionOptions
+
+    def stored(name: str) -> dict[str, Any]:
+        path = load_file_path(source, name, revision=where["revision"])
+        return json.loads(Path(path).read_text("utf-8")) if path else {}
+
+    config = AutoConfig.from_pretrained(source, **where)
+    tokens = stored("config_sentence_transformers.json").get("model_type") in ("MultiVectorEncoder", "ColBERT") or any(
+        name.endswith("ForRetrieval") or name == "HF_ColBERT" for name in config.architectures or []
+    )
+    if not any(hasattr(config, name) for name in ("vision_config", "vlm_config")):
+        return Convention(source, "text-tokens" if tokens else "text")
+    options = VisionOptions(**{"generation_prompt": not tokens, **stored(OPTIONS_FILE)})
+    return Convention(source, "vision-tokens" if tokens else "vision", options)
+
+
+def _model(convention: Any, device: str, dtype: Any, where: dict[str, Any]) -> Any:
+    """A `SentenceTransformer` or `MultiVectorEncoder`, safetensors only."""
+    from sentence_transformers import MultiVectorEncoder, SentenceTransformer
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    from sentence_transformers.util import load_file_path
+
+    from mmrank.processors import sentence_transformers_without_torchvision
+
+    source = convention.checkpoint
+    weights = {"use_safetensors": True, "dtype": dtype}
+    with sentence_transformers_without_torchvision():
+        if convention.kind.endswith("tokens"):
+            return MultiVectorEncoder(source, device=device, model_kwargs=weights, **where)
+        if convention.kind == "text" or load_file_path(source, "modules.json", revision=where["revision"]):
+            return SentenceTransformer(source, device=device, model_kwargs=weights, **where)
+        transformer = Transformer(
+            source, model_kwargs={**weights, **where}, processor_kwargs=dict(where), config_kwargs=dict(where)
+        )
+    pooling = Pooling(transformer.get_embedding_dimension(), convention.vision.pooling)
+    return SentenceTransformer(modules=[transformer, pooling], device=device)
+
+
+def _unavailable(source: str, local: bool, error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0]
+    if local:
+        return f"the folder {source} does not hold a model that can be loaded (safetensors only): {reason}"
+    return (
+        f"{source} is not on this machine and cannot be fetched: {reason} Get it where there is a network with "
+        f"`hf download {source}` (and copy HF_HOME), or name a local folder that holds it."
+    )

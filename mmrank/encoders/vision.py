@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,8 @@ from mmrank.types import Passage, Query
 if TYPE_CHECKING:
     from torch import Tensor
 
+OPTIONS_FILE = "mmrank_encoder.json"
+"""Beside the weights: how the checkpoint wants to be called."""
 WINDOW = 16
 """Passages whose pictures are in memory together."""
 
@@ -70,7 +73,7 @@ class VisionEncoder:
             revision=self._revision,
             dimension=self.options.dimension or int(self.model.get_embedding_dimension()),
             dtype=str(self.model.dtype).removeprefix("torch."),
-            pooling=self.options.pooling,
+            pooling=next((str(part.pooling_mode) for part in self.model if hasattr(part, "pooling_mode")), "model"),
             max_tokens=self.options.max_tokens,
             max_pixels=self.options.max_pixels,
             reads_images=True,
@@ -94,6 +97,7 @@ class VisionEncoder:
     def save(self, folder: Path) -> None:
         """Write the checkpoint; `load_encoder(str(folder))` and sentence-transformers load it."""
         self.model.save(str(folder))
+        (folder / OPTIONS_FILE).write_text(json.dumps(asdict(self.options), indent=2), "utf-8")
 
     def _encode(self, asked: Iterable[Asked], prepare: Callable[[Asked], Features]) -> Vectors:
         import torch

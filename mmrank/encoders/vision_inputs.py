@@ -126,10 +126,11 @@ PADDED = {"attention_mask": 0, "mm_token_type_ids": 0, "token_type_ids": 0}
 def batch_features(rows: Sequence[Features], pad_token: int, side: str) -> Features:
     """Features of batch size 1 joined into one batch, padded on the tokenizer's side.
 
-    Pictures stand one after the other where the processor counts them by grid (`image_grid_thw`, patches in rows),
-    and in a padded dimension of their own where it does not (the Idefics family).
+    Pictures stand one after the other where the processor counts them by grid (`image_grid_thw`; patches in rows, or
+    padded patches a picture), and in a padded dimension of their own where it does not (the Idefics family).
     """
     import torch
+    from torch.nn.functional import pad
 
     longest = max(map(length, rows))
     batch: Features = {}
@@ -150,6 +151,9 @@ def batch_features(rows: Sequence[Features], pad_token: int, side: str) -> Featu
                     room[:, : row[key].shape[1]] = row[key]
                 stacked.append(room)
             batch[key] = torch.cat(stacked)  # (batch, pictures, ...)
+        elif key == "pixel_values" and values[0].dim() == 3:
+            most = max(value.shape[1] for value in values)
+            batch[key] = torch.cat([pad(value, (0, 0, 0, most - value.shape[1])) for value in values])
         else:
             batch[key] = torch.cat(values)  # (pictures or patches of all rows, ...)
     return batch
