@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mmrank.index.segments import SegmentData, SegmentInfo
+from mmrank.index.postings import Postings
+from mmrank.index.segments import SegmentData, SegmentInfo, VectorWriter, WordsWriter
 
 if TYPE_CHECKING:
     from mmrank.index.writer import Writer
@@ -23,7 +25,7 @@ SMALL = 65_536
 def committed(connection: sqlite3.Connection) -> list[SegmentInfo]:
     """The segments of the current version, oldest first."""
     rows = connection.execute(
-        "SELECT number, kind, file, rows, vectors, bytes, checksum FROM segments WHERE rows > 0 ORDER BY number"
+        "SELECT number, kind, file, rows, items, bytes, checksum FROM segments WHERE rows > 0 ORDER BY number"
     )
     return [SegmentInfo(*row) for row in rows]
 
@@ -50,7 +52,7 @@ def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path, st
         small = sorted((info for info in segments if info.rows <= SMALL), key=lambda info: live[info.number])
         if len(small) < MANY:
             continue
-        total = writer.segment(small[0].kind).rows or live[small[0].number]
+        total = writer.target(small[0].kind).rows or live[small[0].number]
         for info in small:
             if live[info.number] > 4 * total or total + live[info.number] > SMALL:
                 break
@@ -60,14 +62,14 @@ def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path, st
 
 def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: SegmentInfo, stale: list[str]) -> None:
     """Copy the living rows of a segment into the one being written, and forget the old one."""
-    target = writer.segment(info.kind)
+    target = writer.target(info.kind)
     data = SegmentData(folder, info)
     places = connection.execute(
         "SELECT document, start, rows FROM placements WHERE segment = ? AND kind = ? ORDER BY start",
         (info.number, info.kind),
     ).fetchall()
     moved: list[tuple[int, int, int, str]] = []
-    for batch in _batches(places):
+    for batch in [places] if info.kind == "words" else _batches(places):
         keep = np.concatenate([np.arange(start, start + rows) for _, start, rows in batch])
         first = copy_rows(target, data, keep)
         for document, _, rows in batch:
@@ -77,18 +79,17 @@ def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: Seg
     _forget(connection, info, stale)
 
 
-def copy_rows(target: object, data: SegmentData, rows: np.ndarray) -> int:
+def copy_rows(target: VectorWriter | WordsWriter, data: SegmentData, rows: NDArray[np.int64]) -> int:
     """Append some rows of a mapped segment to one being written; returns the first new row number."""
-    from mmrank.index.segments import SegmentWriter
-
-    assert isinstance(target, SegmentWriter)
+    if isinstance(target, WordsWriter):
+        return target.builder.take(Postings.of(data.arrays), rows)
     documents, positions = data.documents[rows], data.positions[rows]
-    if data.info.kind != "token":
+    if target.kind != "token":
         return target.append(data.vectors[rows], documents, positions)
-    lengths = np.diff(data.offsets)[rows]
     starts = data.offsets[rows]
+    lengths = data.offsets[rows + 1] - starts
     # Every token of every kept row, in order.
-    tokens = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
+    tokens = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
     return target.append_tokens(data.vectors[tokens], data.scales[tokens], lengths, documents, positions)
 
 

@@ -62,10 +62,10 @@ CREATE TABLE extras (
 
 CREATE TABLE segments (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
-  kind TEXT NOT NULL CHECK (kind IN ('passage', 'document', 'token')),
+  kind TEXT NOT NULL CHECK (kind IN ('passage', 'document', 'token', 'words')),
   file TEXT NOT NULL UNIQUE,
   rows INTEGER NOT NULL,
-  vectors INTEGER NOT NULL,
+  items INTEGER NOT NULL,
   bytes INTEGER NOT NULL,
   checksum TEXT NOT NULL
 );
@@ -86,7 +86,4 @@ CREATE TABLE removed (
   rows INTEGER NOT NULL,
   PRIMARY KEY (segment, start)
 ) WITHOUT ROWID;
-
-CREATE VIRTUAL TABLE passage_words USING fts5(words, tokenize='ascii', detail='column');
-CREATE VIRTUAL TABLE document_words USING fts5(words, tokenize='ascii', detail='column');
 """

@@ -203,40 +203,16 @@ class Snapshot:
     def search_lexical(self, text: str, k: int, level: Level = "passage", where: Filter | None = None) -> list[Match]:
         """The `k` best passages or documents by BM25, best first; none where no word occurs."""
         _check_k(k)
-        words = dict.fromkeys(tokenize(text))
-        if not words:
-            return []
-        query = " OR ".join(f'"{word}"' for word in words)
-        table = f"{level}_words"
-        condition, values = where.sql() if where else ("1", [])
-        if level == "passage":
-            inside = (
-                "rowid IN (SELECT passages.number FROM passages JOIN documents"
-                f" ON documents.number = passages.document WHERE {condition})"
-            )
-        else:
-            inside = f"rowid IN (SELECT documents.number FROM documents WHERE {condition})"
-        rows = self._rows(
-            f"SELECT rowid, -rank FROM {table} WHERE {table} MATCH ?"
-            f"{f' AND {inside}' if where else ''} ORDER BY rank LIMIT ?",
-            [query, *(values if where else []), k],
-        )
-        if level == "document":
-            ids = self._ids([row[0] for row in rows])
-            return [Match(ids[number], None, score) for number, score in rows]
-        places = {
-            number: (document, position)
-            for number, document, position in self._rows(
-                "SELECT number, document, position FROM passages WHERE number IN (SELECT value FROM json_each(?))",
-                (json.dumps([row[0] for row in rows]),),
-            )
-        }
-        ids = self._ids([document for document, _ in places.values()])
-        return [Match(ids[places[number][0]], places[number][1], score) for number, score in rows]
+        allowed = self._allowed(where, "words") if where else None
+        found = self._state.words.search(tokenize(text), k, level, allowed)
+        ids = self._ids([number for number, _, _ in found])
+        return [
+            Match(ids[number], position if level == "passage" else None, score) for number, position, score in found
+        ]
 
-    def _allowed(self, where: Filter, level: Kind) -> dict[int, list[tuple[int, int]]]:
+    def _allowed(self, where: Filter, kind: Kind) -> dict[int, list[tuple[int, int]]]:
         """Rows of each segment (number → (start, rows) runs) that belong to the documents of a filter."""
-        key = (self.version, level, where.key)
+        key = (self.version, kind, where.key)
         cached = self._store._filters.get(key)
         if cached is not None:
             return cached
@@ -246,7 +222,7 @@ class Snapshot:
             "SELECT segment, start, placements.rows FROM documents"
             " JOIN placements ON placements.document = documents.number"
             f" WHERE kind = ? AND placements.rows > 0 AND {condition} ORDER BY segment, start",
-            [level, *values],
+            [kind, *values],
         ):
             runs.setdefault(segment, []).append((start, rows))
         self._store._filters.put(key, runs)

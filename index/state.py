@@ -2,67 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.index.segments import Kind, SegmentData
+from mmrank.index.bm25 import Words, WordsSegment
+from mmrank.index.postings import Postings
+from mmrank.index.records import Level
+from mmrank.index.segments import SegmentData
+from mmrank.index.vectors import CachedIndex, VectorSegment
 
 Runs = Mapping[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSegment:
-    """A segment and the rows of it that are gone, as runs (start, rows)."""
+    """A segment, its index, and the rows of it that are gone, as runs (start, rows)."""
 
     data: SegmentData
+    index: CachedIndex
     removed: tuple[tuple[int, int], ...]
     alive: NDArray[np.bool_] | None
     """(rows,), None where all are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Immutable; shared by all snapshots of one version."""
 
     version: int
     segments: Mapping[int, LiveSegment]
 
-    def of_kind(self, kind: Kind) -> list[LiveSegment]:
-        """Segments of passages, of documents or of tokens."""
-        return [segment for segment in self.segments.values() if segment.data.info.kind == kind]
+    @cached_property
+    def words(self) -> Words:
+        """The words of this version."""
+        return Words(
+            {
+                number: WordsSegment(Postings.of(segment.data.arrays), segment.alive)
+                for number, segment in self.segments.items()
+                if segment.data.info.kind == "words"
+            }
+        )
+
+    @cached_property
+    def _vectors(self) -> Mapping[str, Sequence[tuple[int, VectorSegment]]]:
+        return {
+            level: [
+                (number, VectorSegment(segment.data, segment.alive, segment.index))
+                for number, segment in self.segments.items()
+                if segment.data.info.kind == level
+            ]
+            for level in ("passage", "document")
+        }
 
     def search(
-        self, query: NDArray[np.float32], k: int, level: Kind, allowed: Runs | None
+        self, query: NDArray[np.float32], k: int, level: Level, allowed: Runs | None
     ) -> list[tuple[int, int, float]]:
         """The best (document number, position, inner product); at the document level, one row a document."""
-        found: list[tuple[float, int, int]] = []
-        for number, segment in self.segments.items():
-            if segment.data.info.kind != level:
-                continue
-            if allowed is None:
-                rows = None if segment.alive is None else np.flatnonzero(segment.alive)
-            elif number in allowed:
-                rows = np.concatenate([np.arange(start, start + n) for start, n in allowed[number]])
-            else:
-                continue
-            data = segment.data
-            scores = (data.vectors if rows is None else data.vectors[rows]) @ query
-            documents = data.documents if rows is None else data.documents[rows]
-            positions = data.positions if rows is None else data.positions[rows]
-            # Several vectors may stand for one document: look further than k there.
-            order = np.argsort(-scores, kind="stable")
-            seen: set[int] = set()
-            for at in order:
-                document = int(documents[at])
-                if level == "document":
-                    if document in seen:
-                        continue
-                    seen.add(document)
-                found.append((float(scores[at]), document, int(positions[at])))
-                if len(seen) == k or (level != "document" and len(found) >= k and at == order[min(k, len(order)) - 1]):
-                    break
-        found.sort(key=lambda match: (-match[0], match[1], match[2]))
-        return [(document, position, score) for score, document, position in found[:k]]
+        found: list[tuple[int, int, float]] = []
+        for number, segment in self._vectors[level]:
+            if allowed is None or number in allowed:
+                found += _search_segment(segment, query, k, level, allowed[number] if allowed else None)
+        found.sort(key=lambda match: (-match[2], match[0], match[1]))
+        return found[:k]
+
+
+def _search_segment(
+    segment: VectorSegment,
+    query: NDArray[np.float32],
+    k: int,
+    level: Level,
+    allowed: list[tuple[int, int]] | None,
+) -> list[tuple[int, int, float]]:
+    data = segment.data
+    fetch = k
+    while True:
+        rows, scores = segment.search(query, fetch, allowed)
+        documents = data.documents[rows].tolist()
+        if level == "passage":
+            return list(zip(documents, data.positions[rows].tolist(), scores.tolist(), strict=True))
+        best: dict[int, float] = {}
+        for document, score in zip(documents, scores.tolist(), strict=True):
+            best.setdefault(document, score)
+        # Several vectors may stand for one document: look further until there are k documents, or no more rows.
+        if len(best) >= k or len(rows) < fetch:
+            return [(document, 0, score) for document, score in best.items()]
+        fetch *= 4

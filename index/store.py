@@ -22,6 +22,7 @@ from mmrank.index.records import EncoderIdentity
 from mmrank.index.segments import SegmentData
 from mmrank.index.snapshot import Snapshot
 from mmrank.index.state import LiveSegment, State
+from mmrank.index.vectors import CachedIndex, cache_name
 from mmrank.index.writer import Step, Writer
 from mmrank.types import Document
 
@@ -56,12 +57,14 @@ class Store:
             path: a folder that is absent or empty.
             encoder: what makes the vectors; opening with another one is refused.
             settings: any JSON, kept with the collection.
+            index: a FAISS factory string for segments too large to scan ("HNSW32", "IVF1024,SQ8", …), "Flat" to scan
+                always, or "auto" to choose by size.
 
         Raises:
             InputError: when something is there already or cannot be written.
         """
         path = Path(path)
-        properties = {"version": 0, "encoder": asdict(encoder), "settings": dict(settings or {})}
+        properties = {"version": 0, "encoder": asdict(encoder), "settings": dict(settings or {}), "index": index}
         catalog.create(path, properties)
         return cls.open(path, encoder=encoder)
 
@@ -200,7 +203,12 @@ class Store:
                     alive = np.ones(info.rows, np.bool_)
                     for start, rows in gone:
                         alive[start : start + rows] = False
-                segments[info.number] = LiveSegment(data, gone, alive)
+                index = (
+                    before.index
+                    if before
+                    else CachedIndex(self.path / catalog.CACHE / cache_name(info.file), info.rows)
+                )
+                segments[info.number] = LiveSegment(data, index, gone, alive)
             state = State(version, segments)
             if known is None or version > known.version:
                 self._state = state
@@ -219,6 +227,10 @@ class Store:
         known = {info.file for info in committed(connection)}
         for file in (self.path / catalog.SEGMENTS).iterdir():
             if file.name not in known:
+                file.unlink(missing_ok=True)
+        caches = {cache_name(file) for file in known}
+        for file in (self.path / catalog.CACHE).glob("*"):
+            if file.with_suffix(".faiss").name not in caches:
                 file.unlink(missing_ok=True)
 
     def _borrow(self) -> sqlite3.Connection:

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank import codec
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
 from mmrank.index.filters import iso_date
 from mmrank.index.merging import merge_small
 from mmrank.index.quantise import quantise
 from mmrank.index.records import DuplicateContentError, EncoderIdentity
-from mmrank.index.segments import Kind, SegmentWriter
-from mmrank.index.words import tokenize
+from mmrank.index.segments import Kind, SegmentData, SegmentInfo, VectorKind, VectorWriter, WordsWriter
+from mmrank.index.vectors import SCANNED, build, cache_name, default_factory, drop_cache
 from mmrank.types import Document
 
 Vectors = NDArray[np.float32]
@@ -38,12 +38,16 @@ class Writer:
         self._connection = connection
         self._encoder = encoder
         self._step = on_step
-        self._open: dict[Kind, SegmentWriter] = {}
+        self._vectors: dict[VectorKind, VectorWriter] = {}
+        self._words: WordsWriter | None = None
         self._stale: list[str] = []
         self._changed = False
-        row = connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()
-        self.version = int(row[0]) + 1
+        self._broken = False
+        properties = dict(connection.execute("SELECT key, value FROM properties WHERE key IN ('version', 'index')"))
+        self.version = int(properties["version"]) + 1
         """The version that this change will make."""
+        self.factory: str = json.loads(properties["index"])
+        """FAISS factory of large segments, or "auto"."""
 
     def put(
         self,
@@ -75,32 +79,31 @@ class Writer:
             raise DuplicateContentError(document.name, with_id[0])
         bodies = [zlib.compress(codec.to_json(passage)) for passage in document.passages]
         pages = [zlib.compress(codec.to_json(page)) for page in document.pages]
+        self._broken = True
         self._step("put")
         old = self._connection.execute("SELECT number FROM documents WHERE name = ?", (document.name,)).fetchone()
         if old:
             self._remove(old[0])
         number = self._insert(document, metadata)
-        execute, many = self._connection.execute, self._connection.executemany
+        many = self._connection.executemany
         many("INSERT INTO pages VALUES (?, ?, ?)", [(number, at, body) for at, body in enumerate(pages)])
         many("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()])
         many("INSERT INTO extras VALUES (?, ?, ?)", [(number, *pair) for pair in (extra or {}).items()])
-        words: list[str] = []
-        for passage, body in zip(document.passages, bodies, strict=True):
-            row = execute(
-                "INSERT INTO passages (document, position, body) VALUES (?, ?, ?)",
-                (number, passage.position, body),
-            ).lastrowid
-            found = tokenize(passage.text)
-            words += found
-            execute("INSERT INTO passage_words (rowid, words) VALUES (?, ?)", (row, " ".join(found)))
-        execute("INSERT INTO document_words (rowid, words) VALUES (?, ?)", (number, " ".join(words)))
+        many(
+            "INSERT INTO passages (document, position, body) VALUES (?, ?, ?)",
+            [(number, position, body) for position, body in enumerate(bodies)],
+        )
         self._step("catalog")
         self._append("passage", number, passage_vectors)
         self._append("document", number, document_vectors)
         if token_vectors is not None:
             self._append_tokens(number, token_vectors)
         self._step("vectors")
-        self._changed = True
+        words = self.words()
+        start = words.builder.add(number, (passage.text for passage in document.passages))
+        self._place(number, "words", words.number, start, len(document.passages))
+        self._step("words")
+        self._broken, self._changed = False, True
 
     def remove(self, document_id: str) -> None:
         """Remove a document.
@@ -200,30 +203,45 @@ class Writer:
             "INSERT INTO removed SELECT segment, start, rows FROM placements WHERE document = ? AND rows > 0",
             (number,),
         )
-        execute("DELETE FROM passage_words WHERE rowid IN (SELECT number FROM passages WHERE document = ?)", (number,))
-        execute("DELETE FROM document_words WHERE rowid = ?", (number,))
         execute("DELETE FROM documents WHERE number = ?", (number,))
 
-    def segment(self, kind: Kind) -> SegmentWriter:
+    def vectors(self, kind: VectorKind) -> VectorWriter:
         """The segment that this change writes vectors of this kind into."""
-        if kind not in self._open:
-            # A placeholder takes the number: numbers are never reused, whatever becomes of this change.
-            number = self._connection.execute(
-                "INSERT INTO segments (kind, file, rows, vectors, bytes, checksum) VALUES (?, ?, 0, 0, 0, '')",
-                (kind, f"pending {kind}"),
-            ).lastrowid
-            assert number is not None
-            self._open[kind] = SegmentWriter(self._folder, number, kind, self._encoder.dimension)
-        return self._open[kind]
+        if kind not in self._vectors:
+            self._vectors[kind] = VectorWriter(self._folder, self._number(kind), kind, self._encoder.dimension)
+        return self._vectors[kind]
 
-    def _append(self, kind: Kind, number: int, vectors: Vectors) -> None:
-        segment = self.segment(kind)
+    def words(self) -> WordsWriter:
+        """The segment that this change writes words into."""
+        if self._words is None:
+            self._words = WordsWriter(self._folder, self._number("words"))
+        return self._words
+
+    def target(self, kind: Kind) -> VectorWriter | WordsWriter:
+        """Either of them."""
+        return self.words() if kind == "words" else self.vectors(kind)
+
+    def _number(self, kind: Kind) -> int:
+        """A number for a new segment, taken by a row without contents until it is finished."""
+        number = self._connection.execute(
+            "INSERT INTO segments (kind, file, rows, items, bytes, checksum) VALUES (?, ?, 0, 0, 0, '')",
+            (kind, f"pending {kind}"),
+        ).lastrowid
+        assert number is not None
+        return number
+
+    @property
+    def _open(self) -> list[VectorWriter | WordsWriter]:
+        return [*self._vectors.values(), *([self._words] if self._words else [])]
+
+    def _append(self, kind: VectorKind, number: int, vectors: Vectors) -> None:
+        segment = self.vectors(kind)
         rows = len(vectors)
         start = segment.append(vectors, np.full(rows, number, np.int64), np.arange(rows, dtype=np.int32))
         self._place(number, kind, segment.number, start, rows)
 
     def _append_tokens(self, number: int, token_vectors: Sequence[Vectors]) -> None:
-        segment = self.segment("token")
+        segment = self.vectors("token")
         rows = len(token_vectors)
         lengths = np.array([len(vectors) for vectors in token_vectors], np.int64)
         tokens = np.concatenate([*token_vectors, np.zeros((0, self._encoder.dimension), np.float32)])
@@ -240,22 +258,25 @@ class Writer:
 
     def commit(self) -> bool:
         """Make the change durable and visible. Returns whether there was one. Called by `Store.write`."""
+        if self._broken:
+            raise MmrankError(f"{self._path}: putting a document failed halfway; nothing was changed")
         if not self._changed:
             self.abandon()
             return False
         merge_small(self, self._connection, self._folder, self._stale)
         self._step("merged")
-        for segment in self._open.values():
+        for segment in self._open:
             if segment.rows == 0:
                 segment.discard()
                 self._connection.execute("DELETE FROM segments WHERE number = ?", (segment.number,))
                 continue
             info = segment.finish()
             self._connection.execute(
-                "UPDATE segments SET file = ?, rows = ?, vectors = ?, bytes = ?, checksum = ? WHERE number = ?",
-                (info.file, info.rows, info.vectors, info.bytes, info.checksum, info.number),
+                "UPDATE segments SET file = ?, rows = ?, items = ?, bytes = ?, checksum = ? WHERE number = ?",
+                (info.file, info.rows, info.items, info.bytes, info.checksum, info.number),
             )
             self._step("segment")
+            self._index(info)
         catalog.sync_folder(self._folder)
         self._connection.execute("UPDATE properties SET value = ? WHERE key = 'version'", (str(self.version),))
         self._step("commit")
@@ -265,12 +286,24 @@ class Writer:
         self._step("head")
         for file in self._stale:
             (self._folder / file).unlink(missing_ok=True)
+            drop_cache(self._path / catalog.CACHE / cache_name(file))
         self._step("cleaned")
         return True
 
+    def _index(self, info: SegmentInfo) -> None:
+        """Build the FAISS index of a segment, where it is worth one."""
+        if info.kind not in ("passage", "document"):
+            return
+        factory = self.factory if self.factory != "auto" else default_factory(info.rows, self._encoder.dimension)
+        if factory == "Flat" or info.rows <= SCANNED:
+            return
+        data = SegmentData(self._folder, info)
+        build(data.vectors, factory).save(self._path / catalog.CACHE / cache_name(info.file))
+        self._step("indexed")
+
     def abandon(self) -> None:
         """Undo everything. Called by `Store.write`."""
-        for segment in self._open.values():
+        for segment in self._open:
             segment.discard()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")

@@ -1,0 +1,269 @@
+"""Searching the vectors of one segment: exactly, or through a FAISS index that is kept beside it as a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.errors import InputError
+from mmrank.index.gpu import load_faiss, on_gpus
+from mmrank.index.segments import SegmentData
+
+Vectors = NDArray[np.float32]
+
+SCANNED = 65_536
+"""Rows up to which a segment is scanned: exact, and as fast as an index."""
+
+GATHERED = 20_000
+"""Rows up to which the rows a filter leaves are compared one by one instead of through the index."""
+
+OVERFETCH = 4
+"""Candidates taken from an index of compressed vectors, times k; they are scored again with the raw ones."""
+
+GOAL = 0.95
+"""Recall@10 that the search effort of a new index is set for, measured on vectors of the segment."""
+
+SAMPLE = 200_000
+"""Vectors that an index is trained on at most."""
+
+
+def default_factory(rows: int, dimension: int) -> str:
+    """The FAISS index for a segment of that many rows; "Flat" where scanning is best."""
+    if rows <= SCANNED:
+        return "Flat"
+    if rows < 500_000:
+        return "HNSW32"
+    lists = 2 ** round(np.log2(4 * np.sqrt(rows)))
+    if rows < 20_000_000:
+        return f"IVF{lists},SQ8"
+    codes = next(size for size in range(max(1, dimension // 4), 0, -1) if dimension % size == 0)
+    return f"IVF{lists},PQ{codes}"
+
+
+class VectorIndex:
+    """A FAISS index over all rows of a segment, living and dead; ids are row numbers."""
+
+    def __init__(self, index: Any, factory: str) -> None:
+        faiss = load_faiss()
+        self.factory = factory
+        self._index = index
+        self._inner = faiss.downcast_index(index)
+        self._base = self._inner
+        while isinstance(self._base, faiss.IndexPreTransform):
+            self._base = faiss.downcast_index(self._base.index)
+        plain = isinstance(self._base, faiss.IndexFlat | faiss.IndexHNSWFlat | faiss.IndexIVFFlat)
+        self.exact_scores = plain and self._base is self._inner
+        self._gpu = on_gpus(self._base) if self._base is self._inner else None
+
+    @property
+    def effort(self) -> int:
+        """Lists that are visited (IVF) or candidates that are kept (HNSW); 0 where there is no such thing."""
+        faiss = load_faiss()
+        if isinstance(self._base, faiss.IndexIVF):
+            return int(self._base.nprobe)
+        return int(self._base.hnsw.efSearch) if isinstance(self._base, faiss.IndexHNSW) else 0
+
+    @effort.setter
+    def effort(self, value: int) -> None:
+        faiss = load_faiss()
+        if isinstance(self._base, faiss.IndexIVF):
+            self._base.nprobe = min(value, int(self._base.nlist))
+        elif isinstance(self._base, faiss.IndexHNSW):
+            self._base.hnsw.efSearch = value
+
+    def search(
+        self, queries: Vectors, k: int, keep: NDArray[np.bool_] | None = None
+    ) -> tuple[Vectors, NDArray[np.int64]]:
+        """Scores and rows, (queries, k) each, row -1 where there are no more; only rows in `keep`."""
+        faiss = load_faiss()
+        if keep is None:
+            if self._gpu is not None:
+                return self._gpu.search(queries, k)
+            found: tuple[Vectors, NDArray[np.int64]] = self._index.search(queries, k)
+            return found
+        # A GPU index takes no selector: what is filtered is searched on the CPU, with the same result.
+        bits = np.packbits(keep, bitorder="little")
+        selector = faiss.IDSelectorBitmap(bits)
+        if isinstance(self._base, faiss.IndexIVF):
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=self.effort)
+        elif isinstance(self._base, faiss.IndexHNSW):
+            parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=max(self.effort, k))
+        else:
+            parameters = faiss.SearchParameters(sel=selector)
+        if self._base is not self._inner:
+            parameters = faiss.SearchParametersPreTransform(index_params=parameters)
+        found = self._index.search(queries, k, params=parameters)
+        return found
+
+    def save(self, path: Path) -> None:
+        """Write it, with a note of its checksum, its factory and the rows it was made of."""
+        faiss = load_faiss()
+        faiss.write_index(self._index, str(path))
+        path.with_suffix(".json").write_text(
+            json.dumps({"factory": self.factory, "bytes": path.stat().st_size, "sha256": file_checksum(path)})
+        )
+
+    @classmethod
+    def load(cls, path: Path, rows: int) -> VectorIndex | None:
+        """Map an index that `save` wrote; None where there is none that fits."""
+        faiss = load_faiss()
+        try:
+            note = json.loads(path.with_suffix(".json").read_text())
+            if path.stat().st_size != note["bytes"]:
+                return None
+            flags = faiss.IO_FLAG_MMAP if note["factory"].startswith("IVF") else faiss.IO_FLAG_MMAP_IFC
+            index = faiss.read_index(str(path), flags)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+            return None
+        return cls(index, note["factory"]) if index.ntotal == rows else None
+
+
+def build(vectors: Vectors, factory: str) -> VectorIndex:
+    """Train on a sample, add all vectors, and set the effort for a recall@10 of `GOAL`.
+
+    Raises:
+        InputError: when FAISS does not know the factory string, or there are too few vectors for it.
+    """
+    faiss = load_faiss()
+    rows, dimension = vectors.shape
+    try:
+        index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
+        generator = np.random.default_rng(0)
+        if not index.is_trained:
+            at = np.sort(generator.choice(rows, min(rows, SAMPLE), replace=False))
+            index.train(np.ascontiguousarray(vectors[at]))
+        for begin in range(0, rows, 65_536):
+            index.add(np.ascontiguousarray(vectors[begin : begin + 65_536]))
+    except RuntimeError as error:
+        reason = str(error).rpartition("Error: ")[2].strip() or str(error)
+        raise InputError(f"the index {factory!r} does not work for {rows} vectors of {dimension}: {reason}") from error
+    built = VectorIndex(index, factory)
+    if built.effort and rows:
+        _tune(built, vectors, generator)
+    return built
+
+
+def _tune(index: VectorIndex, vectors: Vectors, generator: np.random.Generator) -> None:
+    """The least effort that finds `GOAL` of the ten nearest of some of the vectors, a little displaced."""
+    rows, dimension = vectors.shape
+    k = min(10, rows)
+    queries = vectors[np.sort(generator.choice(rows, min(rows, 64), replace=False))]
+    noise = generator.normal(size=queries.shape).astype(np.float32) / np.sqrt(dimension)
+    queries = np.ascontiguousarray(queries + 0.5 * noise * np.linalg.norm(queries, axis=1, keepdims=True))
+    truth = [set(top.tolist()) for top in _nearest(vectors, queries, k)]
+    effort = 8
+    while True:
+        index.effort = effort
+        fetch = k if index.exact_scores else min(rows, k * OVERFETCH)
+        _, found = index.search(queries, fetch)
+        recall = np.mean([len(set(row.tolist()) & true) / k for row, true in zip(found, truth, strict=True)])
+        if recall >= GOAL or index.effort < effort or effort >= 1024:
+            return
+        effort *= 2
+
+
+def _nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
+    """Rows of the k nearest, (queries, k), by exact search in blocks."""
+    best = np.full((len(queries), k), -np.inf, np.float32)
+    rows = np.full((len(queries), k), -1, np.int64)
+    for begin in range(0, len(vectors), 65_536):
+        scores = queries @ vectors[begin : begin + 65_536].T  # (queries, block)
+        every = np.concatenate([best, scores], axis=1)
+        numbers = np.concatenate(
+            [rows, np.broadcast_to(np.arange(begin, begin + scores.shape[1]), scores.shape)], axis=1
+        )
+        top = np.argpartition(-every, k - 1, axis=1)[:, :k]
+        best, rows = np.take_along_axis(every, top, 1), np.take_along_axis(numbers, top, 1)
+    return rows
+
+
+class VectorSegment:
+    """A segment of vectors, the rows of it that are alive, and its index where it has one."""
+
+    def __init__(self, data: SegmentData, alive: NDArray[np.bool_] | None, cache: CachedIndex) -> None:
+        self.data = data
+        self.alive = alive
+        self._cache = cache
+
+    def search(
+        self, query: Vectors, k: int, allowed: list[tuple[int, int]] | None
+    ) -> tuple[NDArray[np.int64], Vectors]:
+        """The k best living rows and their exact inner products, best first; only rows in the runs `allowed`."""
+        data = self.data
+        if allowed is not None and sum(rows for _, rows in allowed) <= GATHERED:
+            rows = np.concatenate([np.arange(start, start + count) for start, count in allowed])
+            scores = np.concatenate([data.vectors[start : start + count] @ query for start, count in allowed])
+            return _top(rows, scores, k)
+        keep = self.alive
+        if allowed is not None:
+            keep = np.zeros(data.info.rows, np.bool_)
+            for start, count in allowed:
+                keep[start : start + count] = True
+        index = self._cache.get() if data.info.rows > SCANNED else None
+        if index is None:
+            scores = data.vectors @ query
+            if keep is None:
+                return _top(np.arange(len(scores)), scores, k)
+            rows = np.flatnonzero(keep)
+            return _top(rows, scores[rows], k)
+        fetch = min(data.info.rows, k if index.exact_scores else k * OVERFETCH)
+        found, rows = index.search(query[None], fetch, keep)
+        rows, scores = rows[0], found[0]
+        if rows[-1] < 0:
+            here = rows >= 0
+            rows, scores = rows[here], scores[here]
+        if not index.exact_scores:
+            scores = data.vectors[rows] @ query
+            return _top(rows, scores, k)
+        return rows, scores
+
+
+class CachedIndex:
+    """The FAISS index of a segment, mapped when it is first needed and shared by all versions that hold the segment."""
+
+    def __init__(self, path: Path, rows: int) -> None:
+        self.path = path
+        self._rows = rows
+        self._lock = threading.Lock()
+        self._loaded = False
+        self._index: VectorIndex | None = None
+
+    def get(self) -> VectorIndex | None:
+        """The index; None where there is none on disk, and the segment is scanned."""
+        if not self._loaded:
+            with self._lock:
+                if not self._loaded:
+                    self._index = VectorIndex.load(self.path, self._rows)
+                    self._loaded = True
+        return self._index
+
+
+def cache_name(segment_file: str) -> str:
+    """Name of a segment's cached index."""
+    return segment_file.removesuffix(".safetensors") + ".faiss"
+
+
+def drop_cache(path: Path) -> None:
+    """Delete a cached index and its note."""
+    path.unlink(missing_ok=True)
+    path.with_suffix(".json").unlink(missing_ok=True)
+
+
+def file_checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _top(rows: NDArray[np.int64], scores: Vectors, k: int) -> tuple[NDArray[np.int64], Vectors]:
+    if len(scores) > k:
+        at = np.argpartition(-scores, k - 1)[:k]
+        rows, scores = rows[at], scores[at]
+    order = np.lexsort((rows, -scores))
+    return rows[order], scores[order]
