@@ -50,7 +50,14 @@ class Store:
         self._ids: dict[int, str] = {}
 
     @classmethod
-    def create(cls, path: str | Path, *, encoder: EncoderIdentity, settings: Mapping[str, Any] | None = None) -> Store:
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        encoder: EncoderIdentity,
+        settings: Mapping[str, Any] | None = None,
+        index: str = "auto",
+    ) -> Store:
         """Make an empty collection.
 
         Args:
