@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError, MmrankError
+from mmrank.evaluate.documents import DocumentRanker
 from mmrank.evaluate.plain_text import PlainPage, PlainReader
 from mmrank.evaluate.systems import Layout, Ranking
 from mmrank.types import BBox
@@ -91,6 +92,47 @@ class ReferenceSystem:
             parts.append(np.array([float((windows @ query).max()) for windows in prepared.windows]))
         fused = np.sum([_standard(part) for part in parts], axis=0)
         return Ranking(tuple(map(float, fused)), _layouts(prepared, fused, words))
+
+    def document_rankers(self) -> dict[str, DocumentRanker]:
+        """Ways to find the right one of the prepared documents; those that cannot be read come last.
+
+        Raises:
+            InputError: when no document was prepared, or without both signals.
+        """
+        held = {name: held for name, held in self._prepared.items() if isinstance(held, _Prepared)}
+        if not held or len(self._signals) < 2:
+            raise InputError("the document stage of the reference needs prepared documents and both signals")
+        names = [*held, *(name for name in self._prepared if name not in held)]
+        bm25 = _Bm25([[word for page in document.pages for word in _words(page.text)] for document in held.values()])
+        windows = [np.concatenate(document.windows) for document in held.values()]
+        merged = np.stack([vectors.mean(0) / np.linalg.norm(vectors.mean(0)) for vectors in windows])
+
+        def best(question: str) -> Scores:
+            query = self._vectors.query(question)
+            return np.array([float((vectors @ query).max()) for vectors in windows])
+
+        def mean(question: str) -> Scores:
+            scores: Scores = (merged @ self._vectors.query(question)).astype(float)
+            return scores
+
+        def words(question: str) -> Scores:
+            return bm25.scores(_words(question))
+
+        def ranker(*parts: Callable[[str], Scores]) -> DocumentRanker:
+            def rank(question: str) -> list[str]:
+                scores = np.sum([_standard(part(question)) for part in parts], axis=0)
+                return [names[at] for at in (*np.argsort(-scores, kind="stable"), *range(len(held), len(names)))]
+
+            return rank
+
+        return {
+            "best window": ranker(best),
+            "merged vector": ranker(mean),
+            "both fused": ranker(best, mean),
+            "bm25": ranker(words),
+            "all fused": ranker(best, mean, words),
+            "best window and bm25 fused": ranker(best, words),
+        }
 
 
 @dataclass(frozen=True, slots=True)

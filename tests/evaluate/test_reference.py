@@ -88,6 +88,16 @@ def test_the_reference_answers_a_whole_benchmark_and_again_from_its_cache(data: 
     assert [answered.ranking for answered in again.run] == [answered.ranking for answered in first.run]
 
 
+@pytest.mark.slow
+def test_every_way_of_finding_documents_finds_the_right_one_and_puts_unreadable_ones_last(data: Path, tmp_path: Path):
+    (tmp_path / "bad.pdf").write_bytes(b"nothing")
+    system = ReferenceSystem(tmp_path)
+    system.prepare({"bad": tmp_path / "bad.pdf", **{path.name: path for path in (data / "documents").iterdir()}})
+    for rank in system.document_rankers().values():
+        assert rank("What do sperm whales hunt?") == ["whales.pdf", "Nordbank.pdf", "bad"]
+        assert rank("What are the total assets of Nordbank?") == ["Nordbank.pdf", "whales.pdf", "bad"]
+
+
 def test_a_document_that_cannot_be_read_fails_only_when_asked(data: Path, tmp_path: Path):
     (tmp_path / "bad.pdf").write_bytes(b"nothing")
     system = ReferenceSystem(tmp_path, signals=("bm25",))
