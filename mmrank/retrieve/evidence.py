@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from mmrank.retrieve.signals import Question
 from mmrank.retrieve.view import Pool
 from mmrank.retrieve.words import words
-from mmrank.types import FURNITURE, Element, ElementKind
+from mmrank.types import FURNITURE, PICTURED, Element, ElementKind
 
 MAX_SNIPPET = 300
-KIND_BONUS = 0.35
+KIND_BONUS = 0.8
 HANDLE_BONUS = 1.0
-PASSAGE_WEIGHT = 1.0
+PICTURED_BONUS = 0.5
+MINOR_MALUS = 0.2
 _MINOR = frozenset({ElementKind.TITLE, ElementKind.HEADING, ElementKind.FOOTNOTE})
 
 
@@ -50,10 +51,11 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
     for element in elements:
         found = set(words(element.text + "\n" + captions.get(element.id, "")))
         score = sum(weight for word, weight in weights.items() if word in found) / total
-        score += PASSAGE_WEIGHT * passage_score.get(element.id, 0.0)
+        score += passage_score.get(element.id, 0.0)
         score += KIND_BONUS * (element.kind in question.analysis.kinds)
         score += HANDLE_BONUS * (element.id in named)
-        score -= 0.2 * (element.kind in _MINOR)
+        score += PICTURED_BONUS * (element.kind in PICTURED)
+        score -= MINOR_MALUS * (element.kind in _MINOR)
         scored.append(Evidence(element, score))
     return sorted(scored, key=lambda evidence: (-evidence.score, evidence.element.id))
 

@@ -12,7 +12,8 @@ from mmrank.retrieve.evidence import Evidence, page_evidence
 from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS, Question
 from mmrank.retrieve.view import Pool
 
-SPOT_WEIGHT = 1.0
+PAGE_WEIGHT = 0.4
+"""What a standard deviation of the page's score counts beside the score of a spot on it."""
 WEIGHTS: dict[str, float] = {
     "lexical": 0.3,
     "lexical_passage": 0.5,
@@ -59,7 +60,7 @@ class PageRanking:
         """
         page_scores = standardise(self.scores)
         spots = [
-            Evidence(found.element, float(page_scores[at]) + SPOT_WEIGHT * found.score)
+            Evidence(found.element, PAGE_WEIGHT * float(page_scores[at]) + found.score)
             for at in map(int, self.order()[:pages])
             for found in page_evidence(self.question, self.pool, at)
         ]
