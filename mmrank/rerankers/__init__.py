@@ -1,1 +1,8 @@
 """Rerankers: candidates into a ranking, with reasons where the model gives them."""
+
+from __future__ import annotations
+
+from mmrank.rerankers.loading import FAMILIES, load_reranker
+from mmrank.rerankers.protocol import AnswerStatus, RankedCandidate, Ranking, Reranker
+
+__all__ = ["FAMILIES", "AnswerStatus", "RankedCandidate", "Ranking", "Reranker", "load_reranker"]

@@ -87,7 +87,7 @@ def grounded(reason: str, source: str) -> float:
     >>> grounded("Revenue rose to 4.2 million", "Revenue: 4.2 million")
     0.75
     """
-    words = [word for word in re.findall(r"[^\W\d_]{4,}|\d+(?:[.,]\d+)*", reason.lower())]
+    words = re.findall(r"[^\W\d_]{4,}|\d+(?:[.,]\d+)*", reason.lower())
     if not words:
         return 1.0
     known = set(re.findall(r"[^\W\d_]{4,}|\d+(?:[.,]\d+)*", source.lower()))

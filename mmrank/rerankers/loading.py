@@ -1,0 +1,227 @@
+"""From a name to a reranker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.rerankers.protocol import Reranker
+
+SHIPPED_CROSS_ENCODER = Path(__file__).parent / "weights" / "minilm_cross_encoder.safetensors"
+
+
+def _chat(model: str, settings: dict[str, Any]) -> Any:
+    from mmrank.llm.loading import load_chat_model
+
+    return load_chat_model(model, **settings)
+
+
+def _late_interaction(model: str, *, device: str = "auto", dtype: str | None = None) -> Reranker:
+    from mmrank.encoders.loading import load_encoder
+    from mmrank.encoders.protocol import EncoderInfo
+    from mmrank.rerankers.late_interaction import LateInteraction
+
+    encoder: Any = load_encoder(model or "minilm-tokens", device=device, dtype=dtype)
+    info: EncoderInfo = encoder.info
+    if not info.multi_vector:
+        raise InputError(f"{model} gives one vector a passage; late interaction needs one a token")
+    return LateInteraction(encoder)
+
+
+def _cross_encoder(
+    model: str, *, weights: str | Path | None = None, device: str = "auto", dtype: str | None = None
+) -> Reranker:
+    from mmrank.rerankers.cross_encoder import CrossEncoderReranker, MiniLMCrossEncoder
+
+    if model:
+        return CrossEncoderReranker.load(model, device=device, dtype=dtype)
+    weights = weights or SHIPPED_CROSS_ENCODER
+    if not Path(weights).is_file():
+        raise MmrankError(
+            f"the cross-encoder's weights {Path(weights).name} are not there; train them, name a file with weights=,"
+            " or name a model: cross-encoder:owner/name"
+        )
+    return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
+
+
+def _pointwise(
+    model: str,
+    *,
+    prompt: str = "yes-no",
+    instruction: str = "",
+    scale: str = "difference",
+    shift: float = 0.0,
+    max_tokens: int = 0,
+    **of_model: Any,
+) -> Reranker:
+    from mmrank.rerankers.pointwise import Pointwise
+    from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, YES_NO, ZERO_ONE
+
+    prompts = {"yes-no": YES_NO, "zero-one": ZERO_ONE}
+    if prompt not in prompts:
+        raise InputError(f"unknown prompt {prompt!r}; there are: {', '.join(prompts)}")
+    return Pointwise(
+        _chat(model or "smollm2-torch", of_model),
+        prompt=prompts[prompt],
+        instruction=instruction or JUDGE_INSTRUCTION,
+        scale=scale,  # type: ignore[arg-type]
+        shift=shift,
+        max_tokens=max_tokens,
+    )
+
+
+def _thinking(think_tokens: int, temperature: float, top_p: float, seed: int, hold: bool) -> Any:
+    from mmrank.rerankers.answering import Thinking
+
+    return Thinking(think_tokens, temperature, top_p, seed, hold)
+
+
+def _setwise(
+    model: str,
+    *,
+    children: int = 19,
+    top: int = 10,
+    votes: int = 1,
+    seed: int = 929,
+    mode: str = "fixed",
+    think_tokens: int = 512,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    hold: bool = True,
+    **of_model: Any,
+) -> Reranker:
+    from mmrank.rerankers.setwise import Setwise
+
+    return Setwise(
+        _chat(model or "smollm2", of_model),
+        children=children,
+        top=top,
+        votes=votes,
+        seed=seed,
+        mode=mode,  # type: ignore[arg-type]
+        thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
+    )
+
+
+def _listwise(
+    model: str,
+    *,
+    style: str = "list",
+    window: int = 20,
+    stride: int = 10,
+    head: int | None = None,
+    words: int = 40,
+    mode: str = "fixed",
+    think_tokens: int = 512,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    seed: int = 0,
+    hold: bool = True,
+    **of_model: Any,
+) -> Reranker:
+    from mmrank.rerankers.listwise import Listwise
+
+    return Listwise(
+        _chat(model or "smollm2", of_model),
+        style=style,  # type: ignore[arg-type]
+        window=window,
+        stride=stride,
+        head=head,
+        words=words,
+        mode=mode,  # type: ignore[arg-type]
+        thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
+    )
+
+
+def _dual_stage(model: str, *, head: int = 30, think_tokens: int = 512, **of_model: Any) -> Reranker:
+    from mmrank.rerankers.compose import DualStage
+    from mmrank.rerankers.listwise import Listwise
+    from mmrank.rerankers.pointwise import Pointwise
+
+    chat = _chat(model or "smollm2", of_model)
+    thinking = _thinking(think_tokens, 0.0, 1.0, 0, True)
+    return DualStage(Pointwise(chat), Listwise(chat, style="chain", thinking=thinking), head=head)
+
+
+def _attention(
+    model: str, *, task: str = "answer", words: int = 300, window: int = 0, mode: str = "fixed", **of_model: Any
+) -> Reranker:
+    from mmrank.llm.protocol import AttentionModel
+    from mmrank.rerankers.attention import Attention
+
+    chat = _chat(model or "smollm2-torch", of_model)
+    if not isinstance(chat, AttentionModel):
+        raise InputError(f"the attention of {model} cannot be read; use a model that transformers runs")
+    return Attention(chat, task=task, words=words, window=window, mode=mode)  # type: ignore[arg-type]
+
+
+def _cascade(model: str, *, keep: int = 8, **of_model: Any) -> Reranker:
+    from mmrank.rerankers.compose import Cascade
+
+    return Cascade(_late_interaction(""), _pointwise(model, **of_model), keep=keep, name="cascade")
+
+
+def _document_cascade(
+    model: str, *, keep: int = 4, selector: str | Path = "lexical", mode: str = "fixed", **of_model: Any
+) -> Reranker:
+    from mmrank.rerankers.ck import CKSelector
+    from mmrank.rerankers.document_cascade import DocumentCascade
+    from mmrank.rerankers.selector import LexicalSelector
+
+    chosen = LexicalSelector() if selector == "lexical" else CKSelector.load(selector, mode=mode)  # type: ignore[arg-type]
+    return DocumentCascade(chosen, _pointwise(model, **of_model), keep=keep, mode=mode)  # type: ignore[arg-type]
+
+
+def _served(model: str, *, path: str = "rerank", batch: int = 16, **of_server: Any) -> Reranker:
+    from mmrank.llm.http import ModelServer
+    from mmrank.rerankers.served import Served
+
+    url, _, name = model.partition("#")
+    if not url or not name:
+        raise InputError("where is the server, and which model? Name both: served:http://host:8000/v1#model")
+    return Served(ModelServer(url, **of_server), name, path=path, batch=batch)  # type: ignore[arg-type]
+
+
+FAMILIES: dict[str, Callable[..., Reranker]] = {
+    "late-interaction": _late_interaction,
+    "cross-encoder": _cross_encoder,
+    "pointwise": _pointwise,
+    "setwise": _setwise,
+    "listwise": _listwise,
+    "dual-stage": _dual_stage,
+    "attention": _attention,
+    "cascade": _cascade,
+    "document-cascade": _document_cascade,
+    "served": _served,
+}
+"""Each builder is given the model's name ("" for the embedded one) and the settings."""
+
+
+def load_reranker(name: str, *, fuse: float | None = None, first_stage: str = "score", **settings: Any) -> Reranker:
+    """Load a reranker.
+
+    Args:
+        name: a family, or family:model with a model as `load_chat_model` takes it: "late-interaction",
+            "pointwise:Qwen/Qwen3-VL-Reranker-2B", "listwise:http://host:8000/v1#i2vec/MM-R5".
+        fuse: weight of the reranker beside the first stage's scores; None to rank by the reranker alone.
+        first_stage: which score of the candidates is fused, "score" or a name in `Candidate.scores`.
+        settings: those of the family's class, and of the model's engine.
+
+    Raises:
+        InputError: for an unknown family, which lists the known ones, or an unknown setting.
+        MmrankError: when the model cannot be loaded.
+    """
+    from mmrank.rerankers.compose import Fused
+
+    family, _, model = name.partition(":")
+    if family not in FAMILIES:
+        raise InputError(f"unknown reranker {family!r}; there are: {', '.join(FAMILIES)}")
+    try:
+        reranker = FAMILIES[family](model, **settings)
+    except TypeError as error:
+        if "unexpected keyword argument" in str(error):
+            raise InputError(f"{family} does not take these settings: {error}") from error
+        raise
+    return reranker if fuse is None else Fused(reranker, first_stage, fuse)
