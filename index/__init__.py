@@ -6,6 +6,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mmrank.index.archive import export_archive, import_archive
+    from mmrank.index.checking import Problem, verify
     from mmrank.index.filters import Filter
     from mmrank.index.records import (
         DocumentRecord,
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
         Match,
         StoreLockedError,
     )
+    from mmrank.index.repairing import RepairReport, repair
     from mmrank.index.snapshot import Snapshot
     from mmrank.index.store import Store
     from mmrank.index.words import tokenize
@@ -27,11 +30,17 @@ _HOMES = {
     "Filter": "filters",
     "Level": "records",
     "Match": "records",
+    "Problem": "checking",
+    "RepairReport": "repairing",
     "Snapshot": "snapshot",
     "Store": "store",
     "StoreLockedError": "records",
     "Writer": "writer",
+    "export_archive": "archive",
+    "import_archive": "archive",
+    "repair": "repairing",
     "tokenize": "words",
+    "verify": "checking",
 }
 
 __all__ = [
@@ -41,11 +50,17 @@ __all__ = [
     "Filter",
     "Level",
     "Match",
+    "Problem",
+    "RepairReport",
     "Snapshot",
     "Store",
     "StoreLockedError",
     "Writer",
+    "export_archive",
+    "import_archive",
+    "repair",
     "tokenize",
+    "verify",
 ]
 
 

@@ -35,16 +35,13 @@ def removed_rows(connection: sqlite3.Connection) -> dict[int, int]:
     return dict(connection.execute("SELECT segment, sum(rows) FROM removed GROUP BY segment").fetchall())
 
 
-def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path, stale: list[str]) -> None:
-    """Fold small segments into those being written, and drop segments of which nothing is left.
-
-    Names of files that are no longer needed once the change is committed are added to `stale`.
-    """
+def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path) -> None:
+    """Fold small segments into those being written, and drop segments of which nothing is left."""
     gone = removed_rows(connection)
     by_kind: dict[str, list[SegmentInfo]] = {}
     for info in committed(connection):
         if gone.get(info.number, 0) == info.rows:
-            _forget(connection, info, stale)
+            writer.forget(info.number, info.file)
         else:
             by_kind.setdefault(info.kind, []).append(info)
     for segments in by_kind.values():
@@ -56,11 +53,25 @@ def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path, st
         for info in small:
             if live[info.number] > 4 * total or total + live[info.number] > SMALL:
                 break
-            move(writer, connection, folder, info, stale)
+            move(writer, connection, folder, info)
             total += live[info.number]
 
 
-def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: SegmentInfo, stale: list[str]) -> None:
+def merge_all(writer: Writer, connection: sqlite3.Connection, folder: Path) -> None:
+    """Rewrite all segments as one of each kind; one that stands alone and has lost nothing stays, its index renewed."""
+    gone = removed_rows(connection)
+    by_kind: dict[str, list[SegmentInfo]] = {}
+    for info in committed(connection):
+        by_kind.setdefault(info.kind, []).append(info)
+    for segments in by_kind.values():
+        if len(segments) == 1 and not gone.get(segments[0].number):
+            writer.index_again(segments[0])
+            continue
+        for info in segments:
+            move(writer, connection, folder, info)
+
+
+def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: SegmentInfo) -> None:
     """Copy the living rows of a segment into the one being written, and forget the old one."""
     target = writer.target(info.kind)
     data = SegmentData(folder, info)
@@ -68,6 +79,9 @@ def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: Seg
         "SELECT document, start, rows FROM placements WHERE segment = ? AND kind = ? ORDER BY start",
         (info.number, info.kind),
     ).fetchall()
+    if not places:
+        writer.forget(info.number, info.file)
+        return
     moved: list[tuple[int, int, int, str]] = []
     for batch in [places] if info.kind == "words" else _batches(places):
         keep = np.concatenate([np.arange(start, start + rows) for _, start, rows in batch])
@@ -76,7 +90,7 @@ def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: Seg
             moved.append((target.number, first, document, info.kind))
             first += rows
     connection.executemany("UPDATE placements SET segment = ?, start = ? WHERE document = ? AND kind = ?", moved)
-    _forget(connection, info, stale)
+    writer.forget(info.number, info.file)
 
 
 def copy_rows(target: VectorWriter | WordsWriter, data: SegmentData, rows: NDArray[np.int64]) -> int:
@@ -91,12 +105,6 @@ def copy_rows(target: VectorWriter | WordsWriter, data: SegmentData, rows: NDArr
     # Every token of every kept row, in order.
     tokens = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())
     return target.append_tokens(data.vectors[tokens], data.scales[tokens], lengths, documents, positions)
-
-
-def _forget(connection: sqlite3.Connection, info: SegmentInfo, stale: list[str]) -> None:
-    connection.execute("DELETE FROM segments WHERE number = ?", (info.number,))
-    connection.execute("DELETE FROM removed WHERE segment = ?", (info.number,))
-    stale.append(info.file)
 
 
 def _batches(places: list[tuple[int, int, int]], rows: int = 8192) -> list[list[tuple[int, int, int]]]:

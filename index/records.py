@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -74,3 +76,12 @@ class DuplicateContentError(MmrankError):
         super().__init__(f"{name}: the same content is in the collection already, as {existing}")
         self.name = name
         self.existing = existing
+
+
+def record_checksum(*fields: object) -> bytes:
+    """SHA-256 over what a document's row says."""
+    digest = hashlib.sha256()
+    for value in fields:
+        digest.update(value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode())
+        digest.update(b"\0")
+    return digest.digest()

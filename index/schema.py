@@ -57,6 +57,7 @@ CREATE TABLE extras (
   document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
   name TEXT NOT NULL,
   body BLOB NOT NULL,
+  crc INTEGER NOT NULL,
   PRIMARY KEY (document, name)
 );
 

@@ -269,6 +269,10 @@ class SegmentData:
         """(items,) of a token segment."""
         return self._arrays["scales"]
 
+    def raw(self) -> memoryview:
+        """The bytes of the file."""
+        return memoryview(self._map)
+
     def checksum(self) -> str:
         """SHA-256 of everything after the header, as the file stands now."""
         return hashlib.sha256(memoryview(self._map)[HEADER:]).hexdigest()

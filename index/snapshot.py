@@ -7,6 +7,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.index.filters import Filter
 from mmrank.index.quantise import restore
 from mmrank.index.records import DocumentRecord, Level, Match
-from mmrank.index.segments import Kind
+from mmrank.index.segments import Kind, SegmentData
 from mmrank.index.words import tokenize
 from mmrank.types import Document, Passage
 
@@ -115,18 +116,9 @@ class Snapshot:
         cached = self._store._documents.get(number)
         if cached is not None:
             return cached
-        body = self._rows("SELECT body FROM documents WHERE number = ?", (number,))[0][0]
-        pages = self._rows("SELECT body FROM pages WHERE document = ? ORDER BY page", (number,))
-        passages = self._rows("SELECT body FROM passages WHERE document = ? ORDER BY position", (number,))
-        try:
-            head = zlib.decompress(body)
-            lists = b'"pages":[%b],"passages":[%b]' % (
-                b",".join(zlib.decompress(row[0]) for row in pages),
-                b",".join(zlib.decompress(row[0]) for row in passages),
-            )
-        except zlib.error as error:
-            raise MmrankError(f"what is stored of {document_id} is damaged ({error}); run `mmrank verify`") from error
-        document = codec.from_json(Document, b"{%b,%b" % (lists, _without_lists(head)))
+        if self._connection is None:
+            raise InputError("this snapshot was closed")
+        document = read_document(self._connection, number)
         self._store._documents.put(number, document)
         return document
 
@@ -154,6 +146,19 @@ class Snapshot:
         number = self._number(document_id)
         rows = self._rows("SELECT body FROM extras WHERE document = ? AND name = ?", (number, name))
         return rows[0][0] if rows else None
+
+    def segments(self) -> list[SegmentData]:
+        """The segments of this version."""
+        return [segment.data for segment in self._state.segments.values()]
+
+    def copy_catalog(self, file: Path) -> None:
+        """Copy the catalog as it is in this version."""
+        file.unlink(missing_ok=True)
+        target = sqlite3.connect(file)
+        try:
+            self._connection.backup(target)
+        finally:
+            target.close()
 
     def passage_vectors(self, document_id: str) -> Vectors:
         """(passages, dimension) in the order of the passages; a read-only view."""
@@ -268,6 +273,25 @@ class Snapshot:
         if self._connection is None:
             raise InputError("this snapshot was closed")
         return self._store._query(self._connection, statement, values)
+
+
+def read_document(connection: sqlite3.Connection, number: int) -> Document:
+    """A document by its number in the catalog.
+
+    Raises:
+        MmrankError: when what is stored of it is damaged.
+    """
+    body = connection.execute("SELECT body FROM documents WHERE number = ?", (number,)).fetchone()[0]
+    pages = connection.execute("SELECT body FROM pages WHERE document = ? ORDER BY page", (number,)).fetchall()
+    passages = connection.execute(
+        "SELECT body FROM passages WHERE document = ? ORDER BY position", (number,)
+    ).fetchall()
+    what = f"document {number}"
+    lists = b'"pages":[%b],"passages":[%b]' % (
+        b",".join(_unpacked(row[0], what) for row in pages),
+        b",".join(_unpacked(row[0], what) for row in passages),
+    )
+    return codec.from_json(Document, b"{%b,%b" % (lists, _without_lists(_unpacked(body, what))))
 
 
 def _check_k(k: int) -> None:

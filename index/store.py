@@ -151,6 +151,27 @@ class Store:
         finally:
             connection.close()
 
+    def compact(self, index: str | None = None, wait: float = 0.0, on_step: Step = lambda _: None) -> None:
+        """Rewrite the segments as one of each kind, without what is gone, and index them. Readers go on meanwhile.
+
+        Args:
+            index: change the FAISS index of large segments, see `create`.
+            wait: seconds to wait for another writer to finish.
+            on_step: told the name of each step as it is reached.
+        """
+        with self.write(wait, on_step) as writer:
+            writer.compact(index)
+        connection = catalog.connect(self.path, read_only=False)
+        try:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):  # another writer has begun: the space is reclaimed next time
+                raise catalog.translated(error, self.path) from error
+        finally:
+            connection.close()
+        on_step("vacuumed")
+
     def snapshot(self) -> Snapshot:
         """The newest version, for reading."""
         for _ in range(10):

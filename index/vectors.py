@@ -109,6 +109,14 @@ class VectorIndex:
             json.dumps({"factory": self.factory, "bytes": path.stat().st_size, "sha256": file_checksum(path)})
         )
 
+    @staticmethod
+    def factory_of(path: Path) -> str | None:
+        """The factory of an index that `save` wrote; None where there is none."""
+        try:
+            return str(json.loads(path.with_suffix(".json").read_text())["factory"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     @classmethod
     def load(cls, path: Path, rows: int) -> VectorIndex | None:
         """Map an index that `save` wrote; None where there is none that fits."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import time
@@ -18,11 +17,11 @@ from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
 from mmrank.index.filters import iso_date
-from mmrank.index.merging import merge_small
+from mmrank.index.merging import committed, merge_all, merge_small
 from mmrank.index.quantise import quantise
-from mmrank.index.records import DuplicateContentError, EncoderIdentity
+from mmrank.index.records import DuplicateContentError, EncoderIdentity, record_checksum
 from mmrank.index.segments import Kind, SegmentData, SegmentInfo, VectorKind, VectorWriter, WordsWriter
-from mmrank.index.vectors import SCANNED, build, cache_name, default_factory, drop_cache
+from mmrank.index.vectors import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
 from mmrank.types import Document
 
 Vectors = NDArray[np.float32]
@@ -43,6 +42,7 @@ class Writer:
         self._stale: list[str] = []
         self._changed = False
         self._broken = False
+        self._compacting = False
         properties = dict(connection.execute("SELECT key, value FROM properties WHERE key IN ('version', 'index')"))
         self.version = int(properties["version"]) + 1
         """The version that this change will make."""
@@ -88,7 +88,10 @@ class Writer:
         many = self._connection.executemany
         many("INSERT INTO pages VALUES (?, ?, ?)", [(number, at, body) for at, body in enumerate(pages)])
         many("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()])
-        many("INSERT INTO extras VALUES (?, ?, ?)", [(number, *pair) for pair in (extra or {}).items()])
+        many(
+            "INSERT INTO extras VALUES (?, ?, ?, ?)",
+            [(number, key, body, zlib.crc32(body)) for key, body in (extra or {}).items()],
+        )
         many(
             "INSERT INTO passages (document, position, body) VALUES (?, ?, ?)",
             [(number, position, body) for position, body in enumerate(bodies)],
@@ -99,9 +102,7 @@ class Writer:
         if token_vectors is not None:
             self._append_tokens(number, token_vectors)
         self._step("vectors")
-        words = self.words()
-        start = words.builder.add(number, (passage.text for passage in document.passages))
-        self._place(number, "words", words.number, start, len(document.passages))
+        self.put_words(number, [passage.text for passage in document.passages])
         self._step("words")
         self._broken, self._changed = False, True
 
@@ -116,6 +117,34 @@ class Writer:
             raise InputError(f"there is no document with the id {document_id}")
         self._step("remove")
         self._remove(row[0])
+        self._changed = True
+
+    def compact(self, index: str | None = None) -> None:
+        """Merge the segments of each kind into one, without what is gone, and index it.
+
+        Args:
+            index: change the collection's FAISS factory, see `Store.create`.
+        """
+        self._compacting = self._changed = True
+        if index is not None and index != self.factory:
+            self.factory = index
+            self._connection.execute("UPDATE properties SET value = ? WHERE key = 'index'", (json.dumps(index),))
+        merge_all(self, self._connection, self._folder)
+
+    def put_words(self, number: int, texts: Sequence[str]) -> None:
+        """Count the words of a document's passages; `number` is the document's in the catalog."""
+        words = self.words()
+        start = words.builder.add(number, texts)
+        self._place(number, "words", words.number, start, len(texts))
+
+    def forget(self, segment: int, file: str) -> None:
+        """Drop a segment; its file goes when the change is committed."""
+        self._connection.execute("DELETE FROM segments WHERE number = ?", (segment,))
+        self._connection.execute("DELETE FROM removed WHERE segment = ?", (segment,))
+        self._stale.append(file)
+
+    def touch(self) -> None:
+        """Make this a change, so that readers look again."""
         self._changed = True
 
     def set_property(self, key: str, value: object) -> None:
@@ -176,7 +205,16 @@ class Writer:
 
         body = zlib.compress(codec.to_json(replace(document, pages=(), passages=())))
         checksum = record_checksum(
-            document.id, document.name, document.path, document.title, body, dict(metadata), added, date
+            document.id,
+            document.name,
+            document.path,
+            document.title,
+            len(document.pages),
+            len(document.passages),
+            body,
+            dict(metadata),
+            added,
+            date,
         )
         number = self._connection.execute(
             "INSERT INTO documents (id, name, path, title, pages, passages, added, date, body, checksum)"
@@ -263,7 +301,8 @@ class Writer:
         if not self._changed:
             self.abandon()
             return False
-        merge_small(self, self._connection, self._folder, self._stale)
+        if not self._compacting:
+            merge_small(self, self._connection, self._folder)
         self._step("merged")
         for segment in self._open:
             if segment.rows == 0:
@@ -290,16 +329,33 @@ class Writer:
         self._step("cleaned")
         return True
 
+    def index_again(self, info: SegmentInfo) -> None:
+        """Make the index of a segment the one the collection asks for."""
+        wanted = self._factory_for(info)
+        if VectorIndex.factory_of(self._path / catalog.CACHE / cache_name(info.file)) != wanted:
+            drop_cache(self._path / catalog.CACHE / cache_name(info.file))
+            self._index(info)
+
+    def rebuild_indexes(self) -> None:
+        """Build the FAISS indexes that are missing."""
+        for info in committed(self._connection):
+            if not (self._path / catalog.CACHE / cache_name(info.file)).exists():
+                self._index(info)
+
     def _index(self, info: SegmentInfo) -> None:
         """Build the FAISS index of a segment, where it is worth one."""
-        if info.kind not in ("passage", "document"):
-            return
-        factory = self.factory if self.factory != "auto" else default_factory(info.rows, self._encoder.dimension)
-        if factory == "Flat" or info.rows <= SCANNED:
+        factory = self._factory_for(info)
+        if factory is None:
             return
         data = SegmentData(self._folder, info)
         build(data.vectors, factory).save(self._path / catalog.CACHE / cache_name(info.file))
         self._step("indexed")
+
+    def _factory_for(self, info: SegmentInfo) -> str | None:
+        if info.kind not in ("passage", "document") or info.rows <= SCANNED:
+            return None
+        factory = self.factory if self.factory != "auto" else default_factory(info.rows, self._encoder.dimension)
+        return None if factory == "Flat" else factory
 
     def abandon(self) -> None:
         """Undo everything. Called by `Store.write`."""
@@ -307,12 +363,3 @@ class Writer:
             segment.discard()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def record_checksum(*fields: object) -> bytes:
-    """SHA-256 over what a document's row says."""
-    digest = hashlib.sha256()
-    for value in fields:
-        digest.update(value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode())
-        digest.update(b"\0")
-    return digest.digest()

@@ -1,0 +1,140 @@
+"""`mmrank repair`: bring a damaged collection back to a state that verifies."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank import codec
+from mmrank.errors import MmrankError
+from mmrank.index import catalog
+from mmrank.index.checking import Problem, verify
+from mmrank.index.records import EncoderIdentity
+from mmrank.index.snapshot import read_document
+from mmrank.index.vectors import drop_cache
+from mmrank.index.writer import Writer
+from mmrank.types import Document, Passage
+
+Vectors = NDArray[np.float32]
+Encode = Callable[[Document], tuple[Vectors, Vectors, Sequence[Vectors] | None]]
+"""A document to its passage vectors, document vectors and, with a multi-vector encoder, token vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReport:
+    """What was found, which documents were encoded again, and which were lost and must be added again, by name."""
+
+    problems: tuple[Problem, ...]
+    encoded: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0) -> RepairReport:
+    """Repair what `verify` finds, in one change.
+
+    Words and caches are rebuilt from what is stored. Vectors that are damaged are made again by `encode`; without it,
+    and where a document itself cannot be read any more, the document is taken out and named in the report.
+
+    Args:
+        path: the collection.
+        encode: makes the vectors of a document again.
+        wait: seconds to wait for another writer to finish.
+
+    Raises:
+        MmrankError: when the catalog itself is damaged: restore an export then, or add the files to a new collection.
+    """
+    path = Path(path)
+    problems = tuple(verify(path))
+    broken = [problem for problem in problems if problem.kind == "catalog"]
+    if broken:
+        raise MmrankError(f"{path}: {broken[0]}; the catalog cannot be repaired: restore an export of the collection")
+    if not problems:
+        return RepairReport(())
+    connection = catalog.connect(path, read_only=False)
+    try:
+        catalog.begin_write(connection, path, wait)
+        report = _repair(path, connection, problems, encode)
+    except sqlite3.Error as error:
+        raise catalog.translated(error, path) from error
+    finally:
+        connection.close()
+    return report
+
+
+def _repair(
+    path: Path, connection: sqlite3.Connection, problems: tuple[Problem, ...], encode: Encode | None
+) -> RepairReport:
+    lost = {name for problem in problems if problem.kind == "document" for name in problem.documents}
+    vectors = {name for problem in problems if problem.kind == "vectors" for name in problem.documents} - lost
+    words = {name for problem in problems if problem.kind == "words" for name in problem.documents} - lost - vectors
+    properties = {key: json.loads(value) for key, value in connection.execute("SELECT * FROM properties")}
+    writer = Writer(path, connection, EncoderIdentity(**properties["encoder"]), lambda _: None)
+    encoded: list[str] = []
+    try:
+        for name in sorted(lost):
+            _take_out(connection, writer, name)
+        for name in sorted(vectors):
+            if encode is None or not _encode_again(connection, writer, name, encode):
+                _take_out(connection, writer, name)
+                lost.add(name)
+            else:
+                encoded.append(name)
+        for name in sorted(words):
+            _count_again(connection, writer, name)
+        for problem in problems:
+            if problem.kind in ("words", "vectors") and problem.file != catalog.CATALOG:
+                _drop_segment(connection, writer, problem.file.rpartition("/")[2])
+        writer.touch()
+        writer.commit()
+    except BaseException:
+        writer.abandon()
+        raise
+    for problem in problems:
+        file = path / problem.file
+        if problem.kind == "cache":
+            drop_cache(file)
+        elif problem.kind == "leftover":
+            file.unlink(missing_ok=True)
+    writer.rebuild_indexes()
+    return RepairReport(problems, tuple(encoded), tuple(sorted(lost)))
+
+
+def _number(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute("SELECT number FROM documents WHERE name = ?", (name,)).fetchone()[0])
+
+
+def _take_out(connection: sqlite3.Connection, writer: Writer, name: str) -> None:
+    identifier = connection.execute("SELECT id FROM documents WHERE name = ?", (name,)).fetchone()[0]
+    writer.remove(identifier)
+
+
+def _encode_again(connection: sqlite3.Connection, writer: Writer, name: str, encode: Encode) -> bool:
+    number = _number(connection, name)
+    try:
+        document = read_document(connection, number)
+    except MmrankError:
+        return False
+    metadata = dict(connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,)).fetchall())
+    extra = dict(connection.execute("SELECT name, body FROM extras WHERE document = ?", (number,)).fetchall())
+    writer.put(document, *encode(document), metadata=metadata, extra=extra)
+    return True
+
+
+def _count_again(connection: sqlite3.Connection, writer: Writer, name: str) -> None:
+    number = _number(connection, name)
+    rows = connection.execute("SELECT body FROM passages WHERE document = ? ORDER BY position", (number,))
+    texts = [codec.from_json(Passage, zlib.decompress(row[0])).text for row in rows]
+    writer.put_words(number, texts)
+
+
+def _drop_segment(connection: sqlite3.Connection, writer: Writer, file: str) -> None:
+    row = connection.execute("SELECT number FROM segments WHERE file = ?", (file,)).fetchone()
+    if row:
+        writer.forget(row[0], file)

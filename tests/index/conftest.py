@@ -1,0 +1,92 @@
+"""Small collections with known vectors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmrank.index import EncoderIdentity, Store
+from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage
+
+DIMENSION = 16
+
+
+def make_document(key: str, texts: list[str], name: str | None = None, **fields: object) -> Document:
+    """One page, one passage a text; its id follows from `key`."""
+    identifier = hashlib.sha256(key.encode()).hexdigest()[:16]
+    box = BBox(0, 0, 10, 10)
+    elements = tuple(Element(f"p0e{at}", ElementKind.TEXT, 0, box, text) for at, text in enumerate(texts))
+    passages = tuple(
+        Passage(
+            id=f"{identifier}/{at}",
+            document_id=identifier,
+            position=at,
+            page=0,
+            parts=(Part(PartKind.TEXT, text, (f"p0e{at}",)),),
+            element_ids=(f"p0e{at}",),
+            boxes=(box,),
+        )
+        for at, text in enumerate(texts)
+    )
+    return Document(
+        id=identifier,
+        name=name or f"{key}.pdf",
+        path=f"/library/{name or key}.pdf",
+        pages=(Page(0, 612, 792, elements),),
+        passages=passages,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def unit_vectors(count: int, seed: int = 0, dimension: int = DIMENSION) -> np.ndarray:
+    """(count, dimension) random unit vectors."""
+    vectors = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture(name="make_document")
+def _make_document() -> Callable[..., Document]:
+    return make_document
+
+
+@pytest.fixture(name="unit_vectors")
+def _unit_vectors() -> Callable[..., np.ndarray]:
+    return unit_vectors
+
+
+@pytest.fixture
+def encoder() -> EncoderIdentity:
+    return EncoderIdentity("tiny", "0123456789abcdef", DIMENSION)
+
+
+@pytest.fixture
+def store(tmp_path: Path, encoder: EncoderIdentity) -> Store:
+    return Store.create(tmp_path / "library.mmrank", encoder=encoder, settings={"profile": "cpu"})
+
+
+@pytest.fixture
+def put() -> Callable[..., Document]:
+    """Add a document of some texts in a change of its own; its vectors follow from its key."""
+
+    def add(store: Store, key: str, texts: list[str], name: str | None = None, **options: object) -> Document:
+        document = make_document(key, texts, name)
+        vectors = vectors_of(key, len(texts))
+        with store.write() as writer:
+            writer.put(document, vectors, vectors.mean(axis=0, keepdims=True), **options)  # type: ignore[arg-type]
+        return document
+
+    return add
+
+
+def vectors_of(key: str, count: int) -> np.ndarray:
+    """The vectors that `put` stores for a document of that key."""
+    return unit_vectors(count, seed=int(hashlib.sha256(key.encode()).hexdigest()[:8], 16))
+
+
+@pytest.fixture(name="vectors_of")
+def _vectors_of() -> Callable[[str, int], np.ndarray]:
+    return vectors_of
