@@ -1,0 +1,1 @@
+"""Builders: labelled and unlabelled material into training examples."""

@@ -1,0 +1,87 @@
+"""What all builders give and all recipes take: a question with passages that answer it and passages that do not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mmrank.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class RankingExample:
+    """One question and its candidates.
+
+    `group` names the document (or article) the passages come from: splits go by it. `origin` says where the labels
+    come from: "label", "heading", "caption", "cloze", "generated", "teacher:<name>".
+    """
+
+    query: str
+    positives: tuple[str, ...]
+    negatives: tuple[str, ...]
+    group: str
+    origin: str = "label"
+
+    def __post_init__(self) -> None:
+        if not self.query.strip():
+            raise InputError(f"an example of {self.group} has an empty question")
+        if not self.positives:
+            raise InputError(f"the question {self.query[:60]!r} of {self.group} has no relevant passage")
+
+
+def fingerprint(text: str) -> str:
+    """Hash of a text's words, so that case, spacing and punctuation do not hide a copy.
+
+    >>> fingerprint("Net sales, 2019") == fingerprint("net  sales 2019.")
+    True
+    """
+    words = "".join(character if character.isalnum() else " " for character in text.lower()).split()
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()
+
+
+def write_examples(path: Path, examples: Iterable[RankingExample]) -> int:
+    """Write examples as JSON lines. Returns how many."""
+    count = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        for example in examples:
+            file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read_examples(path: Path) -> Iterator[RankingExample]:
+    """Read JSON lines with `query`, `positives`, `negatives` and, optionally, `group` and `origin`.
+
+    Raises:
+        InputError: names the file and the line that is not such an object.
+    """
+    for number, line in numbered_lines(path):
+        try:
+            row = json.loads(line)
+            yield RankingExample(
+                row["query"],
+                tuple(row["positives"]),
+                tuple(row.get("negatives", ())),
+                row.get("group", f"line {number}"),
+                row.get("origin", "label"),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}, line {number}: not a training example ({error!r})") from error
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Non-empty lines of a text file with their 1-based numbers.
+
+    Raises:
+        InputError: when the file is not there.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is not there; give the path of a JSON-lines file")
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield number, line
