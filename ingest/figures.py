@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mmrank.ingest.drafts import Rect, area, hull, inside, shared
 from mmrank.ingest.lines import Content, Vector
@@ -44,13 +45,13 @@ def graphics(content: Content) -> list[Graphic]:
         seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
     for canvas in _canvases(content, painted):
         seeds.append(Graphic(canvas, 0.0, 0, 0, 0.0))
-    groups = [g for g in _group(seeds) if _worth(g)]
+    groups = _group(seeds)
     for group in groups:
         held = [v for v in painted if v.rectangle and inside(v.box, group.box) > 0.9]
         wide = 0.9 * (group.box[2] - group.box[0])
         group.stripes = sum(1 for v in held if v.box[2] - v.box[0] > wide)
         group.bars = has_bars(held)
-    return groups
+    return [group for group in groups if _worth(group)]
 
 
 def _canvases(content: Content, painted: list[Vector]) -> list[Rect]:
@@ -68,16 +69,19 @@ def _canvases(content: Content, painted: list[Vector]) -> list[Rect]:
 
 
 def has_bars(vectors: list[Vector]) -> bool:
-    """Whether coloured rectangles are the bars of a chart: of one thickness and many lengths."""
+    """Whether coloured rectangles are the bars of a chart: of one thickness, apart, and of several lengths."""
     boxes = [v.box for v in vectors if v.rectangle and min(sides(v.box)) > 2 and not is_white(v)]
     for thickness, length in ((1, 0), (0, 1)):
         groups: dict[int, list[Rect]] = {}
         for box in boxes:
             groups.setdefault(round(sides(box)[thickness]), []).append(box)
-        for alike in groups.values():
-            lengths = {round(sides(box)[length]) for box in alike}
-            spots = {round(box[thickness]) for box in alike}
-            if len(alike) >= 4 and min(len(lengths), len(spots)) >= max(4, 0.5 * len(alike)):
+        for thick, alike in groups.items():
+            if len(alike) < 4:
+                continue
+            lengths = sorted({round(sides(box)[length]) for box in alike})
+            spots = sorted({round(box[thickness]) for box in alike})
+            apart = all(b - a > 1.08 * thick for a, b in pairwise(spots))
+            if len(spots) >= 2 and len(lengths) >= 3 and lengths[-1] > 1.3 * lengths[0] and apart:
                 return True
     return False
 
@@ -101,7 +105,7 @@ def _worth(group: Graphic) -> bool:
     width, height = sides(group.box)
     if width < 24 or height < 18:
         return False
-    if group.raster_area:
+    if group.raster_area or group.bars:
         return True
     return group.curved >= 3 or group.path_count >= 12
 
