@@ -7,7 +7,7 @@ from mmrank.ingest.figures import Graphic, graphics, is_background, within_any
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content
 from mmrank.ingest.paragraphs import paragraphs
-from mmrank.ingest.tables import Grid, find_tables, markdown, rows_of, running_text
+from mmrank.ingest.tables import Grid, find_tables, make_table, markdown, rows_of, running_text
 from mmrank.types import ElementKind
 
 
@@ -28,11 +28,23 @@ def fast_drafts(content: Content) -> list[Draft]:
     for figure in pictures:
         held = held_lines(figure, lines, running)
         lines = without(lines, held)
-        drafts.append(figure_draft(figure, held))
+        drafts.append(
+            table_draft(_scanned_table(figure, held)) if _is_table(figure, held) else figure_draft(figure, held)
+        )
     aligned = find_tables(lines, content.vectors)
     lines = without(lines, [line for grid in aligned for line in grid.lines])
     drafts += [table_draft(grid) for grid in [*drawn, *aligned]]
     return drafts + paragraphs(lines)
+
+
+def _is_table(figure: Graphic, held: list[Line]) -> bool:
+    """Whether what was seen on a scan is the rules of a table."""
+    dense = sum(area(line.box) for line in held) > 0.15 * area(figure.box)
+    return figure.scanned and dense and bool(find_tables(held, []))
+
+
+def _scanned_table(figure: Graphic, held: list[Line]) -> Grid:
+    return Grid(hull([figure.box, *(line.box for line in held)]), make_table(rows_of(held)), held)
 
 
 def without(lines: list[Line], taken: list[Line]) -> list[Line]:
@@ -78,12 +90,13 @@ def is_frame(figure: Graphic, lines: list[Line]) -> bool:
 def held_lines(figure: Graphic, lines: list[Line], running: set[int]) -> list[Line]:
     """Lines in a figure, and the short labels right beside what is drawn by paths."""
     held = [line for line in lines if inside(line.box, figure.box) > 0.6]
-    if figure.raster_area:
+    if figure.raster_area and not figure.scanned:
         return held
     box = figure.box
     for _ in range(2):
         for line in without(lines, held):
             label = len(line.text) <= 24 and id(line) not in running and not line.bold
+            label = label and (not figure.scanned or (len(line.text) <= 10 and any(c.isdigit() for c in line.text)))
             if label and distance(line.box, box) < 1.3 * line.size:
                 held.append(line)
         box = hull([box, *(line.box for line in held)])

@@ -22,11 +22,16 @@ class Graphic:
     curved: int
     """Paths that are not plain rectangles or rules."""
     pixels_per_point: float
-    """Resolution of its best raster; 0 without one."""
+    """Resolution of its best raster; 0 without one, and where it is only a part of a picture."""
     stripes: int = 0
     """Rectangles as wide as the whole group: the ground of a table's rows."""
     bars: bool = False
     """Whether it holds the bars of a chart."""
+
+    @property
+    def scanned(self) -> bool:
+        """Whether it was seen in the picture of a scanned page."""
+        return self.raster_area > 0 and not self.pixels_per_point
 
 
 def graphics(content: Content) -> list[Graphic]:

@@ -8,10 +8,11 @@ from mmrank.ingest.drafts import Line, PageDraft, area, inside
 from mmrank.ingest.fast import fast_drafts
 from mmrank.ingest.figures import Graphic, graphics, is_background
 from mmrank.ingest.learned import model_drafts
-from mmrank.ingest.lines import Content, garbled, page_content
+from mmrank.ingest.lines import Content, Raster, garbled, page_content
 from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.order import reading_order
+from mmrank.ingest.scans import drawn_regions
 
 
 def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recogniser | None) -> PageDraft:
@@ -36,10 +37,13 @@ def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: 
     if not content.lines and (content.rasters or len(content.vectors) > 20):
         density = max((figure.pixels_per_point for figure in figures), default=0.0)
         content.lines = _blocked(recogniser.lines(page, whole, density), 0)
+        if content.lines and content.rasters:
+            content.rasters = [Raster(box, (0, 0)) for box in drawn_regions(page, content.lines)]
         return
     block = 1 + max((line.block for line in content.lines), default=0)
     for figure in figures:
-        if not figure.raster_area or area(figure.box) < 1500:
+        outlines = figure.curved >= 20
+        if not (figure.raster_area or outlines) or area(figure.box) < 1500:
             continue
         held = sum(len(line.text) for line in content.lines if inside(line.box, figure.box) > 0.5)
         if held > 40 and not is_background(figure.box, content):
