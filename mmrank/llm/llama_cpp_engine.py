@@ -18,8 +18,8 @@ from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.stops import cut_at
 from mmrank.llm.token_mask import TokenMask
 
-CONTROL, USER_DEFINED = 1 << 3, 1 << 4
-"""Token attributes of llama.cpp."""
+CONTROL = 1 << 0 | 1 << 3
+"""Token attributes of llama.cpp: unknown, control."""
 
 
 class LlamaChat:
@@ -154,13 +154,13 @@ class LlamaChat:
     @cached_property
     def _controls(self) -> list[str]:
         """Texts that the tokenizer would read as control tokens."""
-        return [self._special(i) for i, a in enumerate(self._attributes) if a & (CONTROL | USER_DEFINED)]
+        return [self._special(i) for i, a in enumerate(self._attributes) if a & CONTROL]
 
     @cached_property
     def _pieces(self) -> list[str]:
         texts = (self._text([i]) for i in range(self._llama.n_vocab()))
         return [
-            "" if attribute & (CONTROL | USER_DEFINED) or "\ufffd" in text else text
+            "" if attribute & CONTROL or "\ufffd" in text else text
             for text, attribute in zip(texts, self._attributes, strict=True)
         ]
 

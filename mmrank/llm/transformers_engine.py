@@ -13,9 +13,11 @@ from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.attention_reading import read_attention
 from mmrank.llm.generation import Decoding, end_tokens
+from mmrank.llm.head import label_logits
 from mmrank.llm.prefix import PrefixCache, common_prefix
 from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
+from mmrank.processors import load_processor
 from mmrank.types import ImageRef
 
 PIXELS_PER_TOKEN = 28 * 28
@@ -57,7 +59,7 @@ class TransformersChat:
         self._max_pixels = max_pixels
         self._prefixes = PrefixCache() if cache_prefixes else None
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_tokens(model, tokenizer)[0]
-        self._controls = [str(token) for token in tokenizer.get_added_vocab()]
+        self._controls = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._decoding = Decoding(model, tokenizer)
         self._info = ModelInfo(
             name=name,
@@ -95,7 +97,6 @@ class TransformersChat:
             AutoConfig,
             AutoModelForCausalLM,
             AutoModelForImageTextToText,
-            AutoProcessor,
             AutoTokenizer,
         )
 
@@ -107,7 +108,7 @@ class TransformersChat:
             model = loader.from_pretrained(
                 source, dtype=choose_dtype(device, dtype), use_safetensors=True, attn_implementation=attention
             ).to(device)
-            processor = AutoProcessor.from_pretrained(source) if sees else None
+            processor = load_processor(str(source)) if sees else None
             tokenizer = processor.tokenizer if processor is not None else AutoTokenizer.from_pretrained(source)
         except (OSError, ValueError, ImportError) as error:
             raise MmrankError(f"the model {source} cannot be loaded: {error}") from error
@@ -250,15 +251,15 @@ class TransformersChat:
         ids, mask = self._left_pad(rows)
         positions = (mask.cumsum(-1) - 1).clamp(min=0) + shared
         mask = torch.cat([torch.ones((len(rows), shared), dtype=torch.long), mask], dim=1)
-        logits = self.model(
+        return label_logits(
+            self.model,
+            columns,
             input_ids=ids.to(device),
             attention_mask=mask.to(device),
             position_ids=positions.to(device),
             past_key_values=cache.repeated(len(rows)) if cache is not None else None,
             use_cache=cache is not None,
-            logits_to_keep=1,
-        ).logits[:, -1]  # (rows, vocabulary)
-        return logits[:, columns].float().cpu().numpy()
+        )
 
     def _inputs_with_pictures(self, chat: Chat, more: int) -> Any:
         from mmrank.llm.pictures_in import prepare
@@ -269,8 +270,7 @@ class TransformersChat:
 
     def _score_with_pictures(self, chat: Chat, columns: list[int]) -> tuple[np.ndarray, int]:
         inputs = self._inputs_with_pictures(chat, 1)
-        logits = self.model(**inputs, logits_to_keep=1).logits[0, -1, columns]
-        return logits.float().cpu().numpy(), int(inputs["input_ids"].numel())
+        return label_logits(self.model, columns, **inputs)[0], int(inputs["input_ids"].numel())
 
     def _answer_with_pictures(self, chat: Chat, sampling: Sampling, samples: int) -> tuple[Answer, ...]:
         inputs = self._inputs_with_pictures(chat, sampling.max_tokens)

