@@ -81,6 +81,8 @@ def _checkpoint(
     dimension: int,
     limits: dict[str, Any],
 ) -> AnyEncoder:
+    from safetensors import SafetensorError
+
     from mmrank.device import choose_device, choose_dtype
     from mmrank.encoders.conventions import CONVENTIONS
     from mmrank.encoders.revision import weights_revision
@@ -105,7 +107,9 @@ def _checkpoint(
         if convention is None:
             convention = _described(source, where)
         model = _model(convention, device, choose_dtype(device, dtype), where)
-    except (OSError, ImportError) as error:
+    except MmrankError:
+        raise
+    except (OSError, ImportError, ValueError, SafetensorError) as error:
         raise MmrankError(_unavailable(source, local, error)) from error
     found = weights_revision(source, model[0].config)
     options = replace(convention.vision, dimension=dimension or convention.vision.dimension, **limits)

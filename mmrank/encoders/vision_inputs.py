@@ -44,7 +44,7 @@ class VisionInputs:
         self.cost = picture_cost(processor, max_pixels)
         self._instructions = (query_instruction, passage_instruction)
         self.max_tokens = max_tokens
-        # A picture is put between two marks; the empty conversation is what the template itself costs.
+        # A picture is put between two marks and a text may need a line break; the rest is what an empty turn costs.
         self._room = {role: max_tokens - self._length_of([], role) for role in (0, 1)}
         if min(self._room.values()) < 16:
             raise InputError(f"max_tokens={max_tokens} leaves no room beside the template and the instruction")
@@ -69,7 +69,7 @@ class VisionInputs:
         return batch_features(rows, self._tokenizer.pad_token_id, self._tokenizer.padding_side)
 
     def _within(self, items: Sequence[str | ImageRef], role: int) -> list[str | Image]:
-        marks = 2 * sum(isinstance(item, ImageRef) for item in items)
+        marks = sum(2 if isinstance(item, ImageRef) else 1 for item in items)
         return within(items, max_tokens=self._room[role] - marks, cost=self.cost, tokenise=self._offsets)
 
     def _offsets(self, text: str) -> list[tuple[int, int]]:

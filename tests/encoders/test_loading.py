@@ -1,0 +1,137 @@
+"""Encoders load by name, and what cannot be loaded says why."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmrank.encoders import known_encoders, load_encoder
+from mmrank.encoders.conventions import CONVENTIONS
+from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.text import TextEncoder, TextTokensEncoder
+from mmrank.errors import InputError, MmrankError
+from mmrank.types import ImageRef, Query
+
+
+@pytest.fixture(scope="module")
+def text_encoder() -> TextEncoder:
+    return load_encoder(str(embedded_folder()), device="cpu", dtype="float32")
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(InputError) as caught:
+        load_encoder("minilmm")
+    assert all(name in str(caught.value) for name in known_encoders())
+
+
+def test_a_model_that_is_not_here_says_how_to_get_it(monkeypatch) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(MmrankError, match="hf download nobody/no-such-model"):
+        load_encoder("nobody/no-such-model", device="cpu")
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MmrankError, match=tmp_path.name):
+        load_encoder(str(tmp_path), device="cpu")
+
+
+def test_pickled_weights_are_not_loaded(tiny_qwen3_vl, tmp_path: Path) -> None:
+    folder = tiny_qwen3_vl.save(tmp_path / "pickled")
+    (folder / "model.safetensors").unlink()
+    torch.save(tiny_qwen3_vl.model.state_dict(), folder / "pytorch_model.bin")
+    with pytest.raises(MmrankError, match="safetensors only"):
+        load_encoder(str(folder), device="cpu")
+
+
+def test_code_from_the_hub_needs_a_pinned_revision() -> None:
+    for revision in (None, "main"):
+        with pytest.raises(InputError, match="pinned revision"):
+            load_encoder("some/model", trust_remote_code=True, revision=revision)
+
+
+def test_a_checkpoint_with_code_of_its_own_is_not_run_unasked() -> None:
+    with pytest.raises(InputError, match="trust_remote_code=True"):
+        load_encoder("jina-embeddings-v4")
+
+
+def test_code_in_a_local_folder_is_not_run_unasked(tiny_qwen3_vl, tmp_path: Path) -> None:
+    folder = tiny_qwen3_vl.save(tmp_path / "own-code")
+    config = json.loads((folder / "config.json").read_text())
+    config["model_type"] = "own"
+    config["auto_map"] = {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(MmrankError):
+        load_encoder(str(folder), device="cpu")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_every_convention_names_a_checkpoint_once() -> None:
+    checkpoints = [convention.checkpoint for convention in CONVENTIONS.values()]
+    assert len(set(checkpoints)) == len(checkpoints)
+
+
+@pytest.mark.parametrize("option", [{"dimension": 64}, {"max_tokens": 12}, {"revision": "1"}])
+def test_options_that_do_not_apply_are_refused(option: dict) -> None:
+    with pytest.raises(InputError, match="do not apply"):
+        load_encoder("minilm", **option)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+    with pytest.raises(InputError, match="use auto"):
+        load_encoder("minilm", device=device)
+
+
+def test_a_text_model_of_sentence_transformers_gives_its_own_vectors(text_encoder, mixed) -> None:
+    ours = load_encoder("minilm", device="cpu", dtype="float32")
+    np.testing.assert_allclose(text_encoder.encode_passages(mixed), ours.encode_passages(mixed), atol=1e-5)
+    np.testing.assert_allclose(
+        text_encoder.encode_queries([Query("circle")]), ours.encode_queries([Query("circle")]), atol=1e-5
+    )
+
+
+def test_a_text_model_shortens_evenly_too(text_encoder, passage) -> None:
+    text = text_encoder._text(passage("alpha " * 400, "beta " * 300, "omega"))
+    assert text.endswith("omega")
+    assert abs(text.count("alpha") - text.count("beta")) <= 1
+
+
+def test_a_text_model_refuses_pictures_in_questions(text_encoder, drawings) -> None:
+    with pytest.raises(InputError, match="reads no pictures"):
+        text_encoder.encode_queries([Query("x", ImageRef(drawings, 0))])
+
+
+def test_text_vectors_can_be_cut(mixed) -> None:
+    short = load_encoder(str(embedded_folder()), device="cpu", dtype="float32", dimension=64)
+    assert short.info.dimension == 64
+    np.testing.assert_allclose(np.linalg.norm(short.encode_passages(mixed), axis=1), 1, atol=1e-5)
+    with pytest.raises(InputError, match="384 numbers"):
+        load_encoder(str(embedded_folder()), device="cpu", dimension=1000)
+
+
+def test_a_late_interaction_text_model_gives_vectors_of_tokens(tmp_path: Path, mixed) -> None:
+    from sentence_transformers import MultiVectorEncoder
+
+    torch.manual_seed(0)
+    MultiVectorEncoder(str(embedded_folder()), device="cpu").save(str(tmp_path / "colbert"))
+    encoder = load_encoder(str(tmp_path / "colbert"), device="cpu", dtype="float32")
+    assert isinstance(encoder, TextTokensEncoder)
+    together = encoder.encode_passages(mixed)
+    assert all(vectors.shape[1] == encoder.info.dimension for vectors in together)
+    for one, vectors in zip(mixed, together, strict=True):
+        np.testing.assert_allclose(vectors, encoder.encode_passages([one])[0], atol=1e-4)
+
+
+def test_equal_weights_have_equal_revisions_and_others_have_not(tiny_qwen3_vl, tmp_path: Path) -> None:
+    import tiny_models
+
+    one, other = (
+        tiny.save(tmp_path / str(n)) for n, tiny in enumerate([tiny_qwen3_vl, tiny_models.tiny_qwen3_vl(seed=1)])
+    )
+    revisions = [load_encoder(str(folder), device="cpu").info.revision for folder in (one, one, other)]
+    assert revisions[0] == revisions[1] != revisions[2]
