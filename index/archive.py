@@ -79,8 +79,7 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
         connection = catalog.connect(draft, read_only=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            properties = dict(connection.execute("SELECT * FROM properties").fetchall())
-            catalog.write_head(draft, int(properties["version"]))
+            catalog.write_head(draft, catalog.read_properties(connection)["version"])
             store = Store.open(draft, encoder=encoder)
             Writer(draft, connection, store.encoder, lambda _: None).rebuild_indexes()
         finally:

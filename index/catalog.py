@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,8 @@ def create(path: Path, properties: dict[str, Any]) -> None:
             connection.executescript(
                 f"BEGIN; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; {TABLES} COMMIT;"
             )
-            connection.executemany(
-                "INSERT INTO properties VALUES (?, ?)",
-                [(key, json.dumps(value, sort_keys=True)) for key, value in properties.items()],
-            )
+            for key, value in properties.items():
+                write_property(connection, key, value)
             connection.execute("PRAGMA journal_mode = WAL")
         finally:
             connection.close()
@@ -93,6 +92,30 @@ def create(path: Path, properties: dict[str, Any]) -> None:
         raise InputError(f"cannot create a collection in {path}: {error.strerror or error}") from error
     except sqlite3.Error as error:
         raise _translated(error, path) from error
+
+
+def write_property(connection: sqlite3.Connection, key: str, value: Any) -> None:
+    """Keep a JSON value, with a checksum."""
+    text = json.dumps(value, sort_keys=True)
+    connection.execute("INSERT OR REPLACE INTO properties VALUES (?, ?, ?)", (key, text, _crc(key, text)))
+
+
+def read_properties(connection: sqlite3.Connection) -> dict[str, Any]:
+    """All values that were kept.
+
+    Raises:
+        ValueError: when one is not what was written.
+    """
+    found = {}
+    for key, text, crc in connection.execute("SELECT key, value, crc FROM properties"):
+        if crc != _crc(key, text):
+            raise ValueError(f"the property {key!r} was changed behind our back")
+        found[key] = json.loads(text)
+    return found
+
+
+def _crc(key: str, text: str) -> int:
+    return zlib.crc32(f"{key}={text}".encode())
 
 
 def begin_write(connection: sqlite3.Connection, path: Path, wait: float) -> None:
@@ -118,7 +141,7 @@ def write_head(path: Path, version: int) -> None:
     """Note beside the catalog which version was committed last: a lost or damaged log shows by it."""
     draft = path / f"{HEAD}.new"
     with draft.open("w") as file:
-        file.write(f"{version}\n")
+        file.write(_head(version))
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path / HEAD)
@@ -128,9 +151,15 @@ def write_head(path: Path, version: int) -> None:
 def read_head(path: Path) -> int | None:
     """The version noted last; None where the note is missing or unreadable."""
     try:
-        return int((path / HEAD).read_text("ascii"))
-    except (OSError, ValueError):
+        text = (path / HEAD).read_text("ascii")
+        version = int(text.split()[0])
+    except (OSError, ValueError, IndexError):
         return None
+    return version if text == _head(version) else None
+
+
+def _head(version: int) -> str:
+    return f"{version} {zlib.crc32(str(version).encode()):08x}\n"
 
 
 def sync_folder(path: Path) -> None:

@@ -67,7 +67,7 @@ def _problems(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem("catalog", catalog.CATALOG, "; ".join(faults))
         return
     try:
-        properties = {key: json.loads(value) for key, value in connection.execute("SELECT * FROM properties")}
+        properties = catalog.read_properties(connection)
         version = int(properties["version"])
     except (KeyError, TypeError, ValueError) as error:
         yield Problem("catalog", catalog.CATALOG, f"its properties cannot be read: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Sequence
@@ -74,7 +73,7 @@ def _repair(
     lost = {name for problem in problems if problem.kind == "document" for name in problem.documents}
     vectors = {name for problem in problems if problem.kind == "vectors" for name in problem.documents} - lost
     words = {name for problem in problems if problem.kind == "words" for name in problem.documents} - lost - vectors
-    properties = {key: json.loads(value) for key, value in connection.execute("SELECT * FROM properties")}
+    properties = catalog.read_properties(connection)
     writer = Writer(path, connection, EncoderIdentity(**properties["encoder"]), lambda _: None)
     encoded: list[str] = []
     try:

@@ -11,7 +11,8 @@ FORMAT = 1
 TABLES = """
 CREATE TABLE properties (
   key TEXT PRIMARY KEY,
-  value TEXT NOT NULL
+  value TEXT NOT NULL,
+  crc INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE documents (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
@@ -91,7 +90,7 @@ class Store:
         path = Path(path)
         connection = catalog.connect(path, read_only=read_only)
         try:
-            properties = {key: json.loads(value) for key, value in connection.execute("SELECT * FROM properties")}
+            properties = catalog.read_properties(connection)
             stored = EncoderIdentity(**properties["encoder"])
             version = properties["version"]
         except (sqlite3.Error, KeyError, TypeError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 import zlib
@@ -43,10 +42,10 @@ class Writer:
         self._changed = False
         self._broken = False
         self._compacting = False
-        properties = dict(connection.execute("SELECT key, value FROM properties WHERE key IN ('version', 'index')"))
+        properties = catalog.read_properties(connection)
         self.version = int(properties["version"]) + 1
         """The version that this change will make."""
-        self.factory: str = json.loads(properties["index"])
+        self.factory: str = properties["index"]
         """FAISS factory of large segments, or "auto"."""
 
     def put(
@@ -128,7 +127,7 @@ class Writer:
         self._compacting = self._changed = True
         if index is not None and index != self.factory:
             self.factory = index
-            self._connection.execute("UPDATE properties SET value = ? WHERE key = 'index'", (json.dumps(index),))
+            catalog.write_property(self._connection, "index", index)
         merge_all(self, self._connection, self._folder)
 
     def put_words(self, number: int, texts: Sequence[str]) -> None:
@@ -149,7 +148,7 @@ class Writer:
 
     def set_property(self, key: str, value: object) -> None:
         """Keep a JSON value with the collection."""
-        self._connection.execute("INSERT OR REPLACE INTO properties VALUES (?, ?)", (f"user:{key}", json.dumps(value)))
+        catalog.write_property(self._connection, f"user:{key}", value)
         self._changed = True
 
     def _check(
@@ -317,7 +316,7 @@ class Writer:
             self._step("segment")
             self._index(info)
         catalog.sync_folder(self._folder)
-        self._connection.execute("UPDATE properties SET value = ? WHERE key = 'version'", (str(self.version),))
+        catalog.write_property(self._connection, "version", self.version)
         self._step("commit")
         self._connection.execute("COMMIT")
         self._step("committed")

@@ -87,7 +87,7 @@ def test_replacing_leaves_nothing_of_the_old_document(store, put, vectors_of):
 def test_content_under_a_second_name_is_refused_and_the_change_goes_on(store, make_document, unit_vectors):
     with store.write() as writer:
         writer.put(make_document("a", ["x"], "a.pdf"), unit_vectors(1), unit_vectors(1))
-        with pytest.raises(DuplicateContentError, match="a.pdf") as caught:
+        with pytest.raises(DuplicateContentError, match=r"a\.pdf") as caught:
             writer.put(make_document("a", ["x"], "copy.pdf"), unit_vectors(1), unit_vectors(1))
         writer.put(make_document("b", ["x"], "b.pdf"), unit_vectors(1), unit_vectors(1))
     assert (caught.value.name, caught.value.existing) == ("copy.pdf", "a.pdf")
@@ -163,7 +163,7 @@ def test_the_wrong_encoder_is_refused_with_both_names(store):
 def test_a_folder_that_is_no_collection_is_refused(tmp_path):
     (tmp_path / "catalog.sqlite3").write_bytes(b"")
     for path in (tmp_path / "absent", tmp_path):
-        with pytest.raises(MmrankError, match="not a collection|damaged"):
+        with pytest.raises(MmrankError, match=r"not a collection|damaged"):
             Store.open(path)
 
 
@@ -173,7 +173,7 @@ def test_another_format_version_is_refused(store):
     connection = sqlite3.connect(store.path / "catalog.sqlite3")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(InputError, match="format 99.*newer"):
+    with pytest.raises(InputError, match=r"format 99.*newer"):
         Store.open(store.path)
 
 
@@ -351,7 +351,7 @@ def test_a_damaged_export_is_refused_and_leaves_nothing(store, put, tmp_path):
     data = bytearray(file.read_bytes())
     data[data.index(b"\x00__metadata__") if b"\x00__metadata__" in data else len(data) // 2] ^= 1
     file.write_bytes(data)
-    with pytest.raises(MmrankError, match="library.tar"):
+    with pytest.raises(MmrankError, match=r"library\.tar"):
         import_archive(file, tmp_path / "copy")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["library.mmrank", "library.tar"]
 
