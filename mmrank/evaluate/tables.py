@@ -65,14 +65,15 @@ def _pages(report: Report) -> Table:
 
 
 def _layouts(report: Report) -> Table:
-    table = _table(f"{report.benchmark}, layouts: {report.system}", ["micro", *(f"first {k}" for k in LAYOUT_CUTOFFS)])
-    for title, name in (
-        ("recall, as MMDocIR defines it", "layout_recall"),
-        ("covered, every spot once", "layout_covered"),
-        ("mean share of the page a box takes", "layout_page_share"),
+    table = _table(f"{report.benchmark}, layouts: {report.system}", ["", *(f"first {k}" for k in LAYOUT_CUTOFFS)])
+    for title, name, means in (
+        ("recall, as MMDocIR defines it", "layout_recall", ("micro", "macro")),
+        ("covered, every spot once", "layout_covered", ("micro", "macro")),
+        ("mean share of the page a box takes", "layout_page_share", ("micro",)),
     ):
-        figures = [report.micro.get(f"{name}@{k}") for k in LAYOUT_CUTOFFS]
-        table.add_row(title, *(show(figure) if figure else "none given" for figure in figures))
+        for mean in means:
+            figures = [getattr(report, mean).get(f"{name}@{k}") for k in LAYOUT_CUTOFFS]
+            table.add_row(f"{title}, {mean}", *(show(figure) if figure else "none given" for figure in figures))
     return table
 
 
