@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmrank.ingest.drafts import Line, Rect, shared
+from mmrank.ingest.opening import FileError
+from mmrank.ingest.options import Limits
+from mmrank.ingest.streams import check_content
 
 
 @dataclass(slots=True)
@@ -39,10 +42,15 @@ class Content:
     vectors: list[Vector]
 
 
-def page_content(page: Any) -> Content:
-    """Read what is painted on a PyMuPDF page. Text outside the shown page is left out."""
+def page_content(page: Any, limits: Limits) -> Content:
+    """Read what is painted on a PyMuPDF page. Text outside the shown page is left out.
+
+    Raises:
+        FileError: when the page holds more than the limits allow.
+    """
     import pymupdf
 
+    check_content(page, limits)
     flags = (
         pymupdf.TEXT_PRESERVE_WHITESPACE
         | pymupdf.TEXT_MEDIABOX_CLIP
@@ -67,6 +75,10 @@ def page_content(page: Any) -> Content:
                 vectors.append(Vector(box, block["stroked"], block["isrect"], block["color"]))
     rasters = []
     for info in page.get_image_info():
+        if info["width"] * info["height"] > limits.pixels:
+            raise FileError(
+                f"holds a picture of {info['width']} × {info['height']} pixels, more than the {limits.pixels} allowed"
+            )
         box = place(info["bbox"])
         box = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], width), min(box[3], height))
         if box[2] - box[0] > 1 and box[3] - box[1] > 1:

@@ -13,8 +13,9 @@ from typing import Any
 from mmrank.errors import MmrankError
 from mmrank.ingest.options import Limits
 
-TEXTS = frozenset({".txt", ".md", ".markdown", ".text"})
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"})
+REFERRING = frozenset({".svg", ".html", ".htm", ".xhtml", ".fb2"})
+"""Kinds that may name other files. They are read from memory, where no other file can be found."""
 
 
 class FileError(MmrankError):
@@ -38,10 +39,12 @@ def stamp(path: Path) -> Stamp:
     Raises:
         FileError: when it is missing, a directory, empty or unreadable.
     """
-    if path.is_dir():
-        raise FileError(f"{path} is a directory, not a file")
     try:
         before = path.stat()
+        if path.is_dir():
+            raise FileError(f"{path} is a directory, not a file")
+        if not path.is_file():
+            raise FileError(f"{path} is a device or a pipe, not a file")
         if not before.st_size:
             raise FileError(f"{path} is empty")
         with path.open("rb") as file:
@@ -72,11 +75,14 @@ def opened(path: Path, limits: Limits) -> Iterator[Any]:
 
     pymupdf.TOOLS.mupdf_display_errors(False)
     pymupdf.TOOLS.mupdf_display_warnings(False)
-    kind = "txt" if path.suffix.lower() in TEXTS else None
-    if path.suffix.lower() in PICTURES:
+    suffix = path.suffix.lower()
+    if suffix in PICTURES:
         _check_picture(path, limits)
     try:
-        file = pymupdf.open(os.fspath(path), filetype=kind)
+        if suffix in REFERRING:
+            file = pymupdf.open(stream=path.read_bytes(), filetype=suffix[1:])
+        else:
+            file = pymupdf.open(os.fspath(path))
     except Exception as error:  # PyMuPDF raises several unrelated types
         raise FileError(f"{path} cannot be opened: {_reason(error)}") from error
     with file:

@@ -23,7 +23,7 @@ class Limits:
     memory: int = 4 << 30
     """Address space of a worker process, in bytes."""
     pages: int = 20_000
-    pixels: int = 100_000_000
+    pixels: int = 400_000_000
     """Width × height of one picture in a file; larger ones are not decoded."""
     objects: int = 5_000_000
     """Objects in a file's cross-reference table."""

@@ -20,7 +20,7 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
 
     The layout model looks at the text a file holds: pages that were recognised go by geometry in either mode.
     """
-    content = page_content(page)
+    content = page_content(page, options.limits)
     if recogniser and garbled(content.lines):
         content.lines = []
     if recogniser:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.ingest.opening import FileError, stamp
 from mmrank.ingest.options import IngestOptions
-from mmrank.ingest.sandbox import Sandbox, WorkerDiedError
+from mmrank.ingest.sandbox import WORKER, Sandbox, WorkerDiedError
 from mmrank.ingest.store import DocumentStore
 from mmrank.types import Document
 
@@ -75,13 +75,18 @@ class Engine(Protocol):
 
 
 class LocalEngine:
-    """Worker processes on this machine."""
+    """Worker processes on this machine.
 
-    def __init__(self, workers: int = 0) -> None:
+    Args:
+        workers: how many; 0 for one a core.
+        command: what to start as a worker.
+    """
+
+    def __init__(self, workers: int = 0, command: Sequence[str] = WORKER) -> None:
         self.width = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or 2
         self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="ingest")
         self._free: SimpleQueue[Sandbox] = SimpleQueue()
-        self._all = [Sandbox() for _ in range(self.width)]
+        self._all = [Sandbox(command) for _ in range(self.width)]
         for sandbox in self._all:
             self._free.put(sandbox)
 
@@ -110,6 +115,7 @@ class _Job:
         self.path, self.name = path, name
         self.started = time.monotonic()
         self.pages = 0
+        self.dropped = False
         self.digest = stamp(path).digest
         self.document = store.get(self.digest, name=name, path=str(path)) if store else None
         self._options = options
@@ -159,7 +165,7 @@ def read_documents(
     *,
     options: IngestOptions | None = None,
     workers: int = 0,
-    engine: Literal["local", "ray"] = "local",
+    engine: Literal["local", "ray"] | Engine = "local",
     cache: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Outcome]:
@@ -169,7 +175,8 @@ def read_documents(
         files: (path, name in the collection) of each file.
         options: how to read them.
         workers: processes; 0 for one a core (for Ray: one a processor of the cluster).
-        engine: "local" for processes on this machine, "ray" for a Ray cluster that sees the same paths.
+        engine: "local" for processes on this machine, "ray" for a Ray cluster that sees the same paths, or an
+            engine made by the caller; it is closed at the end.
         cache: directory of finished documents and recognised pictures; a run that was killed goes on from there.
         progress: told after every file.
 
@@ -194,9 +201,11 @@ def read_documents(
         machine.close()
 
 
-def _engine(engine: str, workers: int) -> Engine:
+def _engine(engine: str | Engine, workers: int) -> Engine:
     if workers < 0:
         raise InputError(f"workers must be 0 (one a core) or more, got {workers}")
+    if not isinstance(engine, str):
+        return engine
     if engine == "local":
         return LocalEngine(workers)
     if engine == "ray":
@@ -211,12 +220,11 @@ def _stream(
 ) -> Iterator[Outcome]:
     running: dict[Future[tuple[dict[str, Any], bytes]], tuple[_Job, dict[str, Any]]] = {}
     waiting: deque[tuple[_Job, dict[str, Any], bytes]] = deque()
-    dropped: set[int] = set()
     more = True
     while more or running or waiting:
         while len(running) < engine.width + 1 and waiting:
             job, task, body = waiting.popleft()
-            if id(job) not in dropped:
+            if not job.dropped:
                 running[engine.submit(task, body)] = (job, task)
         while more and len(running) < engine.width + 1:
             entry = next(files, None)
@@ -240,15 +248,15 @@ def _stream(
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
             job, task = running.pop(future)
-            if id(job) in dropped:
+            if job.dropped:
                 continue
             try:
                 waiting.extend((job, *step) for step in job.advance(task, *future.result()))
             except WorkerDiedError as error:
-                dropped.add(id(job))
+                job.dropped = True
                 yield _outcome(job, error=f"{job.path} {error}")
             except MmrankError as error:
-                dropped.add(id(job))
+                job.dropped = True
                 yield _outcome(job, error=str(error))
             else:
                 if job.document:

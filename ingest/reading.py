@@ -37,7 +37,7 @@ def read_document(
         recogniser = Recogniser()
     with PYMUPDF_LOCK, opened(path, options.limits) as file:
         metadata = file_metadata(file)
-        drafts = read_pages(file, 0, file.page_count, options, recogniser)
+        drafts = read_pages(path, file, 0, file.page_count, options, recogniser)
     check_unchanged(path, before)
     return assemble(
         drafts, document_id=before.digest, name=name or path.name, path=str(path), metadata=metadata, options=options
@@ -51,6 +51,7 @@ def file_metadata(file: Any) -> dict[str, str]:
 
 
 def read_pages(
+    path: Path,
     file: Any,
     start: int,
     stop: int,
@@ -58,7 +59,7 @@ def read_pages(
     recogniser: Recogniser | None,
     tell: Callable[[int], None] | None = None,
 ) -> list[PageDraft]:
-    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an open file; `tell` hears of each begun.
+    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an opened file; `tell` hears of each begun.
 
     Raises:
         FileError: when a page cannot be read.
@@ -71,8 +72,10 @@ def read_pages(
             tell(number)
         try:
             drafts.append(page_draft(file[number], number, options, recogniser if options.ocr else None))
+        except FileError as error:
+            raise FileError(f"{path}: page {number + 1} {error}") from error
         except (RuntimeError, ValueError, OSError) as error:
-            raise FileError(f"{file.name}: page {number + 1} cannot be read: {str(error)[:200]}") from error
+            raise FileError(f"{path}: page {number + 1} cannot be read: {str(error)[:200]}") from error
         if number % 16 == 15:
             pymupdf.TOOLS.store_shrink(100)
     return drafts

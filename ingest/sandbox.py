@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from mmrank.errors import MmrankError
 from mmrank.ingest.messages import Inbox, Message, send
+
+WORKER = (sys.executable, "-m", "mmrank.ingest.worker")
 
 
 class WorkerDiedError(MmrankError):
@@ -20,9 +23,14 @@ class Sandbox:
     """One worker process, started when first needed and started anew after it died.
 
     Not for use by several threads at once.
+
+    Args:
+        command: what to start; a program that answers as `mmrank.ingest.worker` does.
+        tasks_per_process: a process is replaced after this many tasks, whatever state they left it in.
     """
 
-    def __init__(self, *, tasks_per_process: int = 100) -> None:
+    def __init__(self, command: Sequence[str] = WORKER, *, tasks_per_process: int = 100) -> None:
+        self._command = list(command)
         self._tasks_per_process = tasks_per_process
         self._process: Any = None
         self._done = 0
@@ -78,7 +86,7 @@ class Sandbox:
             self.close()
             environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mmrank.ingest.worker"],
+                self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,

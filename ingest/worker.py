@@ -56,6 +56,7 @@ class Worker:
                 if task["kind"] == "document" and count > options.limits.pages_per_task:
                     return {"pages": count, "metadata": metadata, "split": True}, b""
                 drafts = reading.read_pages(
+                    path,
                     file,
                     start,
                     stop,
