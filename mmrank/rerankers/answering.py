@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mmrank.llm.protocol import Answer, Chat, ChatModel, Form, Sampling, assistant
+from mmrank.llm.shorten import shorten
 
 THINK, THOUGHT, ANSWER, ANSWERED = "<think>", "</think>", "<answer>", "</answer>"
+
+SEAMS = 32
+"""Tokens of the tags around thoughts and answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Thinking:
     @property
     def budget(self) -> int:
         """Tokens to keep free for thoughts and answer."""
-        return self.tokens + self.answer_tokens
+        return self.tokens + self.answer_tokens + SEAMS
 
 
 def answer(
@@ -61,7 +65,9 @@ def answer(
             [[*chat, assistant(THINK)]], replace(draw, max_tokens=thinking.tokens, stop=stops)
         )
         calls.append(thoughts)
-        begun = f"{THINK}{thoughts.text.removeprefix(THINK)}{THOUGHT}\n"
+        # Written text may take more tokens when it is read again than it took to write.
+        kept = shorten(thoughts.text.removeprefix(THINK), thinking.tokens, model.count_tokens)
+        begun = f"{THINK}{kept}{THOUGHT}\n"
     [[held]] = model.generate(
         [[*chat, assistant(begun + opening)]], Sampling(thinking.answer_tokens, seed=thinking.seed, form=form)
     )

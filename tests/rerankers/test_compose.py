@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from mmrank.errors import InputError, MmrankError
+from mmrank.llm.http import ModelServer
+from mmrank.rerankers import FAMILIES, load_reranker
+from mmrank.rerankers.compose import Cascade, DualStage, Fused
+from mmrank.rerankers.explain import Explainer, grounded
+from mmrank.rerankers.listwise import Listwise
+from mmrank.rerankers.pointwise import Pointwise
+from mmrank.rerankers.served import Served
+from mmrank.types import Candidate
+
+
+def ids(ranking) -> list[str]:
+    return [item.candidate.id for item in ranking.items]
+
+
+def test_a_cascade_shows_the_dear_model_only_the_kept(overlap_model, make_overlap_model, candidates, question) -> None:
+    dear = make_overlap_model()
+    ranking = Cascade(Pointwise(overlap_model), Pointwise(dear), keep=2).rerank(question, candidates)
+    assert len(dear.chats) == 2
+    assert ranking.calls == len(candidates) + 2
+    assert ids(ranking)[0] == "2"
+
+
+def test_a_dual_stage_runs_the_list_over_the_head(overlap_model, candidates, question) -> None:
+    ranking = DualStage(Pointwise(overlap_model), Listwise(overlap_model, style="chain"), head=3).rerank(
+        question, candidates
+    )
+    assert ranking.stage == "dual-stage" and ids(ranking)[0] == "2"
+    assert [item.reasoning is not None for item in ranking.items] == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize(("weight", "first"), [(0.0, "0"), (1.0, "2")])
+def test_the_weight_decides_between_reranker_and_first_stage(
+    overlap_model, candidates, question, weight, first
+) -> None:
+    assert ids(Fused(Pointwise(overlap_model), weight=weight).rerank(question, candidates))[0] == first
+
+
+def test_fusion_takes_the_score_it_is_told(overlap_model, candidates, question) -> None:
+    named = [Candidate(c.id, c.parts, 0, scores={"dense": float(c.id == "5")}) for c in candidates]
+    assert ids(Fused(Pointwise(overlap_model), "dense", 0.0).rerank(question, named))[0] == "5"
+    with pytest.raises(InputError, match=r"no score named 'lexical'; it has: dense"):
+        Fused(Pointwise(overlap_model), "lexical").rerank(question, named)
+
+
+@pytest.mark.parametrize("path", ["rerank", "score"])
+def test_a_server_reranks(scripted, candidates, question, path) -> None:
+    server = ModelServer(scripted.url, wait=0.01)
+    ranking = Served(server, "m", path=path, batch=2).rerank(question, candidates)
+    assert ids(ranking)[0] == "2"
+    assert ranking.calls == (1 if path == "rerank" else 3)
+    assert ranking.prompt_tokens > 0
+
+
+@pytest.mark.parametrize("fault", [429, 500, "malformed", "empty"])
+def test_a_server_that_fails_once_is_asked_again(scripted, candidates, question, fault) -> None:
+    scripted.faults = [fault]
+    ranking = Served(ModelServer(scripted.url, wait=0.01), "m").rerank(question, candidates)
+    assert ids(ranking)[0] == "2"
+
+
+def test_a_server_that_loses_a_candidate_is_an_error(scripted, candidates, question) -> None:
+    scripted.faults = ["empty"] * 9
+    with pytest.raises(MmrankError, match="malformed answer"):
+        Served(ModelServer(scripted.url, wait=0.01, retries=1), "m").rerank(question, candidates)
+
+
+def test_reasons_come_one_by_one_in_the_order_of_the_hits(overlap_model, candidates, question) -> None:
+    overlap_model.script = ["It shows the square.", "It has a chart with 77 bars. And then it"]
+    reasons = Explainer(overlap_model).explain(question, candidates)
+    first = next(reasons)
+    assert first.candidate_id == "0" and first.text == "It shows the square."
+    assert len(overlap_model.chats) == 1
+    assert next(reasons).grounded < first.grounded + 1e-9
+
+
+def test_what_a_reason_invents_lowers_its_grounding() -> None:
+    assert grounded("the revenue was 4.2 million", "revenue 4.2 million") > grounded("the revenue was 9", "revenue 4.2")
+
+
+def test_unknown_families_and_settings_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match="late-interaction, cross-encoder, pointwise"):
+        load_reranker("magic")
+    with pytest.raises(InputError, match="does not take these settings"):
+        load_reranker("late-interaction", colour="red")
+    with pytest.raises(InputError, match="unknown prompt"):
+        load_reranker("pointwise", prompt="maybe")
+    with pytest.raises(InputError, match="Name both"):
+        load_reranker("served:http://localhost:8000/v1")
+    with pytest.raises(InputError, match="between 0 and 1"):
+        load_reranker("late-interaction", fuse=2)
+
+
+def test_the_table_names_each_family_of_the_documentation() -> None:
+    assert {"pointwise", "setwise", "listwise", "attention", "document-cascade", "dual-stage"} <= set(FAMILIES)
+
+
+def test_a_reranker_by_name_ranks(candidates, question) -> None:
+    ranking = load_reranker("late-interaction", fuse=0.9, dtype="float32").rerank(question, candidates)
+    assert ids(ranking)[0] == "2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["pointwise", "setwise", "listwise", "dual-stage", "attention", "cascade", "document-cascade"]
+)
+def test_every_family_runs_with_the_embedded_model(name, candidates, question) -> None:
+    pytest.importorskip("llama_cpp")
+    few = {"think_tokens": 16} if name in {"setwise", "listwise", "dual-stage"} else {}
+    few |= {"top": 1} if name == "setwise" else {}
+    ranking = load_reranker(name, **few).rerank(question, candidates[:4])
+    assert sorted(ids(ranking)) == list("0123")

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import pytest
+
+from mmrank.llm.transformers_engine import TransformersChat
+from mmrank.rerankers import AnswerStatus
+from mmrank.rerankers.answering import Thinking
+from mmrank.rerankers.listwise import Listwise
+from mmrank.rerankers.setwise import Setwise
+from mmrank.types import Candidate, Part, PartKind
+
+
+def ids(ranking) -> list[str]:
+    return [item.candidate.id for item in ranking.items]
+
+
+def test_each_candidate_carries_the_reason_given_for_it(overlap_model, candidates, question) -> None:
+    ranking = Listwise(overlap_model).rerank(question, candidates)
+    for item in ranking.items:
+        shared = len({"which", "page", "shows", "the", "red", "circle"} & set(item.candidate.text.split()))
+        assert item.reasoning == f"shares {shared} words."
+
+
+def test_an_unusable_answer_keeps_the_order_and_says_so(overlap_model, candidates, question) -> None:
+    overlap_model.script = ["I would rather not."]
+    ranking = Listwise(overlap_model).rerank(question, candidates)
+    assert ids(ranking) == [c.id for c in candidates]
+    assert ranking.statuses == (AnswerStatus.UNUSABLE,)
+
+
+def test_a_repaired_answer_says_so(overlap_model, candidates, question) -> None:
+    overlap_model.script = ["<think>x</think><answer>[3, 3, 9]</answer>"]
+    ranking = Listwise(overlap_model).rerank(question, candidates)
+    assert ids(ranking) == ["2", "0", "1", "3", "4", "5"]
+    assert ranking.statuses == (AnswerStatus.REPAIRED,)
+
+
+def test_only_the_head_is_ranked_when_asked(overlap_model, candidates, question) -> None:
+    ranking = Listwise(overlap_model, style="chain", head=2).rerank(question, candidates)
+    assert ids(ranking)[2:] == ["2", "3", "4", "5"]
+
+
+def test_the_official_mode_leaves_short_lists_unranked(overlap_model, candidates, question) -> None:
+    ranking = Listwise(overlap_model, mode="official").rerank(question, candidates)
+    assert ids(ranking) == [c.id for c in candidates] and ranking.calls == 0
+
+
+def test_dear_sends_each_passage_in_a_turn_of_its_own(overlap_model, candidates, question) -> None:
+    Listwise(overlap_model, style="chain").rerank(question, candidates)
+    [chat] = overlap_model.chats
+    assert [m.role for m in chat] == ["system", "user", *["assistant", "user"] * (len(candidates) + 1)]
+
+
+def test_a_held_answer_is_always_complete(tiny_llama, candidates, question) -> None:
+    for style in ("list", "chain"):
+        ranking = Listwise(tiny_llama, style=style, thinking=Thinking(tokens=12)).rerank(question, candidates)
+        assert ranking.statuses == (AnswerStatus.COMPLETE,)
+        assert ranking.calls == 2
+    plain = Listwise(tiny_llama, thinking=Thinking(tokens=0)).rerank(question, candidates)
+    assert plain.statuses == (AnswerStatus.COMPLETE,) and plain.calls == 1
+
+
+def test_a_free_answer_of_a_random_model_is_not_taken_for_a_ranking(tiny_llama, candidates, question) -> None:
+    ranking = Listwise(tiny_llama, thinking=Thinking(tokens=24, hold=False)).rerank(question, candidates)
+    assert ranking.statuses != (AnswerStatus.COMPLETE,)
+    assert sorted(ids(ranking)) == sorted(c.id for c in candidates)
+
+
+@pytest.fixture(params=["tiny_qwen2_5_vl", "tiny_qwen3_vl"])
+def vision(request) -> TransformersChat:
+    parts = request.getfixturevalue(request.param)
+    return TransformersChat(parts.model, parts.processor.tokenizer, parts.processor, name="tiny-vl", max_pixels=56 * 56)
+
+
+def test_page_images_are_ranked_with_reasons(vision, page_pictures, question) -> None:
+    ranking = Listwise(vision, thinking=Thinking(tokens=8)).rerank(question, page_pictures)
+    assert sorted(ids(ranking)) == ["p0", "p1", "p2"]
+    assert ranking.statuses == (AnswerStatus.COMPLETE,)
+
+
+def test_page_images_are_called_images_and_stand_behind_their_number(vision, page_pictures, question) -> None:
+    chat = Listwise(vision)._chat([question.text], [(c.parts[0].image,) for c in page_pictures], "Image")
+    content = chat[-1].content
+    for i, piece in enumerate(content):
+        if not isinstance(piece, str):
+            assert content[i - 1].endswith(f"Image {piece.page + 1}: ")
+
+
+def test_interleaved_and_textual_candidates_share_a_window(vision, page_pictures, question) -> None:
+    mixed = [
+        page_pictures[0],
+        Candidate("text", (Part(PartKind.TEXT, "the red circle", ()),), 0),
+        Candidate("both", (Part(PartKind.TEXT, "a chart", ()), page_pictures[1].parts[0]), 0),
+    ]
+    ranking = Listwise(vision, thinking=Thinking(tokens=0)).rerank(question, mixed)
+    assert sorted(ids(ranking)) == ["both", "p0", "text"]
+
+
+def test_setwise_keeps_the_reasons_of_comparisons_won(overlap_model, candidates, question) -> None:
+    ranking = Setwise(overlap_model, top=2).rerank(question, candidates)
+    assert ids(ranking)[0] == "2"
+    assert "shares 6 words" in (ranking.items[0].reasoning or "")
+    assert ranking.items[-1].reasoning is None
+
+
+def test_setwise_calls_as_often_as_the_heap_needs(overlap_model, candidate, question) -> None:
+    twenty = [candidate(str(i), f"text {i}") for i in range(20)]
+    assert Setwise(overlap_model).rerank(question, twenty).calls == 10
+    assert Setwise(overlap_model, top=1).rerank(question, twenty).calls == 1
+    assert Setwise(overlap_model, top=1, votes=3).rerank(question, twenty).calls == 3
+
+
+def test_setwise_shuffles_before_every_call_by_its_seed(make_overlap_model, candidates, question) -> None:
+    orders = []
+    for seed in (929, 929, 7):
+        model = make_overlap_model()
+        Setwise(model, top=2, seed=seed).rerank(question, candidates)
+        orders.append([chat[-1].text for chat in model.chats])
+    assert orders[0] == orders[1] != orders[2]
+    assert len(set(orders[0])) == len(orders[0])
+
+
+def test_setwise_votes_outweigh_a_single_wrong_answer(overlap_model, candidates, question) -> None:
+    overlap_model.script = ["<answer>[1]</answer>"]
+    ranking = Setwise(overlap_model, top=1, votes=5).rerank(question, candidates)
+    assert ids(ranking)[0] == "2"
+
+
+def test_setwise_without_usable_answers_keeps_the_order(overlap_model, candidates, question) -> None:
+    overlap_model.script = ["?"] * 40
+    ranking = Setwise(overlap_model, top=1).rerank(question, candidates)
+    assert ids(ranking) == [c.id for c in candidates]
+    assert set(ranking.statuses) == {AnswerStatus.UNUSABLE}
+
+
+def test_setwise_holds_a_random_model_to_a_label(tiny_llama, candidates, question) -> None:
+    ranking = Setwise(tiny_llama, top=3, thinking=Thinking(tokens=6)).rerank(question, candidates)
+    assert set(ranking.statuses) == {AnswerStatus.COMPLETE}
