@@ -41,8 +41,9 @@ class Sample:
         seed: of the draws; equal samples and seeds give equal intervals.
 
     >>> sample = Sample(["a", "a", "b"], ["law", "law", "news"])
-    >>> sample.micro([1.0, 0.0, 0.2]).value, sample.macro([1.0, 0.0, 0.2]).value
-    (0.4, 0.35)
+    >>> values = [1.0, 0.5, 0.0]
+    >>> sample.micro(values).value, sample.macro(values).value
+    (0.5, 0.375)
     """
 
     def __init__(

@@ -155,9 +155,9 @@ def _check_writable(path: str | Path | None) -> None:
     if path is None:
         return
     folder = Path(path).absolute().parent
-    if not folder.is_dir() or Path(path).is_dir():
-        raise InputError(
-            f"{path} cannot be written: {folder if not folder.is_dir() else path} is not what it should be"
-        )
+    if not folder.is_dir():
+        raise InputError(f"{path} cannot be written: there is no folder {folder}")
+    if Path(path).is_dir():
+        raise InputError(f"{path} cannot be written: it is a folder; name a file")
     if not os.access(folder, os.W_OK):
         raise MmrankError(f"{path} cannot be written: no permission in {folder}")

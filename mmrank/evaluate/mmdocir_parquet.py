@@ -7,6 +7,7 @@ systems that look at pages are given the same file, and boxes come back in the b
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,17 +123,20 @@ def _write(path: Path, name: str, pictures: Sequence[bytes], layouts: Mapping[in
 
 
 def _lay_text(page: Any, row: Mapping[str, Any], font: bytes) -> None:
-    """Put the layout's text into its box, invisible, in the largest size that fits."""
+    """Put the layout's text into its box, invisible, in the largest size that fits, so that it fills the box."""
     import pymupdf
 
     text = (row["text"] or row["ocr_text"] or "").strip()
     box = pymupdf.Rect(row["bbox"]) & page.rect
     if not text or box.is_empty:
         return
+    if row["type"] == "text":
+        text = " ".join(text.split())  # lines that were broken to fit another letter would leave half the box empty
     page.insert_font(fontname="unseen", fontbuffer=font)
-    size = 11.0
+    # A letter takes about half by 1.2 of its size; from a quarter above what should fit, downwards.
+    size = min(24.0, box.height, 1.25 * math.sqrt(box.get_area() / (0.6 * len(text))))
     while page.insert_textbox(box, text, fontsize=size, fontname="unseen", render_mode=3) < 0 and size > SMALLEST:
-        size *= 0.75
+        size *= 0.93
 
 
 def _pixels(picture: bytes) -> tuple[int, int]:
