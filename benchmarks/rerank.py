@@ -1,0 +1,190 @@
+"""What each family of rerankers costs, with SmolLM2-135M as the common model and the same candidates.
+
+    python benchmarks/rerank.py [--questions 4] [--data ../shared/mmdocir]
+
+The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; without it, texts are made up. Prints a
+table, and as the last line one JSON object: {"benchmark": "rerank", "ratios": {…}}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mmrank.encoders.minilm import MiniLM, MiniLMTokens
+from mmrank.llm.loading import load_chat_model
+from mmrank.llm.smollm2 import NAME, transformers_folder
+from mmrank.llm.transformers_engine import TransformersChat
+from mmrank.rerankers import Ranking, Reranker
+from mmrank.rerankers.answering import Thinking
+from mmrank.rerankers.attention import Attention
+from mmrank.rerankers.compose import Cascade, DualStage
+from mmrank.rerankers.document_cascade import DocumentCascade
+from mmrank.rerankers.explain import Explainer
+from mmrank.rerankers.late_interaction import LateInteraction
+from mmrank.rerankers.listwise import Listwise
+from mmrank.rerankers.pointwise import Pointwise
+from mmrank.rerankers.prompts import ZERO_ONE
+from mmrank.rerankers.selector import LexicalSelector
+from mmrank.rerankers.setwise import Setwise
+from mmrank.types import Candidate, Part, PartKind, Query
+
+PAGE_WORDS = 180
+DOCUMENT_WORDS = 1_500
+Task = tuple[Query, list[Candidate]]
+
+
+def texts_of(folder: Path | None, count: int) -> tuple[list[str], list[str]]:
+    """Questions and the texts of documents: real ones from a folder, else made up."""
+    if folder is None:
+        dice = random.Random(0)
+        words = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("rin", "sol", "tex", "ner")]
+        documents = [" ".join(dice.choices(words, k=DOCUMENT_WORDS)) for _ in range(12)]
+        return [" ".join(dice.sample(words, 8)) for _ in range(count)], documents
+    import pymupdf
+
+    rows = [json.loads(line) for line in (folder / "annotations.jsonl").read_text().splitlines()]
+    questions = [found for row in rows for found in questions_in(row)]
+    documents = []
+    for path in sorted((folder / "documents").rglob("*.pdf")):
+        with pymupdf.open(path) as file:
+            text = " ".join(word for page in file for word in page.get_text().split())
+        if len(text.split()) >= DOCUMENT_WORDS:
+            documents.append(" ".join(text.split()[:DOCUMENT_WORDS]))
+        if len(documents) == 12:
+            break
+    return questions[:: max(1, len(questions) // count)][:count], documents
+
+
+def questions_in(row: dict[str, object]) -> list[str]:
+    """The questions of one line of the annotations."""
+    asked = row.get("questions") or [row]
+    return [str(one.get("Q") or one.get("question") or one.get("query")) for one in asked]  # type: ignore[attr-defined]
+
+
+def tasks_of(questions: Sequence[str], documents: Sequence[str]) -> tuple[list[Task], list[Task]]:
+    """For each question ten pages, and ten documents, the lexically nearest first."""
+    selector = LexicalSelector()
+    pages = [
+        " ".join(words[i : i + PAGE_WORDS])
+        for words in (text.split() for text in documents)
+        for i in range(0, len(words) - PAGE_WORDS, PAGE_WORDS)
+    ]
+    found: list[list[Task]] = []
+    for texts in (pages, list(documents)):
+        tasks = []
+        for question in questions:
+            [scores] = selector.select(question, [texts])
+            best = sorted(range(len(texts)), key=lambda i: -scores[i])[:10]
+            tasks.append(
+                (
+                    Query(question),
+                    [Candidate(str(i), (Part(PartKind.TEXT, texts[i], ()),), float(scores[i])) for i in best],
+                )
+            )
+        found.append(tasks)
+    return found[0], found[1]
+
+
+def run(reranker: Reranker, tasks: Sequence[Task], forget: Callable[[], None] = lambda: None) -> list[Ranking]:
+    """Rank each task; `forget` empties caches before each."""
+    rankings = []
+    for query, candidates in tasks:
+        forget()
+        rankings.append(reranker.rerank(query, candidates))
+    return rankings
+
+
+def seconds(rankings: Sequence[Ranking]) -> float:
+    """Median seconds a query."""
+    return statistics.median(ranking.seconds for ranking in rankings)
+
+
+def same_top(first: Sequence[Ranking], second: Sequence[Ranking], size: int = 5) -> tuple[float, float]:
+    """How often two rankings have the same top, and which share of it they have in common on average."""
+    tops = [
+        [{item.candidate.id for item in ranking.items[:size]} for ranking in pair]
+        for pair in zip(first, second, strict=True)
+    ]
+    return (
+        statistics.mean(float(a == b) for a, b in tops),
+        statistics.mean(len(a & b) / max(len(a), 1) for a, b in tops),
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--questions", type=int, default=4)
+    parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
+    parser.add_argument("--think", type=int, default=160, help="upper bound of a listwise answer's thoughts, in tokens")
+    arguments = parser.parse_args()
+    questions, documents = texts_of(arguments.data, arguments.questions)
+    pages, long = tasks_of(questions, documents)
+
+    torch_model = TransformersChat.load(transformers_folder(), name=NAME)
+    uncached = TransformersChat(torch_model.model, torch_model.tokenizer, name=NAME, cache_prefixes=False)
+    llama = load_chat_model("smollm2", context_tokens=8192)
+    tokens = LateInteraction(MiniLMTokens(MiniLM()))
+    point = Pointwise(torch_model, prompt=ZERO_ONE)
+    thinking, silent = Thinking(tokens=arguments.think), Thinking(tokens=0)
+    families: dict[str, Reranker] = {
+        "late interaction, MiniLM": tokens,
+        "pointwise": point,
+        "pointwise, no prefix cache": Pointwise(uncached, prompt=ZERO_ONE),
+        "pointwise, llama.cpp": Pointwise(llama, prompt=ZERO_ONE),
+        "cascade to 4, MiniLM then pointwise": Cascade(tokens, point, keep=4),
+        "attention (ICR)": Attention(torch_model),
+        "listwise with reasons": Listwise(torch_model, words=12, thinking=thinking),
+        "listwise with reasons, no prefix cache": Listwise(uncached, words=12, thinking=thinking),
+        "listwise with reasons, llama.cpp": Listwise(llama, words=12, thinking=thinking),
+        "listwise, ids alone": Listwise(torch_model, thinking=silent),
+        "setwise top 3, labels alone": Setwise(torch_model, top=3, thinking=silent),
+        "dual stage, ids alone": DualStage(point, Listwise(torch_model, style="chain", thinking=silent)),
+    }
+    run(point, pages[:1])
+    print(f"{len(pages)} queries, 10 candidates of {PAGE_WORDS} words each; median seconds, means of the rest")
+    print(f"{'':42}{'seconds':>9}{'calls':>7}{'read':>8}{'written':>9}")
+    found = {}
+    for name, reranker in families.items():
+        found[name] = run(reranker, pages)
+        calls, read, written = (
+            statistics.mean(getattr(ranking, field) for ranking in found[name])
+            for field in ("calls", "prompt_tokens", "completion_tokens")
+        )
+        print(f"{name:42}{seconds(found[name]):9.2f}{calls:7.1f}{read:8.0f}{written:9.0f}", flush=True)
+
+    ratios: dict[str, float] = {
+        "icr_over_listwise_latency": seconds(found["attention (ICR)"]) / seconds(found["listwise with reasons"]),
+        "icr_over_ids_alone_latency": seconds(found["attention (ICR)"]) / seconds(found["listwise, ids alone"]),
+        "prefix_cache_pointwise_speedup": seconds(found["pointwise, no prefix cache"]) / seconds(found["pointwise"]),
+        "prefix_cache_listwise_speedup": seconds(found["listwise with reasons, no prefix cache"])
+        / seconds(found["listwise with reasons"]),
+    }
+    for name, dear in (("", point), ("late_interaction_", tokens)):
+        tasks = long[: max(2, len(long) // 2)] if dear is point else long
+        few = run(DocumentCascade(LexicalSelector(), dear, keep=4), tasks)
+        every = run(DocumentCascade(LexicalSelector(), dear, keep=0), tasks)
+        equal, shared = same_top(few, every)
+        ratios[f"{name}cascade_speedup"] = seconds(every) / seconds(few)
+        ratios[f"{name}cascade_same_top5"] = equal
+        ratios[f"{name}cascade_shared_top5"] = shared
+        print(
+            f"cascade within 10 documents of {DOCUMENT_WORDS} words, {dear.name}: {seconds(few):.2f} s for 4 windows a"
+            f" document, {seconds(every):.2f} s for all; same top 5 {equal:.2f}, shared {shared:.2f}"
+        )
+    begun = time.perf_counter()
+    first = None
+    for _ in Explainer(llama).explain(pages[0][0], pages[0][1][:5]):
+        first = first or time.perf_counter() - begun
+    print(f"reasons for 5 hits: first after {first:.2f} s, all after {time.perf_counter() - begun:.2f} s")
+    print(json.dumps({"benchmark": "rerank", "ratios": {name: round(value, 3) for name, value in ratios.items()}}))
+
+
+if __name__ == "__main__":
+    main()
