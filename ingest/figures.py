@@ -48,7 +48,7 @@ def graphics(content: Content) -> list[Graphic]:
     for vector in painted:
         plain = vector.rectangle or min(sides(vector.box)) < 2
         seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
-    for canvas in _canvases(content, painted):
+    for canvas in [*_canvases(content, painted), *_bar_rows(painted)]:
         seeds.append(Graphic(canvas, 0.0, 0, 0, 0.0))
     groups = _group(seeds)
     for group in groups:
@@ -71,6 +71,24 @@ def _canvases(content: Content, painted: list[Vector]) -> list[Rect]:
             if drawn >= 4:
                 found.append(vector.box)
     return found
+
+
+def _bar_rows(painted: list[Vector]) -> list[Rect]:
+    """Hulls of bars that stand on one line, apart from each other."""
+    boxes = [v.box for v in painted if v.rectangle and min(sides(v.box)) > 2]
+    hulls = []
+    for along in (0, 1):
+        rows: dict[tuple[int, int], list[Rect]] = {}
+        for box in boxes:
+            for foot in (box[1 - along], box[3 - along]):
+                rows.setdefault((round(box[along + 2] - box[along]), round(foot)), []).append(box)
+        for (thick, _), row in rows.items():
+            row.sort(key=lambda box: box[along])
+            near = all(0.08 * thick < b[along] - a[along + 2] < 3 * thick for a, b in pairwise(row))
+            lengths = {round(box[3 - along] - box[1 - along]) for box in row}
+            if len(row) >= 3 and len(lengths) >= 3 and near:
+                hulls.append(hull(row))
+    return hulls
 
 
 def has_bars(vectors: list[Vector]) -> bool:

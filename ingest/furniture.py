@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 
 from mmrank.ingest.drafts import Draft, PageDraft
+from mmrank.ingest.headings import body_size
 from mmrank.types import ElementKind
 
 EDGE = 0.12
@@ -15,26 +16,36 @@ PLAIN = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION,
 
 
 def mark_furniture(pages: list[PageDraft]) -> None:
-    """Turn repeated edge text into headers and footers and set each page's label, in place."""
+    """Turn repeated edge text into headers and footers and set each page's label, in place.
+
+    Numbers in it may change from page to page, except in large type: "Chapter 3" at the top is a heading.
+    """
+    large = 1.15 * body_size(pages)
     seen: dict[tuple[str, str], set[int]] = defaultdict(set)
     edges: list[tuple[PageDraft, Draft, str, str]] = []
     for page in pages:
         for draft in page.drafts:
             side = _side(draft, page)
             if side and draft.kind in PLAIN and draft.line_count <= 3 and len(draft.text) < 200:
-                key = re.sub(r"\d+|\b[ivxlc]+\b", "#", draft.text.strip().lower())
+                key = draft.text.strip().lower()
+                if draft.size <= large:
+                    key = re.sub(r"\d+|\b[ivxlc]+\b", "#", key)
                 edges.append((page, draft, side, key))
                 seen[side, key].add(page.page)
     least = max(2, min(4, len(pages) // 4)) if len(pages) > 2 else 99
+    labels: dict[int, list[str]] = defaultdict(list)
     for page, draft, side, key in edges:
         repeated = len(seen[side, key]) >= least
-        label = LABEL.match(draft.text.strip())
-        if repeated or (label and len(pages) > 1 and _outermost(draft, page, side)):
+        whole = LABEL.match(draft.text.strip())
+        if repeated or (whole and len(pages) > 1 and _outermost(draft, page, side)):
             draft.kind = ElementKind.HEADER if side == "top" else ElementKind.FOOTER
             draft.table = None
             found = _label(draft.text)
-            if found and not page.label:
-                page.label = found
+            if found:
+                labels[page.page].insert(0 if whole else len(labels[page.page]), found)
+    for page in pages:
+        if labels[page.page]:
+            page.label = labels[page.page][0]
 
 
 def _side(draft: Draft, page: PageDraft) -> str | None:

@@ -25,15 +25,13 @@ def mark_headings(pages: list[PageDraft]) -> str:
     Returns:
         The document's title as it stands on its first pages, or "".
     """
-    body = _body_size(pages)
-    found: list[tuple[PageDraft, Draft]] = [
-        (page, draft) for page in pages for draft in page.drafts if _is_heading(draft, body)
-    ]
-    sizes = Counter(_step(draft) for _, draft in found)
+    body = body_size(pages)
+    title = _title(pages, body)
+    found = [draft for page in pages for draft in page.drafts if draft is not title and _is_heading(draft, body)]
+    sizes = Counter(_step(draft) for draft in found)
     ranked = sorted(sizes, reverse=True)
     levels = {step: min(6, at + 1) for at, step in enumerate(ranked)}
-    title = _title(pages, body)
-    for _, draft in found:
+    for draft in found:
         draft.kind = ElementKind.HEADING
         draft.level = levels[_step(draft)]
         number = NUMBERED.match(draft.text)
@@ -45,7 +43,8 @@ def mark_headings(pages: list[PageDraft]) -> str:
     return title.text
 
 
-def _body_size(pages: list[PageDraft]) -> float:
+def body_size(pages: list[PageDraft]) -> float:
+    """The font size most of the text is set in, in points."""
     sizes: Counter[float] = Counter()
     for page in pages:
         for draft in page.drafts:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from mmrank.ingest.tables import markdown
+from mmrank.types import Cell, Table
+
+
+def test_a_grid_with_a_spanning_head_keeps_its_spans(paper, of_kind):
+    for y in (100, 120, 140, 160):
+        paper.rule(60, y, 360, y)
+    for x in (60, 160, 360):
+        paper.rule(x, 100, x, 160)
+    paper.rule(260, 120, 260, 160)
+    paper.text(65, 114, "Port").text(165, 114, "Ships in both years")
+    paper.text(65, 134, "Bergen").text(165, 134, "120").text(265, 134, "130")
+    paper.text(65, 154, "Oslo").text(165, 154, "80").text(265, 154, "95")
+    (table,) = of_kind(paper.read(), "table")
+    cells = {cell.text: cell for cell in table.table.cells}
+    assert (table.table.row_count, table.table.column_count) == (3, 3)
+    assert cells["Ships in both years"].column_span == 2
+    assert cells["95"].row == 2 and cells["95"].column == 2
+    assert "| Bergen | 120 | 130 |" in table.text
+
+
+def test_a_financial_statement_without_rules_is_a_table(paper, of_kind, prose):
+    paper.box((60, 60, 530, 140), prose)
+    rows = [
+        ("Cash and equivalents", "9,889", "8,348"),
+        ("Short-term investments", "3,587", "439"),
+        ("Accounts receivable, net", "4,463", "2,749"),
+        ("Total current assets", "$ 26,291", "(20,556)"),
+    ]
+    paper.text(400, 200, "2021").text(470, 200, "2020")
+    for at, (label, first, second) in enumerate(rows):
+        paper.text(60, 216 + 14 * at, label + " " + "." * 40).text(400, 216 + 14 * at, first).text(
+            470, 216 + 14 * at, second
+        )
+    document = paper.read()
+    (table,) = of_kind(document, "table")
+    assert table.table.row_count == 5
+    assert "| Short-term investments | 3,587 | 439 |" in table.text
+    assert "2021" in table.text
+    assert len(of_kind(document, "text")) == 1
+
+
+def test_two_columns_of_running_text_are_no_table(paper, of_kind, prose):
+    paper.box((60, 90, 290, 500), prose * 2).box((310, 90, 540, 500), prose * 2)
+    assert not of_kind(paper.read(), "table")
+
+
+def test_a_table_beside_running_text_leaves_the_text_alone(paper, of_kind, prose):
+    paper.box((60, 90, 290, 500), prose)
+    for at in range(6):
+        paper.text(320, 100 + 14 * at, f"Row {at}").text(430, 100 + 14 * at, f"{at * 7}").text(
+            490, 100 + 14 * at, f"{at}.5"
+        )
+    (table,) = of_kind(paper.read(), "table")
+    assert table.box.x0 > 300
+    assert "harbour" not in table.text
+
+
+def test_markdown_escapes_bars_and_marks_the_head():
+    table = Table(2, 2, (Cell("a|b", 0, 0), Cell("c", 0, 1), Cell("1", 1, 0), Cell("2", 1, 1)))
+    assert markdown(table) == "| a\\|b | c |\n| --- | --- |\n| 1 | 2 |"
