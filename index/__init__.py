@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from mmrank.index.archive import export_archive, import_archive
     from mmrank.index.checking import Problem, verify
     from mmrank.index.filters import Filter
+    from mmrank.index.milvus import MilvusStore
+    from mmrank.index.multivector import MaxSim, pool_tokens
+    from mmrank.index.parallel import Prepared, put_in_parallel
+    from mmrank.index.protocol import Backend, Searcher
     from mmrank.index.records import (
         DocumentRecord,
         DuplicateContentError,
@@ -24,6 +28,13 @@ if TYPE_CHECKING:
     from mmrank.index.writer import Writer
 
 _HOMES = {
+    "Searcher": "protocol",
+    "Backend": "protocol",
+    "pool_tokens": "multivector",
+    "put_in_parallel": "parallel",
+    "Prepared": "parallel",
+    "MilvusStore": "milvus",
+    "MaxSim": "multivector",
     "DocumentRecord": "records",
     "DuplicateContentError": "records",
     "EncoderIdentity": "records",
@@ -44,20 +55,27 @@ _HOMES = {
 }
 
 __all__ = [
+    "Backend",
     "DocumentRecord",
     "DuplicateContentError",
     "EncoderIdentity",
     "Filter",
     "Level",
     "Match",
+    "MaxSim",
+    "MilvusStore",
+    "Prepared",
     "Problem",
     "RepairReport",
+    "Searcher",
     "Snapshot",
     "Store",
     "StoreLockedError",
     "Writer",
     "export_archive",
     "import_archive",
+    "pool_tokens",
+    "put_in_parallel",
     "repair",
     "tokenize",
     "verify",

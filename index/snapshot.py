@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index.filters import Filter
+from mmrank.index.multivector import MaxSim
 from mmrank.index.quantise import restore
 from mmrank.index.records import DocumentRecord, Level, Match
 from mmrank.index.segments import Kind, SegmentData
@@ -215,6 +216,34 @@ class Snapshot:
             Match(ids[number], position if level == "passage" else None, score) for number, position, score in found
         ]
 
+    def score_tokens(self, query: Vectors, places: Sequence[tuple[str, int]], *, budget: int = 64 << 20) -> list[Match]:
+        """MaxSim of a question with passages, best first.
+
+        Args:
+            query: (query tokens, dimension).
+            places: passages to score, as (document id, position).
+            budget: bytes of working memory.
+
+        Raises:
+            InputError: when the collection holds no token vectors, or a passage does not exist.
+        """
+        scorer = MaxSim(budget)
+        positions: dict[str, list[int]] = {}
+        for document_id, position in places:
+            positions.setdefault(document_id, []).append(position)
+        found = []
+        for document_id, wanted in positions.items():
+            segment, start, rows = self._place(document_id, "token")
+            if min(wanted) < 0 or max(wanted) >= rows:
+                raise InputError(f"document {document_id} has {rows} passages, not passage {max(wanted)}")
+            data = self._state.segments[segment].data
+            for first, last in _neighbours(sorted(set(wanted))):
+                offsets = data.offsets[start + first : start + last + 1]
+                begin, end = int(offsets[0]), int(offsets[-1])
+                scores = scorer.score(query, data.vectors[begin:end], offsets - begin, data.scales[begin:end])
+                found += [Match(document_id, first + at, float(score)) for at, score in enumerate(scores)]
+        return sorted(found, key=lambda match: (-match.score, match.document_id, match.position or 0))
+
     def _allowed(self, where: Filter, kind: Kind) -> dict[int, list[tuple[int, int]]]:
         """Rows of each segment (number → (start, rows) runs) that belong to the documents of a filter."""
         key = (self.version, kind, where.key)
@@ -273,6 +302,21 @@ class Snapshot:
         if self._connection is None:
             raise InputError("this snapshot was closed")
         return self._store._query(self._connection, statement, values)
+
+
+def _neighbours(positions: Sequence[int]) -> list[tuple[int, int]]:
+    """Ascending positions as runs (first, one past the last).
+
+    >>> _neighbours([2, 3, 4, 7])
+    [(2, 5), (7, 8)]
+    """
+    runs: list[tuple[int, int]] = []
+    for position in positions:
+        if runs and runs[-1][1] == position:
+            runs[-1] = (runs[-1][0], position + 1)
+        else:
+            runs.append((position, position + 1))
+    return runs
 
 
 def read_document(connection: sqlite3.Connection, number: int) -> Document:

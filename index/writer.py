@@ -20,6 +20,7 @@ from mmrank.index.merging import committed, merge_all, merge_small
 from mmrank.index.quantise import quantise
 from mmrank.index.records import DuplicateContentError, EncoderIdentity, record_checksum
 from mmrank.index.segments import Kind, SegmentData, SegmentInfo, VectorKind, VectorWriter, WordsWriter
+from mmrank.index.validation import check_document
 from mmrank.index.vectors import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
 from mmrank.types import Document
 
@@ -72,12 +73,15 @@ class Writer:
             InputError: the vectors or names cannot be stored; says which; nothing was changed.
         """
         metadata = document.metadata if metadata is None else metadata
-        self._check(document, passage_vectors, document_vectors, token_vectors, metadata)
+        check_document(document, passage_vectors, document_vectors, token_vectors, metadata, self._encoder)
         with_id = self._connection.execute("SELECT name FROM documents WHERE id = ?", (document.id,)).fetchone()
         if with_id and with_id[0] != document.name:
             raise DuplicateContentError(document.name, with_id[0])
-        bodies = [zlib.compress(codec.to_json(passage)) for passage in document.passages]
-        pages = [zlib.compress(codec.to_json(page)) for page in document.pages]
+        try:
+            bodies = [zlib.compress(codec.to_json(passage)) for passage in document.passages]
+            pages = [zlib.compress(codec.to_json(page)) for page in document.pages]
+        except ValueError as error:
+            raise InputError(f"{document.name}: its text cannot be stored: {error}") from error
         self._broken = True
         self._step("put")
         old = self._connection.execute("SELECT number FROM documents WHERE name = ?", (document.name,)).fetchone()
@@ -150,50 +154,6 @@ class Writer:
         """Keep a JSON value with the collection."""
         catalog.write_property(self._connection, f"user:{key}", value)
         self._changed = True
-
-    def _check(
-        self,
-        document: Document,
-        passage_vectors: Vectors,
-        document_vectors: Vectors,
-        token_vectors: Sequence[Vectors] | None,
-        metadata: Mapping[str, str],
-    ) -> None:
-        name = document.name
-        for text in (name, document.id, document.path, document.title, *metadata, *metadata.values()):
-            if not isinstance(text, str) or (not text.isascii() and text.encode("utf-8", "ignore").decode() != text):
-                raise InputError(f"{name!r}: {text!r} is not text that can be stored as UTF-8")
-        if not document.id or not name:
-            raise InputError(f"a document needs an id and a name, got {document.id!r} and {name!r}")
-        if [passage.position for passage in document.passages] != list(range(len(document.passages))):
-            raise InputError(f"{name}: the positions of its passages do not count up from 0 (duplicate or missing ids)")
-        if len(passage_vectors) != len(document.passages):
-            raise InputError(f"{name}: {len(passage_vectors)} vectors for {len(document.passages)} passages")
-        if document.passages and not len(document_vectors):
-            raise InputError(f"{name}: it has passages but no document vector")
-        self._check_vectors(name, "passage", passage_vectors)
-        self._check_vectors(name, "document", document_vectors)
-        if (token_vectors is None) == self._encoder.multi_vector:
-            raise InputError(
-                f"{name}: {self._encoder} "
-                + ("needs token vectors" if self._encoder.multi_vector else "has no token vectors")
-            )
-        if token_vectors is not None:
-            if len(token_vectors) != len(document.passages):
-                raise InputError(
-                    f"{name}: {len(token_vectors)} arrays of token vectors for {len(document.passages)} passages"
-                )
-            for vectors in token_vectors:
-                self._check_vectors(name, "token", vectors)
-
-    def _check_vectors(self, name: str, kind: str, vectors: Vectors) -> None:
-        if vectors.ndim != 2 or vectors.shape[1] != self._encoder.dimension:
-            raise InputError(
-                f"{name}: its {kind} vectors have the shape {vectors.shape}, not (n, {self._encoder.dimension})"
-            )
-        if not np.isfinite(vectors).all():
-            row = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
-            raise InputError(f"{name}: {kind} vector {row} holds a NaN or an infinity")
 
     def _insert(self, document: Document, metadata: Mapping[str, str]) -> int:
         added = time.time()

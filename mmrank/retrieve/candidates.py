@@ -13,7 +13,7 @@ from mmrank.retrieve.fusion import Fusion, WeightedZScore
 from mmrank.types import Candidate
 
 if TYPE_CHECKING:
-    from mmrank.index import Filter, Snapshot
+    from mmrank.index import Filter, Searcher
 
 Place = tuple[str, int]
 """A passage: document id and position."""
@@ -23,7 +23,7 @@ Key = TypeVar("Key", str, Place)
 
 
 def two_stage(
-    snapshot: Snapshot,
+    snapshot: Searcher,
     *,
     vector: Vector,
     text: str,
@@ -40,7 +40,7 @@ def two_stage(
     exact scores of every kind, whichever search found it.
 
     Args:
-        snapshot: what is searched.
+        snapshot: what is searched: of a store on disk or in Milvus.
         vector: (dimension,) of the question.
         text: its words.
         documents: how many documents the passage stage looks into.
@@ -94,7 +94,7 @@ def two_stage(
 
 
 def _passage_runs(
-    snapshot: Snapshot, vector: Vector, text: str, k: int, where: Filter | None
+    snapshot: Searcher, vector: Vector, text: str, k: int, where: Filter | None
 ) -> dict[str, dict[Place, float]]:
     return {
         "dense": {
@@ -109,7 +109,7 @@ def _passage_runs(
 
 
 def _document_runs(
-    snapshot: Snapshot,
+    snapshot: Searcher,
     vector: Vector,
     text: str,
     documents: int,
@@ -132,7 +132,7 @@ def _document_runs(
     }
 
 
-def _exact_runs(snapshot: Snapshot, vector: Vector, text: str, places: list[Place]) -> dict[str, dict[Place, float]]:
+def _exact_runs(snapshot: Searcher, vector: Vector, text: str, places: list[Place]) -> dict[str, dict[Place, float]]:
     if not places:
         return {"dense": {}, "lexical": {}}
     similar: dict[str, Vector] = {}

@@ -48,17 +48,17 @@ def unit_vectors(count: int, seed: int = 0, dimension: int = DIMENSION) -> np.nd
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@pytest.fixture(name="make_document")
+@pytest.fixture(name="make_document", scope="session")
 def _make_document() -> Callable[..., Document]:
     return make_document
 
 
-@pytest.fixture(name="unit_vectors")
+@pytest.fixture(name="unit_vectors", scope="session")
 def _unit_vectors() -> Callable[..., np.ndarray]:
     return unit_vectors
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def encoder() -> EncoderIdentity:
     return EncoderIdentity("tiny", "0123456789abcdef", DIMENSION)
 
@@ -87,6 +87,6 @@ def vectors_of(key: str, count: int) -> np.ndarray:
     return unit_vectors(count, seed=int(hashlib.sha256(key.encode()).hexdigest()[:8], 16))
 
 
-@pytest.fixture(name="vectors_of")
+@pytest.fixture(name="vectors_of", scope="session")
 def _vectors_of() -> Callable[[str, int], np.ndarray]:
     return vectors_of
