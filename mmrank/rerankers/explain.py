@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mmrank.errors import InputError
-from mmrank.llm.protocol import ChatModel, Sampling
+from mmrank.llm.protocol import ChatModel, Sampling, assistant
+from mmrank.rerankers.chunking import window_spans
 from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
-from mmrank.rerankers.prompts import reason_chat
+from mmrank.rerankers.prompts import REASON_BEGINS, reason_chat
+from mmrank.rerankers.selector import LexicalSelector
 from mmrank.types import Candidate, Query
+
+NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
+WORDS = re.compile(r"[^\W\d_]{4,}")
+SUPPORT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why a candidate is shown.
 
-    `grounded` is the share of the reason's content words and numbers that stand in the candidate or the query: a small
-    model invents, and what it invents shows here.
+    A small model invents, and what it invents shows here: `grounded` is the share of the reason's longer words and
+    numbers that stand in what it read; `supported` is False where that is below 0.8 or a number is not there at all.
     """
 
     candidate_id: str
     text: str
     grounded: float
+    supported: bool
     seconds: float
 
 
@@ -33,15 +41,15 @@ class Explainer:
     Args:
         model: writes answers.
         max_tokens: upper bound of a reason.
-        passage_tokens: upper bound of what is read of a candidate.
+        words: what is read of a candidate's text: the run of so many words that fits the query best.
     """
 
-    def __init__(self, model: ChatModel, *, max_tokens: int = 48, passage_tokens: int = 256) -> None:
-        if max_tokens < 1 or passage_tokens < 1:
-            raise InputError("max_tokens and passage_tokens must be at least 1")
+    def __init__(self, model: ChatModel, *, max_tokens: int = 48, words: int = 120) -> None:
+        if max_tokens < 1 or words < 8:
+            raise InputError("max_tokens must be at least 1 and words at least 8")
         self._model = model
         self._max_tokens = max_tokens
-        self._passage_tokens = passage_tokens
+        self._words = words
 
     def explain(self, query: Query, candidates: Iterable[Candidate]) -> Iterator[Reason]:
         """Reasons in the order of the candidates, each as soon as it is written.
@@ -49,23 +57,42 @@ class Explainer:
         Raises:
             InputError: when the model cannot read the query or a candidate.
         """
-        import time
-
         model, info = self._model, self._model.info
         query = fit_query(query, model)
         asked = show_query(query, info)
         frame = "".join(message.text for message in reason_chat(asked, ()))
         room = room_for(model, frame, self._max_tokens, images=query.image is not None)
-        room = type(room)(min(room.tokens, self._passage_tokens), room.image_tokens)
         sampling = Sampling(self._max_tokens, stop=("\n",))
         for candidate in candidates:
             begun = time.perf_counter()
-            [content] = fit([show(candidate, info)], room, model)
-            [[written]] = model.generate([reason_chat(asked, content)], sampling)
+            shown = show(candidate, info)
+            if all(isinstance(piece, str) for piece in shown):
+                shown = (focus(query.text, "".join(map(str, shown)), self._words),)
+            [content] = fit([shown], room, model)
+            chat = reason_chat(asked, content)
+            if info.continues:
+                chat.append(assistant(REASON_BEGINS))
+            [[written]] = model.generate([chat], sampling)
             text = whole_sentences(written.text, written.finished)
-            yield Reason(
-                candidate.id, text, grounded(text, candidate.text + " " + query.text), time.perf_counter() - begun
-            )
+            if info.continues:
+                text = text[:1].upper() + text[1:]
+            source = query.text + " " + "".join(piece for piece in content if isinstance(piece, str))
+            share = grounded(text, source)
+            known = set(NUMBERS.findall(source))
+            supported = share >= SUPPORT and all(number in known for number in NUMBERS.findall(text))
+            yield Reason(candidate.id, text, share, supported, time.perf_counter() - begun)
+
+
+def focus(query: str, text: str, words: int) -> str:
+    """The run of about `words` words of a text that fits the query best, lexically; all of a shorter text."""
+    places = [found.span() for found in re.finditer(r"\S+", text)]
+    if len(places) <= words:
+        return text
+    overlap = words // 4
+    spans = window_spans(len(places), size=words - 2 * overlap, overlap=overlap)
+    windows = [text[places[begin][0] : places[end - 1][1]] for begin, end in spans]
+    [scores] = LexicalSelector().select(query, [windows])
+    return windows[int(scores.argmax())]
 
 
 def whole_sentences(text: str, finished: bool) -> str:
@@ -82,13 +109,11 @@ def whole_sentences(text: str, finished: bool) -> str:
 
 
 def grounded(reason: str, source: str) -> float:
-    """Share of a reason's numbers and longer words that stand in the source, 0 to 1; 1 where it has none.
+    """Share of a reason's longer words and numbers that stand in the source, 0 to 1; 1 where it has none.
 
     >>> grounded("Revenue rose to 4.2 million", "Revenue: 4.2 million")
     0.75
     """
-    words = re.findall(r"[^\W\d_]{4,}|\d+(?:[.,]\d+)*", reason.lower())
-    if not words:
-        return 1.0
-    known = set(re.findall(r"[^\W\d_]{4,}|\d+(?:[.,]\d+)*", source.lower()))
-    return sum(word in known for word in words) / len(words)
+    said = [*WORDS.findall(reason.lower()), *NUMBERS.findall(reason)]
+    known = {*WORDS.findall(source.lower()), *NUMBERS.findall(source)}
+    return sum(word in known for word in said) / len(said) if said else 1.0

@@ -141,22 +141,14 @@ ICR_ANSWER = "Please answer the question below from the paragraphs above."
 ICR_FIND = "Please find in the paragraphs above what is relevant to the query below."
 
 
+REASON_BEGINS = "The passage says that"
+"""Begins a reason where the engine continues one: a small model left alone praises the passage instead."""
+
+
 def reason_chat(query: Sequence[Content], candidate: Sequence[Content]) -> list[Message]:
-    """Why one hit is shown, in a sentence."""
-    return [
-        system("You explain search results to their reader in one short sentence, using only what the passage says."),
-        user(
-            *_joined(
-                [
-                    "Question: ",
-                    *query,
-                    "\n\nPassage: ",
-                    *candidate,
-                    "\n\nIn one sentence of at most 25 words, what does the passage say that bears on the question?",
-                ]
-            )
-        ),
-    ]
+    """What one hit says on the question, in a sentence."""
+    asked = ["Passage: ", *candidate, "\n\nQuestion: ", *query]
+    return [user(*_joined([*asked, "\n\nAnswer in one short sentence, using the passage."]))]
 
 
 def _joined(pieces: Sequence[Content]) -> list[Content]:

@@ -6,7 +6,7 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.llm.http import ModelServer
 from mmrank.rerankers import FAMILIES, load_reranker
 from mmrank.rerankers.compose import Cascade, DualStage, Fused
-from mmrank.rerankers.explain import Explainer, grounded
+from mmrank.rerankers.explain import Explainer, focus, grounded
 from mmrank.rerankers.listwise import Listwise
 from mmrank.rerankers.pointwise import Pointwise
 from mmrank.rerankers.served import Served
@@ -75,7 +75,16 @@ def test_reasons_come_one_by_one_in_the_order_of_the_hits(overlap_model, candida
     first = next(reasons)
     assert first.candidate_id == "0" and first.text == "It shows the square."
     assert len(overlap_model.chats) == 1
-    assert next(reasons).grounded < first.grounded + 1e-9
+    assert first.supported
+    second = next(reasons)
+    assert second.text == "It has a chart with 77 bars. And then it"
+    assert not second.supported
+
+
+def test_of_a_long_text_the_part_that_fits_the_query_is_read() -> None:
+    text = " ".join([*(f"word{i}" for i in range(500)), "the red circle is here", *(f"other{i}" for i in range(500))])
+    part = focus("Where is the red circle?", text, 80)
+    assert "red circle" in part and 20 <= len(part.split()) <= 80
 
 
 def test_what_a_reason_invents_lowers_its_grounding() -> None:
