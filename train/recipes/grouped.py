@@ -1,0 +1,153 @@
+"""Training on groups: a question with all its candidates, scored together, the relevant one first."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from transformers import Trainer, TrainingArguments
+
+from mmrank.errors import InputError
+from mmrank.train.data.examples import RankingExample
+from mmrank.train.recipes.config import TrainerSettings
+from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
+
+Row = Mapping[str, Any]
+"""`query`, `candidates` (the relevant one first) and, where a teacher scored them, `teacher` (one score a candidate)."""
+
+
+class Scorer(Protocol):
+    """How a model scores groups."""
+
+    def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
+        """A batch: model inputs of all candidates, one below the other, and `mask` (batch, candidates)."""
+        ...
+
+    def scores(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(batch, candidates, outputs) in float32; what stands where the mask is False is ignored."""
+        ...
+
+
+Objective = Callable[[Tensor, Mapping[str, Tensor]], Tensor]
+"""(scores (batch, candidates, outputs), batch with `mask` and perhaps `teacher`) → scalar."""
+
+
+def rows_of(examples: Sequence[RankingExample], candidates: int, seed: int = 0) -> list[Row]:
+    """Groups of at most `candidates`: one relevant passage, then negatives. Examples without negatives are left out."""
+    chance = random.Random(seed)
+    rows: list[Row] = []
+    for example in examples:
+        negatives = list(example.negatives[: candidates - 1])
+        if negatives:
+            rows.append({"query": example.query, "candidates": [chance.choice(example.positives), *negatives]})
+    if not rows:
+        raise InputError("no example has a negative, so there is nothing to rank; mine negatives first")
+    return rows
+
+
+def grouped_mask(rows: Sequence[Row]) -> Tensor:
+    """(batch, candidates) boolean, True where a candidate stands."""
+    counts = torch.tensor([len(row["candidates"]) for row in rows])
+    return torch.arange(int(counts.max())) < counts[:, None]
+
+
+def ungroup(values: Tensor, mask: Tensor) -> Tensor:
+    """(all candidates, outputs) → (batch, candidates, outputs), zeros where the mask is False."""
+    placed = values.new_zeros((*mask.shape, values.shape[-1]))
+    placed[mask] = values
+    return placed
+
+
+def teacher_scores(rows: Sequence[Row], mask: Tensor) -> dict[str, Tensor]:
+    """{"teacher": (batch, candidates)} where the rows have them, otherwise nothing."""
+    if "teacher" not in rows[0]:
+        return {}
+    flat = torch.tensor([float(score) for row in rows for score in row["teacher"]])
+    return {"teacher": ungroup(flat[:, None], mask)[..., 0]}
+
+
+class GroupedTrainer(Trainer):
+    """transformers' trainer with an objective over groups and recall of the relevant candidate as metric."""
+
+    def __init__(self, *, scorer: Scorer, objective: Objective, rank_by: int, **settings: Any) -> None:
+        super().__init__(data_collator=scorer.collate, **settings)
+        self.scorer = scorer
+        self.objective = objective
+        self.rank_by = rank_by
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The objective's value."""
+        scores = self.scorer.scores(model, inputs)
+        loss = self.objective(scores, inputs)
+        return (loss, {"scores": scores}) if return_outputs else loss
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Loss, recall@1 and mean reciprocal rank over the held-out groups."""
+        metrics = {f"{metric_key_prefix}_{k}": v for k, v in self.measure(eval_dataset).items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def measure(self, rows: Any = None) -> dict[str, float]:
+        """loss, recall and mrr over groups; a tie counts against the relevant candidate."""
+        model = self.model
+        model.eval()
+        loss = found = reciprocal = seen = 0.0
+        for inputs in self.get_eval_dataloader(rows):
+            batch = self._prepare_inputs(inputs)
+            with torch.inference_mode(), self.compute_loss_context_manager():
+                scores = self.scorer.scores(model, batch)
+                value = self.objective(scores, batch)
+            ranked = scores[..., self.rank_by].masked_fill(~batch["mask"], float("-inf"))
+            rank = 1 + (ranked[:, 1:] >= ranked[:, :1]).sum(dim=1)
+            loss += float(value) * len(rank)
+            found += float((rank == 1).sum())
+            reciprocal += float((1 / rank).sum())
+            seen += len(rank)
+        return {"loss": loss / seen, "recall": found / seen, "mrr": reciprocal / seen}
+
+
+def fit(
+    model: Any,
+    *,
+    rows: Sequence[Row],
+    held_out: Sequence[Row],
+    scorer: Scorer,
+    objective: Objective,
+    settings: TrainerSettings,
+    out: Path,
+    resume: bool,
+    rank_by: int = 0,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Train and keep the best checkpoint by held-out recall. Returns the metrics before and after."""
+    last = checkpoint_to_resume(out, resume)
+    trainer = GroupedTrainer(
+        scorer=scorer,
+        objective=objective,
+        rank_by=rank_by,
+        model=model,
+        args=TrainingArguments(
+            **common_arguments(settings, out),
+            eval_strategy="steps",
+            eval_steps=settings.eval_steps,
+            load_best_model_at_end=True,
+            metric_for_best_model="eval_recall",
+            greater_is_better=True,
+            remove_unused_columns=False,
+            label_names=["mask"],
+        ),
+        train_dataset=list(rows),
+        eval_dataset=list(held_out),
+        callbacks=[JsonLines(out / METRICS)],
+    )
+    before = trainer.measure()
+    trainer.train(resume_from_checkpoint=last)
+    return before, trainer.measure()

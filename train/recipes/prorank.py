@@ -1,0 +1,135 @@
+"""ProRank: GRPO until the model answers 0 or 1 and nothing else, then fine scores from the same two logits."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from mmrank.rerankers.prompts import ZERO_ONE
+from mmrank.train.data.examples import RankingExample
+from mmrank.train.objectives.distillation import softmax_cross_entropy
+from mmrank.train.recipes.causal import complete, load_causal
+from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.recipes.grouped import Row, fit, rows_of
+from mmrank.train.recipes.judged import LabelScorer
+from mmrank.train.recipes.rank_r1 import spoken
+from mmrank.train.recipes.reinforce import GrpoSettings, reinforce
+from mmrank.train.recipes.report import TrainingReport
+from mmrank.train.recipes.source import Source
+from mmrank.train.rewards.prorank import binary_form_reward, binary_label_reward
+
+
+class ProRankConfig(RecipeConfig):
+    """See prorank.yaml. `warmup` is the first stage, `trainer` the second."""
+
+    base: str = "Qwen/Qwen2.5-0.5B-Instruct"
+    source: Source = Source()
+    candidates: int = Field(8, ge=2)
+    contrast: float = Field(0.0, ge=0, description="weight of InfoNCE over a question's candidates in stage 2")
+    warmup: TrainerSettings = TrainerSettings()
+    grpo: GrpoSettings = GrpoSettings(completions=8, completion_tokens=4)
+    lora: LoraSettings | None = LoraSettings()
+
+
+def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> TrainingReport:
+    """Run both stages; format success, distinct scores and recall before, after the warm-up and after all."""
+    examples, held_out = config.source.read()
+    rows, tests = rows_of(examples, config.candidates, config.trainer.seed), rows_of(held_out, config.candidates)
+    texts = [ZERO_ONE.frame(str(row["query"]), "") + " ".join(row["candidates"]) for row in (*rows, *tests)]
+    model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
+    scorer = LabelScorer(tokenizer, ZERO_ONE)
+    before = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
+    model = reinforce(
+        model,
+        tokenizer,
+        balanced(examples, scorer, config.trainer.seed),
+        [answer_form, answer_label],
+        settings=config.warmup,
+        grpo=config.grpo,
+        lora=config.lora,
+        out=out / "warmup",
+        resume=resume and (out / "warmup" / "checkpoints").is_dir(),
+    )
+    warm = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
+    before = {**before, **{f"warm_{name}": value for name, value in warm.items()}}
+    fit(
+        model,
+        rows=rows,
+        held_out=tests,
+        scorer=scorer,
+        objective=FineScores(config.contrast),
+        settings=config.trainer,
+        out=out / "scores",
+        resume=resume and (out / "scores" / "checkpoints").is_dir(),
+    )
+    after = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
+    model.save_pretrained(out / "model")
+    tokenizer.save_pretrained(out / "model")
+    return TrainingReport("prorank", out, before, after)
+
+
+class FineScores:
+    """Cross-entropy of s = logit(1) − logit(0) against the label, plus a share of softmax over the candidates."""
+
+    def __init__(self, contrast: float) -> None:
+        self.contrast = contrast
+
+    def __call__(self, scores: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        """Mean over candidates that are there."""
+        margin = scores[..., 0] - scores[..., 1]
+        labels = torch.zeros_like(margin)
+        labels[:, 0] = 1
+        loss = binary_cross_entropy_with_logits(margin[batch["mask"]], labels[batch["mask"]])
+        if self.contrast:
+            loss = loss + self.contrast * softmax_cross_entropy(margin, batch["mask"])
+        return loss
+
+
+def balanced(examples: Sequence[RankingExample], scorer: LabelScorer, seed: int) -> list[dict[str, Any]]:
+    """One relevant and one other passage a question, shuffled."""
+    chance = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    for example in examples:
+        rows.append({"prompt": scorer.chat(example.query, chance.choice(example.positives)), "label": 1})
+        rows.append({"prompt": scorer.chat(example.query, chance.choice(example.negatives)), "label": 0})
+    chance.shuffle(rows)
+    return rows
+
+
+def answer_form(completions: Sequence[Any], **_: Any) -> list[float]:
+    """Said 0 or 1 and nothing else."""
+    return [binary_form_reward(spoken(text)) for text in completions]
+
+
+def answer_label(completions: Sequence[Any], label: Sequence[int], **_: Any) -> list[float]:
+    """Said the right one."""
+    return [binary_label_reward(spoken(text), wanted) for text, wanted in zip(completions, label, strict=True)]
+
+
+def judge_metrics(
+    model: Any, tokenizer: Any, scorer: LabelScorer, rows: Sequence[Row], max_tokens: int
+) -> dict[str, float]:
+    """Share of well-formed answers; share of distinct scores (to 3 decimals); recall@1 by score (ties lose)."""
+    model.eval()
+    chats = [scorer.chat(row["query"], text) for row in rows for text in row["candidates"]]
+    answers = complete(model, tokenizer, chats, max_tokens=max_tokens)
+    found, margins = 0.0, []
+    for start in range(0, len(rows), 8):
+        batch = {k: v.to(model.device) for k, v in scorer.collate(rows[start : start + 8]).items()}
+        with torch.inference_mode():
+            scores = scorer.scores(model, batch)
+        margin = (scores[..., 0] - scores[..., 1]).masked_fill(~batch["mask"], float("-inf"))
+        found += float((margin[:, :1] > margin[:, 1:]).all(dim=1).sum())
+        margins += [round(value, 3) for value in margin[batch["mask"]].tolist()]
+    return {
+        "form": sum(map(binary_form_reward, answers)) / len(answers),
+        "distinct": len(set(margins)) / len(margins),
+        "recall": found / len(rows),
+    }

@@ -1,0 +1,111 @@
+"""Rank-R1: think, then name the one most relevant passage; learnt by GRPO with an exact-match reward."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from mmrank.rerankers.parsing import parse_choice
+from mmrank.rerankers.prompts import setwise_chat
+from mmrank.train.data.examples import RankingExample
+from mmrank.train.data.reasons import template_reason
+from mmrank.train.recipes.causal import complete, load_causal, turns
+from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.recipes.reinforce import GrpoSettings, Stage, imitate, reinforce
+from mmrank.train.recipes.report import TrainingReport
+from mmrank.train.recipes.source import Source
+from mmrank.train.rewards.rank_r1 import choice_reward
+
+
+class RankR1Config(RecipeConfig):
+    """See rank_r1.yaml."""
+
+    base: str = "Qwen/Qwen2.5-7B-Instruct"
+    source: Source = Source()
+    candidates: int = Field(20, ge=2)
+    prompt_tokens: int = Field(4096, ge=16)
+    stages: list[Stage] = Field(default_factory=lambda: ["rl"])  # type: ignore[arg-type]
+    sft_reasons: bool = Field(False, description="imitate reasons too; the paper's baseline imitates the answer alone")
+    sft: TrainerSettings = TrainerSettings()
+    grpo: GrpoSettings = GrpoSettings()
+    lora: LoraSettings | None = LoraSettings()
+
+
+def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingReport:
+    """Run the stages; metrics before, after each stage, and after all."""
+    examples, held_out = config.source.read()
+    rows = [setwise_row(e, config.candidates, config.trainer.seed) for e in examples]
+    tests = [setwise_row(e, config.candidates, config.trainer.seed + 1) for e in held_out]
+    texts = [message["content"] for row in (*rows, *tests) for message in row["prompt"]] + [r["sft"] for r in rows]
+    model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
+    limit = config.grpo.completion_tokens
+    before = choice_metrics(model, tokenizer, tests, limit)
+    after = dict(before)
+    if "sft" in config.stages:
+        answers = [r["sft"] if config.sft_reasons else f"<answer>[{r['gold']}]</answer>" for r in rows]
+        model = imitate(
+            model,
+            tokenizer,
+            [(row["prompt"], answer) for row, answer in zip(rows, answers, strict=True)],
+            settings=config.sft,
+            lora=config.lora,
+            max_tokens=config.prompt_tokens + limit,
+            out=out / "sft",
+            resume=resume and (out / "sft" / "checkpoints").is_dir(),
+        )
+        after = choice_metrics(model, tokenizer, tests, limit)
+        before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
+    if "rl" in config.stages:
+        model = reinforce(
+            model,
+            tokenizer,
+            [{"prompt": row["prompt"], "gold": row["gold"]} for row in rows],
+            [exact_choice],
+            settings=config.trainer,
+            grpo=config.grpo,
+            lora=config.lora,
+            out=out / "rl",
+            resume=resume and (out / "rl" / "checkpoints").is_dir(),
+        )
+        after = choice_metrics(model, tokenizer, tests, limit)
+    model.save_pretrained(out / "model")
+    tokenizer.save_pretrained(out / "model")
+    return TrainingReport("rank_r1", out, before, after)
+
+
+def setwise_row(example: RankingExample, candidates: int, seed: int) -> dict[str, Any]:
+    """`prompt` (conversation), `gold` (1-based label), `sft` (a reasoned answer to imitate)."""
+    passages = [example.positives[0], *example.negatives[: candidates - 1]]
+    order = list(range(len(passages)))
+    random.Random(f"{seed}/{example.query}/{example.group}").shuffle(order)
+    gold = order.index(0) + 1
+    shown = [(passages[i],) for i in order]
+    reason = template_reason(example.query, example.positives[0], True)
+    return {
+        "prompt": turns(setwise_chat((example.query,), shown, reason=True)),
+        "gold": gold,
+        "sft": f"<think>[{gold}] {reason}</think><answer>[{gold}]</answer>",
+    }
+
+
+def exact_choice(completions: Sequence[Any], gold: Sequence[int], **_: Any) -> list[float]:
+    """Rank-R1's reward for trl."""
+    return [choice_reward(spoken(text), label) for text, label in zip(completions, gold, strict=True)]
+
+
+def spoken(completion: Any) -> str:
+    """A completion's text, whether trl hands over text or a conversation."""
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])
+
+
+def choice_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], max_tokens: int) -> dict[str, float]:
+    """Greedy answers on held-out rows: mean reward, and share whose choice (repaired where needed) is right."""
+    answers = complete(model, tokenizer, [row["prompt"] for row in rows], max_tokens=max_tokens)
+    golds = [row["gold"] for row in rows]
+    rewards = [choice_reward(answer, gold) for answer, gold in zip(answers, golds, strict=True)]
+    chosen = [parse_choice(answer, 99).choice == gold for answer, gold in zip(answers, golds, strict=True)]
+    return {"reward": sum(rewards) / len(rows), "recall": sum(chosen) / len(rows)}

@@ -1,0 +1,39 @@
+"""Where a recipe's examples come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmrank.errors import InputError
+from mmrank.train.data.examples import RankingExample, read_examples
+from mmrank.train.data.splits import refuse_leakage
+from mmrank.train.data.toy import toy_examples
+
+
+class Source(BaseModel):
+    """Files of examples, or the toy task of so many questions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    examples: Path | None = None
+    held_out: Path | None = None
+    toy: int = Field(0, ge=0, description="questions of the toy task instead of files")
+    limit: int | None = Field(None, ge=1, description="training examples, at most")
+    held_out_limit: int = Field(400, ge=1)
+
+    def read(self) -> tuple[list[RankingExample], list[RankingExample]]:
+        """Examples to train on and examples held out, those without negatives left out.
+
+        Raises:
+            InputError: when neither files nor the toy task are named, or one document is in both files.
+        """
+        if self.toy:
+            return toy_examples(self.toy, seed=0), toy_examples(self.held_out_limit, seed=1)
+        if self.examples is None or self.held_out is None:
+            raise InputError("name the training examples: source: {examples: …, held_out: …}, or source: {toy: 200}")
+        train = [example for example in read_examples(self.examples) if example.negatives][: self.limit]
+        test = [example for example in read_examples(self.held_out) if example.negatives][: self.held_out_limit]
+        refuse_leakage(train, test)
+        return train, test
