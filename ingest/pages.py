@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmrank.ingest.drafts import Line, PageDraft, area, inside
+from mmrank.ingest.drafts import Line, PageDraft, area, hull, inside
 from mmrank.ingest.fast import fast_drafts
 from mmrank.ingest.figures import Graphic, graphics, is_background
 from mmrank.ingest.learned import model_drafts
@@ -33,8 +33,10 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
 
 def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: Recogniser) -> None:
     """Add lines for text that the file does not hold as text."""
-    whole = (0.0, 0.0, content.width, content.height)
     if not content.lines and (content.rasters or len(content.vectors) > 20):
+        whole = (0.0, 0.0, content.width, content.height)
+        if len(content.vectors) <= 20:
+            whole = hull(raster.box for raster in content.rasters)
         density = max((figure.pixels_per_point for figure in figures), default=0.0)
         content.lines = _blocked(recogniser.lines(page, whole, density), 0)
         if content.lines and content.rasters:

@@ -1,0 +1,102 @@
+"""Text that the file does not hold as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmrank.ingest import IngestOptions, read_document
+from mmrank.ingest.lines import garbled
+from mmrank.ingest.ocr import Recogniser
+
+
+def letters(text: str) -> str:
+    return "".join(text.lower().split())
+
+
+def test_a_scanned_page_is_read_with_boxes_in_page_coordinates_and_confidence(paper, lettering):
+    paper.picture((0, 0, 595, 255), lettering(["Lanterns of the north", "counted in winter"]))
+    document = paper.read(ocr=True)
+    text = " ".join(e.text for e in document.pages[0].elements)
+    assert "lanternsofthenorth" in letters(text) and "countedinwinter" in letters(text)
+    element = next(e for e in document.pages[0].elements if "antern" in e.text)
+    assert element.ocr_confidence is not None and element.ocr_confidence > 0.8
+    assert element.box.x0 == pytest.approx(34, abs=6) and element.box.y0 == pytest.approx(29, abs=8)
+
+
+def test_a_rotated_scan_gives_boxes_of_the_shown_page(paper, lettering):
+    paper.picture((100, 100, 228, 400), lettering(["Granite"], height=60).rotate(90, expand=True))
+    paper.page.set_rotation(90)
+    document = paper.read(ocr=True)
+    page = document.pages[0]
+    assert page.width > page.height
+    assert all(e.box.x1 <= page.width and e.box.y1 <= page.height for e in page.elements)
+    assert "granite" in letters(" ".join(e.text for e in page.elements))
+
+
+def test_words_in_a_picture_beside_real_text_belong_to_the_figure(paper, lettering, prose, of_kind):
+    paper.box((60, 60, 530, 200), prose)
+    paper.picture((60, 300, 410, 450), lettering(["Cobalt quarry", "Amber falcon"]))
+    document = paper.read(ocr=True)
+    (figure,) = of_kind(document, "figure")
+    assert "cobaltquarry" in letters(figure.text) and "amberfalcon" in letters(figure.text)
+    assert of_kind(document, "text")[0].ocr_confidence is None
+
+
+def test_text_drawn_as_outlines_is_recognised(paper, tmp_path):
+    import pymupdf
+
+    paper.text(60, 100, "Velvet compass and thunder mosaic", 24)
+    outlined = pymupdf.open("svg", paper.page.get_svg_image(text_as_path=True).encode())
+    path = tmp_path / "outlines.pdf"
+    path.write_bytes(outlined.convert_to_pdf())
+    assert not pymupdf.open(path)[0].get_text().strip()
+    text = " ".join(e.text for e in read_document(path).pages[0].elements)
+    assert "velvetcompass" in letters(text)
+
+
+def test_recognition_is_kept_by_the_picture_across_files(paper, lettering, tmp_path, monkeypatch):
+    paper.picture((0, 0, 595, 255), lettering(["Lanterns of the north"]))
+    path = paper.save()
+    copy = tmp_path / "copy.pdf"
+    copy.write_bytes(path.read_bytes())
+    first = read_document(path, recogniser=Recogniser(tmp_path / "kept"))
+    assert list((tmp_path / "kept").rglob("*.json"))
+    other = Recogniser(tmp_path / "kept")
+    monkeypatch.setattr(other, "_recognise", lambda picture: pytest.fail("recognised twice"))
+    second = read_document(copy, recogniser=other)
+    assert [e.text for e in second.pages[0].elements] == [e.text for e in first.pages[0].elements]
+
+
+def test_a_blank_picture_is_not_recognised(paper, monkeypatch):
+    from PIL import Image
+
+    recogniser = Recogniser()
+    monkeypatch.setattr(recogniser, "_recognise", lambda picture: pytest.fail("recognised a blank picture"))
+    paper.picture((60, 60, 400, 400), Image.new("RGB", (400, 400), "beige"))
+    read_document(paper.save(), recogniser=recogniser)
+
+
+def test_a_font_without_a_usable_map_is_told_from_real_text(paper):
+    from mmrank.ingest.drafts import Line
+
+    def line(text: str) -> Line:
+        return Line(text, (0, 0, 100, 10), 10)
+
+    assert garbled(
+        [line("\ue001\ue002\ue003\ue004 \ue005\ue006\ue007\ue008 \ue009\ue00a\ue00b\ue00c\ue00d\ue00e\ue00f\ue010")]
+    )
+    assert garbled([line("\ufffd\ufffd\ufffd\ufffd\ufffd word \ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd")])
+    assert not garbled([line("Chapter one ........................................ 12")])
+    assert not garbled([line("Größe und Gewicht, naïveté, œuvre, 東京タワー")])
+
+
+def test_without_ocr_nothing_is_recognised(paper, lettering):
+    paper.picture((0, 0, 595, 255), lettering(["Lanterns of the north"]))
+    assert not any(e.text for e in paper.read(ocr=False).pages[0].elements)
+
+
+def test_options_that_change_the_document_change_the_fingerprint():
+    base = IngestOptions()
+    assert base.fingerprint() == IngestOptions().fingerprint()
+    assert len({base.fingerprint(), IngestOptions(ocr=False).fingerprint(), IngestOptions("model").fingerprint(),
+                IngestOptions(passage_tokens=80).fingerprint()}) == 4  # fmt: skip
