@@ -176,6 +176,8 @@ class Snapshot:
             InputError: when the collection holds no token vectors.
         """
         segment, start, rows = self._place(document_id, "token")
+        if rows == 0:
+            return []
         data = self._state.segments[segment].data
         bounds = data.offsets[start : start + rows + 1]
         first, last = int(bounds[0]), int(bounds[-1])

@@ -90,10 +90,12 @@ class VectorIndex:
         # A GPU index takes no selector: what is filtered is searched on the CPU, with the same result.
         bits = np.packbits(keep, bitorder="little")
         selector = faiss.IDSelectorBitmap(bits)
+        # The fewer rows are left, the further the search must look for k of them.
+        effort = round(self.effort * min(8.0, len(keep) / max(1, np.count_nonzero(keep))))
         if isinstance(self._base, faiss.IndexIVF):
-            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=self.effort)
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=min(effort, int(self._base.nlist)))
         elif isinstance(self._base, faiss.IndexHNSW):
-            parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=max(self.effort, k))
+            parameters = faiss.SearchParametersHNSW(sel=selector, efSearch=max(effort, k))
         else:
             parameters = faiss.SearchParameters(sel=selector)
         if self._base is not self._inner:

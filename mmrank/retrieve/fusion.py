@@ -33,7 +33,7 @@ class WeightedZScore:
     A candidate that a run does not hold counts as that run's lowest: it was not found, so it is no better than the
     last that was. A run whose scores are all equal says nothing and adds 0.
 
-    >>> fused = WeightedZScore()({"dense": {"a": 0.9, "b": 0.7}, "lexical": {"b": 5.0, "c": 1.0}})
+    >>> fused = WeightedZScore()({"dense": {"a": 1.0, "b": 0.0}, "lexical": {"b": 5.0, "c": 3.0}})
     >>> sorted(fused.items())
     [('a', 0.0), ('b', 0.0), ('c', -2.0)]
     """

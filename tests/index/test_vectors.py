@@ -1,0 +1,178 @@
+"""FAISS indexes of large segments: built, cached, filtered, chosen by name."""
+
+from __future__ import annotations
+
+import json
+import types
+
+import numpy as np
+import pytest
+
+from mmrank.errors import InputError
+from mmrank.index import Filter, Store, repair, verify
+from mmrank.index import vectors as vector_module
+from mmrank.index.vectors import VectorIndex, build, default_factory
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Segments of a hundred rows count as large."""
+    import mmrank.index.checking
+    import mmrank.index.writer
+
+    for module in (vector_module, mmrank.index.writer, mmrank.index.checking):
+        monkeypatch.setattr(module, "SCANNED", 100)
+    monkeypatch.setattr(vector_module, "GATHERED", 100)
+
+
+def fill(store, make_document, vectors, step=10):
+    with store.write() as writer:
+        for begin in range(0, len(vectors), step):
+            block = vectors[begin : begin + step]
+            document = make_document(
+                f"k{begin // step}", ["w"] * len(block), f"{begin // step % 4}/{begin // step}.pdf"
+            )
+            writer.put(document, block, block[:2])
+
+
+@pytest.mark.parametrize(
+    "factory", ["HNSW16", "IVF16,Flat", "IVF16,SQ8", "IVF16,PQ8x4", "SQ8", "PCA14,IVF8,SQ8", "Flat"]
+)
+def test_any_factory_finds_the_nearest_with_exact_scores_filters_and_deletes(
+    tmp_path, encoder, make_document, unit_vectors, small, factory
+):
+    vectors = unit_vectors(3000)
+    store = Store.create(tmp_path / "library", encoder=encoder, index=factory)
+    fill(store, make_document, vectors)
+    caches = list((store.path / "cache").glob("*.faiss"))
+    assert len(caches) == (0 if factory == "Flat" else 2)
+    with store.write() as writer:
+        for at in range(0, 300, 3):
+            writer.remove(make_document(f"k{at}", []).id)
+    snapshot = store.snapshot()
+    alive = np.array([at // 10 % 3 != 0 for at in range(3000)])
+    inside = np.array([at // 10 % 4 == 1 for at in range(3000)])
+    numbers = {make_document(f"k{at}", []).id: at for at in range(300)}
+    for where, keep in ((None, alive), (Filter(folder="1"), alive & inside)):
+        hits = 0
+        for query in unit_vectors(40, seed=5):
+            truth = np.where(keep, vectors @ query, -9)
+            found = snapshot.search_dense(query, 10, where=where)
+            rows = [numbers[match.document_id] * 10 + (match.position or 0) for match in found]
+            assert keep[rows].all()
+            assert len(set(rows)) == 10
+            np.testing.assert_allclose([match.score for match in found], truth[rows], atol=1e-5)
+            hits += len(set(rows) & set(np.argsort(-truth)[:10].tolist()))
+        assert hits / 400 > (0.75 if "P" in factory else 0.9)
+    assert verify(store.path) == []
+
+
+def test_an_index_is_used_by_another_process_and_rebuilt_when_it_is_lost(
+    tmp_path, encoder, make_document, unit_vectors, small
+):
+    vectors = unit_vectors(1000)
+    store = Store.create(tmp_path / "library", encoder=encoder, index="HNSW16")
+    fill(store, make_document, vectors)
+    cache = next(file for file in sorted((store.path / "cache").glob("*.faiss")) if "passage" in file.name)
+    again = Store.open(store.path, read_only=True)
+    assert again.snapshot().search_dense(vectors[7], 1)[0].score > 0.999
+    assert VectorIndex.load(cache, 1000) is not None
+    cache.write_bytes(cache.read_bytes()[:-100])
+    assert VectorIndex.load(cache, 1000) is None
+    assert Store.open(store.path).snapshot().search_dense(vectors[7], 1)[0].score > 0.999
+    assert [problem.kind for problem in verify(store.path)] == ["cache"]
+    repair(store.path)
+    assert verify(store.path) == []
+    assert VectorIndex.load(cache, 1000) is not None
+
+
+def test_a_flipped_bit_in_a_cached_index_is_found_and_repaired(tmp_path, encoder, make_document, unit_vectors, small):
+    store = Store.create(tmp_path / "library", encoder=encoder, index="HNSW16")
+    fill(store, make_document, unit_vectors(500))
+    cache = sorted((store.path / "cache").glob("*passage*.faiss"))[0]
+    data = bytearray(cache.read_bytes())
+    data[len(data) // 2] ^= 1
+    cache.write_bytes(data)
+    assert [problem.file for problem in verify(store.path)] == [f"cache/{cache.name}"]
+    repair(store.path)
+    assert verify(store.path) == []
+
+
+def test_compaction_can_change_the_index(tmp_path, encoder, make_document, unit_vectors, small):
+    store = Store.create(tmp_path / "library", encoder=encoder, index="HNSW16")
+    fill(store, make_document, unit_vectors(500))
+    store.compact(index="IVF8,Flat")
+    notes = [json.loads(note.read_text())["factory"] for note in (store.path / "cache").glob("*.json")]
+    assert set(notes) == {"IVF8,Flat"}
+    fill_more = unit_vectors(500, seed=9)
+    with store.write() as writer:
+        writer.put(make_document("more", ["w"] * 500), fill_more, fill_more[:1])
+    assert store.snapshot().search_dense(fill_more[3], 1)[0].score > 0.999
+
+
+def test_an_unknown_factory_is_an_error_that_names_it_and_changes_nothing(
+    tmp_path, encoder, make_document, unit_vectors, small
+):
+    store = Store.create(tmp_path / "library", encoder=encoder, index="Nonsense7")
+    with pytest.raises(InputError, match="Nonsense7"):
+        fill(store, make_document, unit_vectors(500))
+    assert store.snapshot().documents() == []
+    assert verify(store.path) == []
+
+
+def test_the_index_follows_the_size():
+    assert default_factory(1_000, 384) == "Flat"
+    assert default_factory(100_000, 384) == "HNSW32"
+    assert default_factory(1_000_000, 384) == "IVF4096,SQ8"
+    assert default_factory(100_000_000, 384).endswith("PQ96")
+
+
+def test_the_effort_is_set_for_the_recall_that_was_asked_for(unit_vectors):
+    vectors = unit_vectors(20_000, dimension=32)
+    index = build(vectors, "IVF128,Flat")
+    queries = unit_vectors(50, seed=3, dimension=32)
+    _, found = index.search(queries, 10)
+    truth = np.argsort(-(queries @ vectors.T), axis=1)[:, :10]
+    recall = np.mean([len(set(a.tolist()) & set(b.tolist())) / 10 for a, b in zip(found, truth, strict=True)])
+    assert 8 <= index.effort < 128
+    assert recall > 0.85
+
+
+class StandInForGpu:
+    """FAISS's GPU functions, on the CPU: says how many GPUs there are, and notes what it was asked."""
+
+    def __init__(self, faiss, gpus):
+        self.asked = []
+        self._faiss = faiss
+        self._gpus = gpus
+
+    def __getattr__(self, name):
+        return getattr(self._faiss, name)
+
+    def get_num_gpus(self):
+        return self._gpus
+
+    def GpuMultipleClonerOptions(self):  # noqa: N802 - FAISS's name
+        return types.SimpleNamespace(shard=False)
+
+    def index_cpu_to_all_gpus(self, index, co):
+        self.asked.append(co.shard)
+        return self._faiss.clone_index(index)
+
+
+@pytest.mark.parametrize(("gpus", "factory", "copies"), [(0, "IVF8,Flat", 0), (2, "IVF8,Flat", 1), (2, "HNSW8", 0)])
+def test_gpus_are_used_where_they_can_be_with_the_same_results(unit_vectors, monkeypatch, gpus, factory, copies):
+    """Only the way there is tested: that there are GPUs, that the index is split over them, that selectors stay off."""
+    import faiss
+
+    from mmrank.index import gpu
+
+    vectors, queries = unit_vectors(500), unit_vectors(5, seed=1)
+    plain = build(vectors, factory)
+    stand_in = StandInForGpu(faiss, gpus)
+    monkeypatch.setattr(gpu, "load_faiss", lambda: stand_in)
+    copied = VectorIndex(faiss.clone_index(plain._index), factory)
+    assert stand_in.asked == [True] * copies
+    for keep in (None, np.arange(500) % 2 == 0):
+        for expected, found in zip(plain.search(queries, 5, keep), copied.search(queries, 5, keep), strict=True):
+            np.testing.assert_array_equal(found, expected)
