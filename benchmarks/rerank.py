@@ -2,8 +2,8 @@
 
     python benchmarks/rerank.py [--questions 4] [--data ../shared/mmdocir]
 
-The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; without it, texts are made up. Prints a
-table, and as the last line one JSON object: {"benchmark": "rerank", "ratios": {…}}.
+The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; without it, texts are made up.
+Prints a table, and as the last line one JSON object: {"benchmark": "rerank", "ratios": {…}}.
 """
 
 from __future__ import annotations

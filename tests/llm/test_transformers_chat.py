@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from mmrank.errors import InputError
 from mmrank.llm.forms import Permutation
+from mmrank.llm.loading import load_chat_model
 from mmrank.llm.protocol import ChatModel, Sampling, assistant, system, user
 from mmrank.llm.transformers_engine import TransformersChat
 
@@ -111,3 +113,22 @@ def test_control_tokens_in_a_message_are_plain_text(tiny_llama, tiny_llama_parts
 def test_a_text_model_refuses_pictures(tiny_llama, page_picture) -> None:
     with pytest.raises(InputError, match="reads no pictures"):
         tiny_llama.label_logits([[user(page_picture)]], ["yes", "no"])
+
+
+def test_a_saved_text_model_is_loaded_by_its_folder(tiny_llama, tiny_llama_parts, tmp_path) -> None:
+    model, tokenizer = tiny_llama_parts
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load_chat_model(str(tmp_path), dtype="float32", device="cpu")
+    found, wanted = (m.label_logits(CHATS, ["yes", "no"]).values for m in (loaded, tiny_llama))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_label_logits_are_finer_than_the_models_precision(tiny_llama_parts) -> None:
+    model, tokenizer = tiny_llama_parts
+    low = TransformersChat(copy.deepcopy(model).bfloat16(), tokenizer, name="low")
+    values = low.label_logits(CHATS, ["yes", "no"]).values
+    rounded = torch.tensor(values).bfloat16().float().numpy()
+    assert (values != rounded).all()
+    high = TransformersChat(model, tokenizer, name="high").label_logits(CHATS, ["yes", "no"]).values
+    np.testing.assert_allclose(values, high, atol=0.1)

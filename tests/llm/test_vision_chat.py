@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
 from mmrank.llm.pictures_in import prepare
 from mmrank.llm.protocol import Sampling, user
 from mmrank.llm.transformers_engine import TransformersChat
@@ -64,3 +64,17 @@ def test_pictures_longer_than_the_context_are_an_error(parts, page_picture) -> N
     )
     with torch.inference_mode(), pytest.raises(InputError, match="fewer or shorter"):
         small.label_logits([[user(page_picture, "What?")]], ["yes", "no"])
+
+
+def test_a_saved_checkpoint_is_loaded_and_scores_as_its_model(parts, page_picture, tmp_path) -> None:
+    loaded = TransformersChat.load(parts.save(tmp_path), dtype="float32", device="cpu", max_pixels=56 * 56)
+    held = TransformersChat(parts.model, parts.processor.tokenizer, parts.processor, name="tiny", max_pixels=56 * 56)
+    chats = [[user(page_picture, "red?")], [user("only text")]]
+    found, wanted = (model.label_logits(chats, ["yes", "no"]).values for model in (loaded, held))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert loaded.info.reads_images
+
+
+def test_a_folder_that_holds_no_model_is_an_error(tmp_path) -> None:
+    with pytest.raises(MmrankError, match="cannot be loaded"):
+        TransformersChat.load(tmp_path)
