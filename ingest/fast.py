@@ -7,7 +7,7 @@ from mmrank.ingest.figures import Graphic, graphics, is_background, within_any
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content
 from mmrank.ingest.paragraphs import paragraphs
-from mmrank.ingest.tables import Grid, find_tables, make_table, markdown, rows_of, running_text
+from mmrank.ingest.tables import Grid, find_ruled_lists, find_tables, make_table, markdown, rows_of, running_text
 from mmrank.types import ElementKind
 
 
@@ -17,8 +17,11 @@ def fast_drafts(content: Content) -> list[Draft]:
     lines = content.lines
     drawn = find_grids(lines, content.vectors)
     lines = without(lines, [line for grid in drawn for line in grid.lines])
+    drawn += find_ruled_lists(lines, content.vectors)
+    lines = without(lines, [line for grid in drawn for line in grid.lines])
     boxes = [grid.box for grid in drawn]
     content.vectors = [v for v in content.vectors if not within_any(v.box, boxes, 0.9)]
+    content.rasters = [r for r in content.rasters if area(r.box) > 2500 or not within_any(r.box, boxes, 0.9)]
     figures = graphics(content)
     pictures = [figure for figure in figures if not is_background(figure.box, content)]
     pictures = [figure for figure in pictures if not is_frame(figure, lines)]

@@ -10,6 +10,8 @@ from mmrank.ingest.lines import Content, Vector
 
 NEAR = 8.0
 """Graphics closer than this, in points, belong to one figure."""
+MANY = 1000
+"""More graphics than this are first put together by the square of the page they lie in."""
 
 
 @dataclass(slots=True)
@@ -135,8 +137,8 @@ def _worth(group: Graphic) -> bool:
 
 def _group(seeds: list[Graphic]) -> list[Graphic]:
     """Merge what overlaps or nearly touches, by a sweep from top to bottom."""
-    if len(seeds) > 4000:
-        seeds = [Graphic(hull([s.box for s in seeds]), *_sum(seeds))]
+    if len(seeds) > MANY:
+        seeds = _by_cell(seeds)
     groups = seeds
     while True:
         merged: list[Graphic] = []
@@ -151,6 +153,15 @@ def _group(seeds: list[Graphic]) -> list[Graphic]:
         if len(merged) == len(groups):
             return merged
         groups = merged
+
+
+def _by_cell(seeds: list[Graphic]) -> list[Graphic]:
+    """Seeds of one square of the page as one: maps and plots hold tens of thousands."""
+    cells: dict[tuple[int, int], list[Graphic]] = {}
+    for seed in seeds:
+        x0, y0, x1, y1 = seed.box
+        cells.setdefault((int((x0 + x1) // 32), int((y0 + y1) // 32)), []).append(seed)
+    return [Graphic(hull(s.box for s in held), *_sum(held)) for held in cells.values()]
 
 
 def _sum(parts: list[Graphic]) -> tuple[float, int, int, float]:

@@ -25,10 +25,18 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
         content.lines = []
     if recogniser:
         _recognise(page, content, graphics(content), recogniser)
+    _part_background(page, content)
     held = any(line.confidence is None for line in content.lines)
     drafts = model_drafts(page, content) if options.layout == "model" and held else fast_drafts(content)
     order = reading_order([draft.box for draft in drafts])
     return PageDraft(number, content.width, content.height, [drafts[i] for i in order])
+
+
+def _part_background(page: Any, content: Content) -> None:
+    """Put the figures that are seen in a page-wide picture in its place, where the page has text besides."""
+    rest = [raster for raster in content.rasters if not is_background(raster.box, content)]
+    if content.lines and len(rest) < len(content.rasters):
+        content.rasters = rest + [Raster(box, (0, 0)) for box in drawn_regions(page, content.lines)]
 
 
 def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: Recogniser) -> None:
@@ -39,8 +47,6 @@ def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: 
             whole = hull(raster.box for raster in content.rasters)
         density = max((figure.pixels_per_point for figure in figures), default=0.0)
         content.lines = _blocked(recogniser.lines(page, whole, density), 0)
-        if content.lines and content.rasters:
-            content.rasters = [Raster(box, (0, 0)) for box in drawn_regions(page, content.lines)]
         return
     block = 1 + max((line.block for line in content.lines), default=0)
     for figure in figures:

@@ -70,6 +70,18 @@ def _one_table(above: list[list[Line]], between: list[list[Line]], below: list[l
     return all(_length(line) < PROSE and line.box[0] > min(a[0], b[0]) - 3 for row in between for line in row)
 
 
+def find_ruled_lists(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
+    """Tables with a rule between nearly all rows, which may hold small pictures."""
+    grids = []
+    for region in _ruled_regions(_rules(vectors), most=60, least=5):
+        held = [line for line in lines if line.upright and inside(line.box, region) > 0.6]
+        rows = rows_of(held)
+        if len(rows) >= 4 and sum(len(row) > 1 for row in rows) >= 0.6 * len(rows) and _looks_tabular(rows, 4):
+            grids.append(_grid(rows, region))
+            lines = [line for line in lines if all(line is not other for other in held)]
+    return grids
+
+
 def running_text(lines: list[Line]) -> set[int]:
     """Identities of lines that fill the width of their paragraph, one below the other: no table's cells."""
     blocks: dict[int, list[Line]] = {}
@@ -192,22 +204,18 @@ def _rules(vectors: list[Vector]) -> list[Rect]:
     return [v.box for v in vectors if v.box[3] - v.box[1] < 2.5 and v.box[2] - v.box[0] > 50]
 
 
-def _ruled_regions(rules: list[Rect]) -> list[Rect]:
-    """Boxes between at least three horizontal rules of one width."""
-    regions: list[list[Rect]] = []
+def _ruled_regions(rules: list[Rect], most: float = 300, least: int = 3) -> list[Rect]:
+    """Boxes between at least `least` horizontal rules of one width, at most `most` points from one to the next."""
+    open_groups: list[list[Rect]] = []
     for rule in sorted(rules, key=lambda r: r[1]):
-        for group in regions:
+        for group in reversed(open_groups):
             last = group[-1]
-            if abs(last[0] - rule[0]) < 4 and abs(last[2] - rule[2]) < 4 and rule[1] - last[1] < 300:
+            if abs(last[0] - rule[0]) < 4 and abs(last[2] - rule[2]) < 4 and rule[1] - last[1] < most:
                 group.append(rule)
                 break
         else:
-            regions.append([rule])
-    boxes = []
-    for group in regions:
-        heights = {round(rule[1] / 3) for rule in group}
-        if len(heights) >= 3:
-            boxes.append(hull(group))
+            open_groups.append([rule])
+    boxes = [hull(group) for group in open_groups if len({round(rule[1] / 3) for rule in group}) >= least]
     return sorted(boxes, key=lambda box: box[0] - box[2])
 
 
