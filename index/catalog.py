@@ -11,7 +11,7 @@ from typing import Any
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index.records import StoreLockedError
-from mmrank.index.schema import APPLICATION_ID, FORMAT, TABLES
+from mmrank.index.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES
 
 CATALOG = "catalog.sqlite3"
 HEAD = "HEAD"
@@ -19,8 +19,14 @@ SEGMENTS = "segments"
 CACHE = "cache"
 
 
-def connect(path: Path, *, read_only: bool, wait: float = 5.0) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool, wait: float = 5.0, any_format: bool = False) -> sqlite3.Connection:
     """A connection to the catalog of the collection at `path`; transactions are begun by hand.
+
+    Args:
+        path: the collection.
+        read_only: never write.
+        wait: seconds to wait for SQLite's own short locks.
+        any_format: take a catalog of an earlier format too, to migrate it.
 
     Raises:
         MmrankError: when there is no collection, or it cannot be read.
@@ -50,7 +56,7 @@ def connect(path: Path, *, read_only: bool, wait: float = 5.0) -> sqlite3.Connec
     if application != APPLICATION_ID:
         connection.close()
         raise InputError(f"{path} is not a collection: {CATALOG} is a database of something else")
-    if version != FORMAT:
+    if version > FORMAT or (version < FORMAT and not any_format):
         connection.close()
         raise InputError(
             f"{path} was written in format {version}, and this mmrank reads format {FORMAT}: "
@@ -116,6 +122,33 @@ def read_properties(connection: sqlite3.Connection) -> dict[str, Any]:
 
 def _crc(key: str, text: str) -> int:
     return zlib.crc32(f"{key}={text}".encode())
+
+
+def migrate(path: Path, wait: float = 0.0) -> int:
+    """Bring a collection of an earlier format up to date, in one transaction; the format it had.
+
+    Raises:
+        InputError: when it is of a newer format, or of one that no step leads from.
+        StoreLockedError: when another writer is at work.
+    """
+    connection = connect(path, read_only=False, any_format=True)
+    try:
+        found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+        if found == FORMAT:
+            return found
+        begin_write(connection, path, wait)
+        for version in range(found, FORMAT):
+            if version not in MIGRATIONS:
+                raise InputError(f"{path} was written in format {version}, which this mmrank cannot bring up to date")
+            for statement in filter(None, map(str.strip, MIGRATIONS[version].split(";"))):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+        return found
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+    finally:
+        connection.close()
 
 
 def begin_write(connection: sqlite3.Connection, path: Path, wait: float) -> None:

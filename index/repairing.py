@@ -36,7 +36,7 @@ class RepairReport:
 
 
 def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0) -> RepairReport:
-    """Repair what `verify` finds, in one change.
+    """Bring a collection of an earlier format up to date, and repair what `verify` finds, in one change.
 
     Words and caches are rebuilt from what is stored. Vectors that are damaged are made again by `encode`; without it,
     and where a document itself cannot be read any more, the document is taken out and named in the report.
@@ -50,6 +50,8 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
         MmrankError: when the catalog itself is damaged: restore an export then, or add the files to a new collection.
     """
     path = Path(path)
+    if (path / catalog.CATALOG).is_file():
+        _bring_up_to_date(path, wait)
     problems = tuple(verify(path))
     broken = [problem for problem in problems if problem.kind == "catalog"]
     if broken:
@@ -65,6 +67,14 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
     finally:
         connection.close()
     return report
+
+
+def _bring_up_to_date(path: Path, wait: float) -> None:
+    try:
+        catalog.migrate(path, wait)
+    except MmrankError as error:
+        if not isinstance(error.__cause__, sqlite3.DatabaseError):
+            raise  # a damaged catalog is reported by `verify` instead
 
 
 def _repair(

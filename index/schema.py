@@ -8,6 +8,9 @@ APPLICATION_ID = 0x6D6D726B
 FORMAT = 1
 """Version of everything on disk: tables, segment files, layout of the folder."""
 
+MIGRATIONS: dict[int, str] = {}
+"""What brings a catalog of each earlier format to the next one: SQL, run in one transaction."""
+
 TABLES = """
 CREATE TABLE properties (
   key TEXT PRIMARY KEY,

@@ -91,7 +91,7 @@ class VectorIndex:
         bits = np.packbits(keep, bitorder="little")
         selector = faiss.IDSelectorBitmap(bits)
         # The fewer rows are left, the further the search must look for k of them.
-        effort = round(self.effort * min(8.0, len(keep) / max(1, np.count_nonzero(keep))))
+        effort = round(self.effort * min(8.0, len(keep) / max(1, int(np.count_nonzero(keep)))))
         if isinstance(self._base, faiss.IndexIVF):
             parameters = faiss.SearchParametersIVF(sel=selector, nprobe=min(effort, int(self._base.nlist)))
         elif isinstance(self._base, faiss.IndexHNSW):

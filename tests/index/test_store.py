@@ -369,3 +369,20 @@ def test_an_export_shows_one_version_while_a_writer_goes_on(store, put, tmp_path
     assert names == [("a.pdf",)]
     export_archive(store, tmp_path / "library.tar")
     assert len(import_archive(tmp_path / "library.tar", Path(tmp_path / "c")).snapshot().documents()) == 2
+
+
+def test_a_collection_of_an_earlier_format_is_named_and_can_be_brought_up_to_date(store, put, monkeypatch):
+    from mmrank.index import catalog, repair
+
+    document = put(store, "a", ["antelope"])
+    monkeypatch.setattr(catalog, "FORMAT", 2)
+    monkeypatch.setattr(catalog, "MIGRATIONS", {1: "ALTER TABLE pages ADD COLUMN note TEXT; CREATE TABLE news (x)"})
+    with pytest.raises(InputError, match=r"format 1.*mmrank repair"):
+        Store.open(store.path)
+    repair(store.path)
+    migrated = Store.open(store.path)
+    assert migrated.snapshot().documents()[0].id == document.id
+    assert migrated.snapshot()._rows("SELECT count(*) FROM news") == [(0,)]
+    monkeypatch.setattr(catalog, "FORMAT", 3)
+    with pytest.raises(InputError, match="cannot bring up to date"):
+        repair(store.path)
