@@ -23,18 +23,19 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
     content = page_content(page, options.limits)
     if recogniser and garbled(content.lines):
         content.lines = []
+    scanned = not content.lines
     if recogniser:
         _recognise(page, content, graphics(content), recogniser)
-    _part_background(page, content)
+    _part_pictures(page, content, scanned)
     held = any(line.confidence is None for line in content.lines)
     drafts = model_drafts(page, content) if options.layout == "model" and held else fast_drafts(content)
     order = reading_order([draft.box for draft in drafts])
     return PageDraft(number, content.width, content.height, [drafts[i] for i in order])
 
 
-def _part_background(page: Any, content: Content) -> None:
-    """Put the figures that are seen in a page-wide picture in its place, where the page has text besides."""
-    rest = [raster for raster in content.rasters if not is_background(raster.box, content)]
+def _part_pictures(page: Any, content: Content, scanned: bool) -> None:
+    """Put the figures seen in a page-wide picture, or in any picture of a scanned page, in that picture's place."""
+    rest = [raster for raster in content.rasters if not (scanned or is_background(raster.box, content))]
     if content.lines and len(rest) < len(content.rasters):
         content.rasters = rest + [Raster(box, (0, 0)) for box in drawn_regions(page, content.lines)]
 
