@@ -31,7 +31,7 @@ class RankedCandidate:
 class Ranking:
     """Candidates best first, and what the ranking cost.
 
-    `statuses` has one entry per answer of a generating model (empty where nothing was generated).
+    `statuses` has one entry per answer of a language model, written or by label (empty where none was asked).
     """
 
     items: tuple[RankedCandidate, ...]
