@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mmrank.errors import InputError, MmrankError
 
@@ -56,8 +56,7 @@ class DocumentRecord:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """One result of a search: a passage by its position, or a whole document (position None)."""
 
     document_id: str
