@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mmrank.ingest.options import INGEST_VERSION, IngestOptions, Limits
     from mmrank.ingest.pipeline import Outcome, Progress, read_documents
     from mmrank.ingest.reading import read_document
+    from mmrank.ingest.tables import table_rows
 
 _HOMES = {
     "FileError": "opening",
@@ -27,6 +28,7 @@ _HOMES = {
     "read_document": "reading",
     "read_documents": "pipeline",
     "resolve": "handles",
+    "table_rows": "tables",
 }
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "read_document",
     "read_documents",
     "resolve",
+    "table_rows",
 ]
 
 

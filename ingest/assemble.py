@@ -10,6 +10,7 @@ from mmrank.ingest.drafts import Draft, PageDraft
 from mmrank.ingest.furniture import mark_furniture
 from mmrank.ingest.handles import build_handles
 from mmrank.ingest.headings import mark_headings, sections
+from mmrank.ingest.notes import mark_notes
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.passages import build_passages
 from mmrank.types import BBox, Document, Element, Page
@@ -26,6 +27,7 @@ def assemble(
 ) -> Document:
     """Make a document of the drafts of all its pages (changed in place)."""
     mark_furniture(drafts)
+    mark_notes(drafts)
     shown_title = mark_headings(drafts)
     pages = [_page(draft) for draft in drafts]
     tree = sections(pages)

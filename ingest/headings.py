@@ -58,6 +58,8 @@ def _step(draft: Draft) -> tuple[float, bool]:
 
 
 def _is_heading(draft: Draft, body: float) -> bool:
+    if draft.kind is ElementKind.HEADING:
+        return True
     if draft.kind not in {ElementKind.TEXT, ElementKind.LIST_ITEM} or draft.line_count > 3:
         return False
     text = draft.text.strip()

@@ -15,8 +15,8 @@ from mmrank.ingest.tables import Grid, make_table, rows_of
 from mmrank.types import ElementKind
 
 KINDS = {
-    "title": ElementKind.TEXT,
-    "section-header": ElementKind.TEXT,
+    "title": ElementKind.HEADING,
+    "section-header": ElementKind.HEADING,
     "text": ElementKind.TEXT,
     "list-item": ElementKind.LIST_ITEM,
     "caption": ElementKind.CAPTION,
@@ -27,7 +27,7 @@ KINDS = {
     "table": ElementKind.TABLE,
     "picture": ElementKind.FIGURE,
 }
-"""The model's classes. Titles and headings are settled over the whole document, by size."""
+"""The model's classes. The title and the levels of headings are settled over the whole document, by size."""
 
 Region = tuple[str, Rect]
 

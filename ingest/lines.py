@@ -51,12 +51,7 @@ def page_content(page: Any, limits: Limits) -> Content:
     import pymupdf
 
     check_content(page, limits)
-    flags = (
-        pymupdf.TEXT_PRESERVE_WHITESPACE
-        | pymupdf.TEXT_MEDIABOX_CLIP
-        | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
-        | pymupdf.TEXT_COLLECT_VECTORS
-    )
+    flags = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_COLLECT_VECTORS
     shown = page.rect
     width, height = shown.width, shown.height
     place = placer(page)
@@ -131,25 +126,13 @@ def clean(text: str) -> str:
     return text.rstrip() if text[:1] != " " else text.strip()
 
 
-def garbled(lines: list[Line]) -> bool:
-    """Whether the text layer is unreadable: a font without a usable character map.
+def garbled(line: Line) -> bool:
+    """Whether a line is unreadable because its font has no usable character map.
 
-    True where many characters are private-use, replacement or unassigned, or where hardly any letters are
-    found among what should be words.
+    True where many of its characters are private-use, replacement or unassigned ones, or the symbols that text
+    in a wrong encoding is full of.
     """
-    text = "".join(line.text for line in lines)
-    marks = [c for c in text if not c.isspace()]
-    if len(marks) < 16:
-        return False
+    marks = [c for c in line.text if not c.isspace()]
     odd = sum(1 for c in marks if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn", "Cc", "Cs"})
-    if odd > 0.2 * len(marks):
-        return True
-    known = sum(1 for c in marks if c.isalnum())
-    latin1 = sum(1 for c in marks if "\u0080" <= c <= "\u00bf")
-    return (known < 0.3 * len(marks) and not _leaders(text)) or latin1 > 0.3 * len(marks)
-
-
-def _leaders(text: str) -> bool:
-    """Whether dots, dashes or underlines fill the text, as in a table of contents or a form."""
-    marks = sum(text.count(c) for c in "._-–—…=*•·")
-    return marks > 0.4 * len(text.replace(" ", ""))
+    symbols = sum(1 for c in marks if "\u0080" <= c <= "\u00bf")
+    return odd > 0.3 * len(marks) or (len(marks) > 5 and symbols > 0.4 * len(marks))

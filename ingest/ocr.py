@@ -16,6 +16,10 @@ from mmrank.ingest.drafts import Line, Rect
 
 LONGEST = 1600
 """Longest side of a picture that is recognised, in pixels."""
+MOST = 2600
+"""Longest side where the text turns out to be small, if the file holds so many pixels."""
+SMALL = 11
+"""Text of less than this height, in pixels, is looked at again more closely."""
 ENOUGH = 0.55
 """Lines recognised with less confidence are dropped."""
 
@@ -40,26 +44,31 @@ class Recogniser:
             box: the region, in points of the shown page.
             density: pixels per point of the picture in it; 0 where it is painted by paths.
         """
+
+        longest = max(box[2] - box[0], box[3] - box[1])
+        finest = min(max(density, 1.0) if density else 4.0, 4.0, MOST / longest)
+        zoom = min(max(density, 1.0) if density else 2.0, 3.0, LONGEST / longest)
+        found = self._at(page, box, zoom)
+        heights = sorted(line.size / 0.8 * zoom for line in found)
+        if heights and heights[len(heights) // 2] < SMALL and finest > 1.3 * zoom:
+            found = self._at(page, box, min(finest, 2 * zoom))
+        return found
+
+    def _at(self, page: Any, box: Rect, zoom: float) -> list[Line]:
+        """Lines of text in a box of a page looked at with `zoom` pixels per point."""
         import pymupdf
 
-        width, height = box[2] - box[0], box[3] - box[1]
-        zoom = min(max(density, 1.0) if density else 2.0, 3.0, LONGEST / max(width, height))
         pixels = page.get_pixmap(
             matrix=pymupdf.Matrix(zoom, zoom), clip=pymupdf.Rect(box), colorspace=pymupdf.csRGB, alpha=False
         )
         picture = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.width, 3)
-        origin = (pixels.x / zoom, pixels.y / zoom)
+        left, top = pixels.x / zoom, pixels.y / zoom
         found = []
         for text, score, x0, y0, x1, y1 in self._read(picture):
-            place = (
-                origin[0] + x0 / zoom,
-                origin[1] + y0 / zoom,
-                origin[0] + x1 / zoom,
-                origin[1] + y1 / zoom,
-            )
-            upright = place[2] - place[0] > 0.8 * (place[3] - place[1]) or len(text) < 3
-            size = 0.8 * min(place[3] - place[1], place[2] - place[0])
-            found.append(Line(text, place, size, False, score, 0, upright))
+            place = (left + x0 / zoom, top + y0 / zoom, left + x1 / zoom, top + y1 / zoom)
+            width, height = place[2] - place[0], place[3] - place[1]
+            upright = width > 0.8 * height or len(text) < 3
+            found.append(Line(text, place, 0.8 * min(width, height), False, score, 0, upright))
         return found
 
     def _read(self, picture: NDArray[np.uint8]) -> list[list[Any]]:
@@ -112,7 +121,7 @@ class Recogniser:
                 params={
                     "Global.use_cls": False,
                     "Global.log_level": "error",
-                    "Global.max_side_len": LONGEST + 32,
+                    "Global.max_side_len": MOST + 32,
                     "Det.limit_type": "max",
                     "Det.limit_side_len": 1120,
                     # Lines one by one: padding them to one width costs a processor more than batches save.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmrank.ingest.drafts import Line, PageDraft, area, hull, inside
-from mmrank.ingest.fast import fast_drafts
+from mmrank.ingest.fast import fast_drafts, without
 from mmrank.ingest.figures import Graphic, graphics, is_background
 from mmrank.ingest.learned import model_drafts
 from mmrank.ingest.lines import Content, Raster, garbled, page_content
@@ -14,21 +14,27 @@ from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.order import reading_order
 from mmrank.ingest.scans import drawn_regions
 
+MOST_PATHS = 20_000
+"""With more painted paths (maps) than this, the layout model would take a minute for one page."""
+
 
 def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recogniser | None) -> PageDraft:
     """Read one PyMuPDF page (0-based `number`).
 
-    The layout model looks at the text a file holds: pages that were recognised go by geometry in either mode.
+    The layout model looks at the text a file holds: pages that were recognised go by geometry in either mode, and
+    so do pages with more paths than the model can take in a reasonable time.
     """
     content = page_content(page, options.limits)
-    if recogniser and garbled(content.lines):
-        content.lines = []
     scanned = not content.lines
     if recogniser:
+        _recognise_unreadable(page, content, recogniser)
         _recognise(page, content, graphics(content), recogniser)
     _part_pictures(page, content, scanned)
-    held = any(line.confidence is None for line in content.lines)
-    drafts = model_drafts(page, content) if options.layout == "model" and held else fast_drafts(content)
+    learned = options.layout == "model" and len(content.vectors) <= MOST_PATHS
+    if learned and any(line.confidence is None for line in content.lines):
+        drafts = model_drafts(page, content)
+    else:
+        drafts = fast_drafts(content)
     order = reading_order([draft.box for draft in drafts])
     return PageDraft(number, content.width, content.height, [drafts[i] for i in order])
 
@@ -40,6 +46,24 @@ def _part_pictures(page: Any, content: Content, scanned: bool) -> None:
         content.rasters = rest + [Raster(box, (0, 0)) for box in drawn_regions(page, content.lines)]
 
 
+def _recognise_unreadable(page: Any, content: Content, recogniser: Recogniser) -> None:
+    """Recognise lines in fonts without a usable character map from how they look."""
+    bad = [line for line in content.lines if garbled(line)]
+    if sum(len(line.text) for line in bad) < 8:
+        return
+    content.lines = without(content.lines, bad)
+    _add(content, recogniser.lines(page, hull(line.box for line in bad), 0.0))
+
+
+def _add(content: Content, found: list[Line]) -> None:
+    """Add recognised lines where the file holds no text."""
+    known = [line.box for line in content.lines]
+    fresh = [
+        line for line in found if not any(inside(line.box, box) > 0.4 or inside(box, line.box) > 0.6 for box in known)
+    ]
+    content.lines += _blocked(fresh, 1 + max((line.block for line in content.lines), default=-1))
+
+
 def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: Recogniser) -> None:
     """Add lines for text that the file does not hold as text."""
     if not content.lines and (content.rasters or len(content.vectors) > 20):
@@ -49,22 +73,13 @@ def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: 
         density = max((figure.pixels_per_point for figure in figures), default=0.0)
         content.lines = _blocked(recogniser.lines(page, whole, density), 0)
         return
-    block = 1 + max((line.block for line in content.lines), default=0)
     for figure in figures:
         outlines = figure.curved >= 20
         if not (figure.raster_area or outlines) or area(figure.box) < 1500:
             continue
         held = sum(len(line.text) for line in content.lines if inside(line.box, figure.box) > 0.5)
-        if held > 40 and not is_background(figure.box, content):
-            continue
-        known = [line.box for line in content.lines]
-        fresh = [
-            line
-            for line in recogniser.lines(page, figure.box, figure.pixels_per_point)
-            if not any(inside(line.box, box) > 0.4 or inside(box, line.box) > 0.6 for box in known)
-        ]
-        content.lines += _blocked(fresh, block)
-        block += len(fresh)
+        if held <= 40 or is_background(figure.box, content):
+            _add(content, recogniser.lines(page, figure.box, figure.pixels_per_point))
 
 
 def _blocked(lines: list[Line], first: int) -> list[Line]:

@@ -12,6 +12,9 @@ from mmrank.errors import MmrankError
 from mmrank.ingest.options import IngestOptions
 from mmrank.types import Document, ImageRef, Part
 
+OCR_VERSION = 1
+"""Raised whenever the same picture would be recognised differently."""
+
 
 class DocumentStore:
     """A directory of finished documents. Several processes may use it at once.
@@ -28,7 +31,7 @@ class DocumentStore:
     @property
     def ocr_folder(self) -> Path:
         """Where recognised pictures are kept, whatever the options."""
-        return self.root / "ocr"
+        return self.root / f"ocr-{OCR_VERSION}"
 
     def get(self, digest: str, *, name: str, path: str) -> Document | None:
         """The finished document with this content hash under a (new) name and path, or None."""

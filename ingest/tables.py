@@ -271,11 +271,17 @@ def _place(box: Rect, columns: list[tuple[float, float]]) -> tuple[int, int]:
     return near, near
 
 
-def markdown(table: Table) -> str:
-    """The table as Markdown, the first row as its head. Spanning cells stand once, at their left."""
+def table_rows(table: Table) -> list[list[str]]:
+    """The table as rows of texts, all of one length; a spanning cell stands once, at its top left."""
     rows = [[""] * table.column_count for _ in range(table.row_count)]
     for cell in table.cells:
-        rows[cell.row][cell.column] = cell.text.replace("|", "\\|").replace("\n", " ")
+        rows[cell.row][cell.column] = cell.text
+    return rows
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, the first row as its head."""
+    rows = [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in table_rows(table)]
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     if table.row_count > 1:
         lines.insert(1, "|" + " --- |" * table.column_count)

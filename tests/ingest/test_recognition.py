@@ -76,18 +76,38 @@ def test_a_blank_picture_is_not_recognised(paper, monkeypatch):
     read_document(paper.save(), recogniser=recogniser)
 
 
-def test_a_font_without_a_usable_map_is_told_from_real_text(paper):
+def test_a_line_in_an_unreadable_font_is_told_from_real_text():
     from mmrank.ingest.drafts import Line
 
     def line(text: str) -> Line:
         return Line(text, (0, 0, 100, 10), 10)
 
-    assert garbled(
-        [line("\ue001\ue002\ue003\ue004 \ue005\ue006\ue007\ue008 \ue009\ue00a\ue00b\ue00c\ue00d\ue00e\ue00f\ue010")]
-    )
-    assert garbled([line("\ufffd\ufffd\ufffd\ufffd\ufffd word \ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd")])
-    assert not garbled([line("Chapter one ........................................ 12")])
-    assert not garbled([line("Größe und Gewicht, naïveté, œuvre, 東京タワー")])
+    assert garbled(line("\ue001\ue002\ue003\ue004 \ue005\ue006\ue007"))
+    assert garbled(line("\ufffd\ufffd\ufffd word \ufffd\ufffd\ufffd"))
+    assert not garbled(line("Chapter one ........................................ 12"))
+    assert not garbled(line("Größe und Gewicht, naïveté, œuvre, 東京タワー"))
+
+
+def test_a_font_without_a_character_map_is_recognised_from_its_look(paper, prose):
+    import pymupdf
+
+    paper.box((60, 60, 530, 200), prose)
+    paper.page.insert_font(fontname="F0", fontbuffer=pymupdf.Font("cjk").buffer)
+    paper.page.insert_text((60, 300), "Velvet compass and thunder", fontname="F0", fontsize=20)
+    for reference, *_ in paper.page.get_fonts():
+        paper.file.xref_set_key(reference, "ToUnicode", "null")
+    text = " ".join(e.text for e in paper.read(ocr=True).pages[0].elements)
+    assert "velvetcompassandthunder" in letters(text)
+    assert "harbour keeper walked" in text
+
+
+def test_small_text_is_looked_at_more_closely(paper, lettering, tmp_path):
+    words = "Lanterns counted along the granite wall in winter"
+    paper.picture((60, 60, 300, 240), lettering([words] * 12, size=(2400, 1800), height=60))
+    recogniser = Recogniser(tmp_path / "kept")
+    document = read_document(paper.save(), recogniser=recogniser)
+    assert letters(document.pages[0].elements[0].text).count("lanternscountedalongthegranitewall") >= 10
+    assert all(page.box.x1 < 320 for page in document.pages[0].elements)
 
 
 def test_without_ocr_nothing_is_recognised(paper, lettering):

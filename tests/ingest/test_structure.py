@@ -60,3 +60,11 @@ def test_ids_follow_page_and_reading_order(report):
     for page in document.pages:
         assert [e.id for e in page.elements] == [f"p{page.page}e{at}" for at in range(len(page.elements))]
     assert [p.id for p in document.passages] == [f"{document.id}/{at}" for at in range(len(document.passages))]
+
+
+def test_small_type_with_a_mark_at_the_foot_is_a_footnote_and_a_displayed_equation_a_formula(paper, prose, of_kind):
+    paper.box((60, 60, 530, 300), prose).text(200, 330, "E = m c ^ 2 + x = y").box((60, 360, 530, 600), prose)
+    paper.text(60, 780, "1 The lanterns were counted twice.", 7)
+    document = paper.read()
+    assert [e.text for e in of_kind(document, "footnote")] == ["1 The lanterns were counted twice."]
+    assert [e.text for e in of_kind(document, "formula")] == ["E = m c ^ 2 + x = y"]
