@@ -27,7 +27,7 @@ def in_batches(
     before is computed, so at most two windows are in memory.
 
     Args:
-        inputs: read lazily.
+        inputs: read lazily, in the caller's thread.
         prepare: makes the model's input of one input.
         length: its length in tokens.
         forward: a batch of prepared inputs to one result each.
@@ -36,13 +36,13 @@ def in_batches(
     """
     waiting = iter(inputs)
 
-    def next_window() -> list[Prepared]:
-        return [prepare(one) for one in islice(waiting, window)]
+    def next_window() -> Future[list[Prepared]]:
+        return reader.submit(lambda read: list(map(prepare, read)), list(islice(waiting, window)))
 
     with ThreadPoolExecutor(1) as reader:
-        coming: Future[list[Prepared]] = reader.submit(next_window)
+        coming = next_window()
         while here := coming.result():
-            coming = reader.submit(next_window)
+            coming = next_window()
             lengths = list(map(length, here))
             results: dict[int, Result] = {}
             for rows in batched_by_length(lengths, batch_tokens):

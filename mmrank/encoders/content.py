@@ -104,7 +104,7 @@ def fitting(width: int, height: int, tokens: int, side: int) -> tuple[int, int]:
     columns, rows = max(1, round(width / side)), max(1, round(height / side))
     if columns * rows > tokens:
         shrink = math.sqrt(tokens * side * side / (width * height))
-        columns, rows = max(1, int(width * shrink / side)), max(1, int(height * shrink / side))
+        columns, rows = (max(1, int(edge * shrink / side + 1e-6)) for edge in (width, height))
         columns, rows = min(columns, tokens // rows or 1), min(rows, tokens // columns or 1)
     columns, rows = min(columns, STEEPEST * rows), min(rows, STEEPEST * columns)
     return columns * side, rows * side

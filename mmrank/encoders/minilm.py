@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ BATCH_TOKENS = {"cpu": 1024, "cuda": 32_768, "mps": 8192}
 """Tokens of one forward pass: on a processor what its cache holds, on a GPU what keeps it busy."""
 
 Tokens = list[int]
+Asked = TypeVar("Asked", Passage, Query)
 
 
 class MiniLM:
@@ -63,7 +64,7 @@ class MiniLM:
 
     def encode_passages(self, passages: Iterable[Passage]) -> Vectors:
         """Encode passages. Returns (passages, 384)."""
-        return self._pooled(map(self.passage_tokens, passages))
+        return self._pooled(passages, self.passage_tokens)
 
     def encode_queries(self, queries: Sequence[Query]) -> Vectors:
         """Encode queries. Returns (queries, 384).
@@ -71,7 +72,7 @@ class MiniLM:
         Raises:
             InputError: for a query that carries a picture.
         """
-        return self._pooled(map(self.query_tokens, queries))
+        return self._pooled(queries, self.query_tokens)
 
     def encode_passages_both(self, passages: Iterable[Passage]) -> tuple[Vectors, list[Vectors]]:
         """Passage vectors and token vectors of one forward pass.
@@ -81,14 +82,14 @@ class MiniLM:
         """
         pooled: list[Vectors] = []
         tokens: list[Vectors] = []
-        for one, many in self._states(map(self.passage_tokens, passages), pool=True, keep=True):
+        for one, many in self._states(passages, self.passage_tokens, pool=True, keep=True):
             pooled.append(one)
             tokens.append(many)
         return _stack(pooled), tokens
 
-    def token_vectors(self, token_ids: Iterable[Tokens]) -> list[Vectors]:
+    def token_vectors(self, texts: Iterable[Asked], read: Callable[[Asked], Tokens]) -> list[Vectors]:
         """One (tokens, 384) array of unit vectors a text; the two special tokens are left out."""
-        return [many for _, many in self._states(token_ids, pool=False, keep=True)]
+        return [many for _, many in self._states(texts, read, pool=False, keep=True)]
 
     def passage_tokens(self, passage: Passage) -> Tokens:
         """The token ids a passage is read as, at most 256 of them."""
@@ -128,14 +129,16 @@ class MiniLM:
         shares = fair_shares([len(part) for part in parts], MAX_TOKENS - 2)
         return [CLS, *chain.from_iterable(part[:share] for part, share in zip(parts, shares, strict=True)), SEP]
 
-    def _pooled(self, token_ids: Iterable[Tokens]) -> Vectors:
-        return _stack([one for one, _ in self._states(token_ids, pool=True, keep=False)])
+    def _pooled(self, texts: Iterable[Asked], read: Callable[[Asked], Tokens]) -> Vectors:
+        return _stack([one for one, _ in self._states(texts, read, pool=True, keep=False)])
 
-    def _states(self, token_ids: Iterable[Tokens], *, pool: bool, keep: bool) -> Iterator[tuple[Vectors, Vectors]]:
+    def _states(
+        self, texts: Iterable[Asked], read: Callable[[Asked], Tokens], *, pool: bool, keep: bool
+    ) -> Iterator[tuple[Vectors, Vectors]]:
         """Pooled vector (384,) and token vectors (tokens, 384) of each text, in order; empty where not asked for."""
         return in_batches(
-            token_ids,
-            prepare=list,
+            texts,
+            prepare=read,
             length=len,
             forward=lambda rows: self._forward(rows, pool, keep),
             window=WINDOW,
@@ -175,7 +178,7 @@ class MiniLMTokens:
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
         """Encode passages. Returns one (tokens, 384) array a passage, at most 254 tokens."""
-        return self.base.token_vectors(map(self.base.passage_tokens, passages))
+        return self.base.token_vectors(passages, self.base.passage_tokens)
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
         """Encode queries. Returns one (tokens, 384) array a query.
@@ -183,7 +186,7 @@ class MiniLMTokens:
         Raises:
             InputError: for a query that carries a picture.
         """
-        return self.base.token_vectors(map(self.base.query_tokens, queries))
+        return self.base.token_vectors(queries, self.base.query_tokens)
 
 
 _NOTHING: Vectors = np.empty(0, np.float32)

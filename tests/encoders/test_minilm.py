@@ -139,7 +139,7 @@ def test_token_vectors_are_the_normalised_last_hidden_states(exact, passages, re
 def test_one_pass_gives_both_kinds_of_vectors(exact, passages) -> None:
     pooled, tokens = exact.encode_passages_both(passages)
     np.testing.assert_allclose(pooled, exact.encode_passages(passages), atol=1e-6)
-    for own, other in zip(tokens, exact.token_vectors(map(exact.passage_tokens, passages)), strict=True):
+    for own, other in zip(tokens, exact.token_vectors(passages, exact.passage_tokens), strict=True):
         np.testing.assert_allclose(own, other, atol=1e-6)
 
 
