@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -198,7 +199,8 @@ class Snapshot:
         dimension = self._store.encoder.dimension
         if query.shape != (dimension,):
             raise InputError(f"a query vector here has the shape ({dimension},), not {query.shape}")
-        if not np.isfinite(query).all():
+        # A finite square is enough; where it is not, the numbers may still be (only very large).
+        if not math.isfinite(query @ query) and not np.isfinite(query).all():
             raise InputError("the query vector holds a NaN or an infinity")
         _check_k(k)
         allowed = self._allowed(where, level) if where else None

@@ -66,6 +66,8 @@ class State:
         for number, segment in self._vectors[level]:
             if allowed is None or number in allowed:
                 found += _search_segment(segment, query, k, level, allowed[number] if allowed else None)
+        if len(self._vectors[level]) == 1 and level == "passage":
+            return found[:k]  # best first already
         found.sort(key=lambda match: (-match[2], match[0], match[1]))
         return found[:k]
 

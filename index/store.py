@@ -81,7 +81,8 @@ class Store:
         Args:
             path: its folder.
             encoder: when given, it must be the one the collection was made with.
-            read_only: never write anything, not even caches.
+            read_only: never write; the indexes of large segments are mapped, so that opening is instant and memory is
+                shared by all processes, instead of read into memory, where they are somewhat quicker.
 
         Raises:
             InputError: when this is no collection, was made by another format or with another encoder.
@@ -233,7 +234,7 @@ class Store:
                 index = (
                     before.index
                     if before
-                    else CachedIndex(self.path / catalog.CACHE / cache_name(info.file), info.rows)
+                    else CachedIndex(self.path / catalog.CACHE / cache_name(info.file), info.rows, self.read_only)
                 )
                 segments[info.number] = LiveSegment(data, index, gone, alive)
             state = State(version, segments)

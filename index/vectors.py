@@ -123,15 +123,15 @@ class VectorIndex:
             return None
 
     @classmethod
-    def load(cls, path: Path, rows: int) -> VectorIndex | None:
-        """Map an index that `save` wrote; None where there is none that fits."""
+    def load(cls, path: Path, rows: int, mapped: bool = True) -> VectorIndex | None:
+        """An index that `save` wrote, mapped or read into memory; None where there is none that fits."""
         faiss = load_faiss()
         try:
             note = json.loads(path.with_suffix(".json").read_text())
             if path.stat().st_size != note["bytes"]:
                 return None
             # Not IO_FLAG_MMAP, which maps IVF too but starts prefetching threads for every query: three times as slow.
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return None
         return cls(index, note["factory"]) if index.ntotal == rows else None
@@ -238,11 +238,12 @@ class VectorSegment:
 
 
 class CachedIndex:
-    """The FAISS index of a segment, mapped when it is first needed and shared by all versions that hold the segment."""
+    """The FAISS index of a segment, loaded when it is first needed and shared by all versions that hold the segment."""
 
-    def __init__(self, path: Path, rows: int) -> None:
+    def __init__(self, path: Path, rows: int, mapped: bool) -> None:
         self.path = path
         self._rows = rows
+        self._mapped = mapped
         self._lock = threading.Lock()
         self._loaded = False
         self._index: VectorIndex | None = None
@@ -252,7 +253,7 @@ class CachedIndex:
         if not self._loaded:
             with self._lock:
                 if not self._loaded:
-                    self._index = VectorIndex.load(self.path, self._rows)
+                    self._index = VectorIndex.load(self.path, self._rows, self._mapped)
                     self._loaded = True
         return self._index
 
