@@ -19,6 +19,9 @@ RECIPES = {
     "mm_r5": "MmR5Config",
     "prorank": "ProRankConfig",
     "sft_vs_cl": "SftVsClConfig",
+    "dear": "DearConfig",
+    "idcm": "IdcmConfig",
+    "identify": "IdentifyConfig",
 }
 """Recipe → its settings. The recipe's module of the same name holds both the settings and `train`."""
 

@@ -1,8 +1,8 @@
 """Adapters on disk: one safetensors file that loads without peft.
 
-For each adapted linear layer the file holds `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight` (out, rank);
-the adapted weight is W + scale · B @ A, the scale standing in the metadata. Other trained tensors (a scoring head) stand
-under their own names. All in bfloat16.
+For each adapted linear layer the file holds `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight` (out,
+rank); the adapted weight is W + scale · B @ A, the scale standing in the metadata. Other trained tensors (a scoring
+head) stand under their own names. All in bfloat16.
 """
 
 from __future__ import annotations

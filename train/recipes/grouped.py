@@ -17,7 +17,7 @@ from mmrank.train.recipes.config import TrainerSettings
 from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
 
 Row = Mapping[str, Any]
-"""`query`, `candidates` (the relevant one first) and, where a teacher scored them, `teacher` (one score a candidate)."""
+"""`query`, `candidates` (the relevant one first) and, where there is a teacher, `teacher` (one score a candidate)."""
 
 
 class Scorer(Protocol):

@@ -1,0 +1,89 @@
+"""Teachers: models that score groups once; their scores are kept in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from mmrank.train.data.examples import fingerprint
+from mmrank.train.recipes.grouped import Row
+
+
+class Teacher(Protocol):
+    """Scores candidates of one question."""
+
+    name: str
+
+    def score(self, query: str, candidates: Sequence[str]) -> list[float]:
+        """One score a candidate, higher is better."""
+        ...
+
+
+class MaxSimTeacher:
+    """The embedded MiniLM's token vectors compared by MaxSim, stretched to the range of logits.
+
+    Args:
+        scale: what the mean cosine is multiplied by.
+    """
+
+    def __init__(self, scale: float = 30.0) -> None:
+        from mmrank.encoders.minilm import MiniLM
+
+        self.name = f"minilm-maxsim-x{scale:g}"
+        self._scale = scale
+        self._encoder = MiniLM()
+
+    def score(self, query: str, candidates: Sequence[str]) -> list[float]:
+        """See `Teacher`."""
+        from mmrank.rerankers.late_interaction import maxsim
+        from mmrank.types import Part, PartKind, Passage, Query
+
+        asked = self._encoder.token_vectors([self._encoder.query_tokens(Query(query))])[0]
+        passages = [
+            Passage(str(i), "", i, 0, (Part(PartKind.TEXT, text, ()),), (), ()) for i, text in enumerate(candidates)
+        ]
+        found = self._encoder.token_vectors(map(self._encoder.passage_tokens, passages))
+        return [self._scale * maxsim(asked, vectors) for vectors in found]
+
+
+class CrossEncoderTeacher:
+    """A cross-encoder of sentence-transformers: a folder or a name on the hub."""
+
+    def __init__(self, source: str) -> None:
+        from sentence_transformers import CrossEncoder
+        from torch.nn import Identity
+
+        self.name = source
+        self._model: Any = CrossEncoder(source, activation_fn=Identity())
+
+    def score(self, query: str, candidates: Sequence[str]) -> list[float]:
+        """See `Teacher`."""
+        return [float(s) for s in np.asarray(self._model.predict([(query, text) for text in candidates])).reshape(-1)]
+
+
+def load_teacher(name: str) -> Teacher:
+    """ "maxsim" for the embedded one, otherwise a cross-encoder's folder or name."""
+    return MaxSimTeacher() if name == "maxsim" else CrossEncoderTeacher(name)
+
+
+def with_teacher(rows: Sequence[Row], teacher: Teacher, cache: Path) -> list[Row]:
+    """The rows with `teacher` scores; those already in the cache are not computed again."""
+    known: dict[str, list[float]] = {}
+    if cache.is_file():
+        for line in cache.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            known[entry["key"]] = entry["scores"]
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    scored: list[Row] = []
+    with cache.open("a", encoding="utf-8") as file:
+        for row in rows:
+            key = fingerprint("\n".join([teacher.name, row["query"], *row["candidates"]]))
+            if key not in known:
+                known[key] = teacher.score(row["query"], row["candidates"])
+                file.write(json.dumps({"key": key, "scores": known[key]}) + "\n")
+            scored.append({**row, "teacher": known[key]})
+    return scored
