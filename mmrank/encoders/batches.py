@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TypeVar
+from threading import Barrier
+from typing import Any, TypeVar
 
 Input = TypeVar("Input")
 Prepared = TypeVar("Prepared")
 Result = TypeVar("Result")
+Map = Callable[..., Iterable[Any]]
 
 
 def in_batches(
@@ -20,6 +22,7 @@ def in_batches(
     forward: Callable[[list[Prepared]], Sequence[Result]],
     window: int,
     batch_tokens: int,
+    each: Map = map,
 ) -> Iterator[Result]:
     """Run `forward` over all inputs; results come in the order of the inputs.
 
@@ -33,6 +36,7 @@ def in_batches(
         forward: a batch of prepared inputs to one result each.
         window: inputs that are sorted by length together.
         batch_tokens: a batch holds at most this many tokens with padding; a longer input goes alone.
+        each: runs `forward` on the batches of a window; the `map` of an executor runs them side by side.
     """
     waiting = iter(inputs)
 
@@ -45,8 +49,11 @@ def in_batches(
             coming = next_window()
             lengths = list(map(length, here))
             results: dict[int, Result] = {}
-            for rows in batched_by_length(lengths, batch_tokens):
-                results.update(zip(rows, forward([here[row] for row in rows]), strict=True))
+            batches = list(batched_by_length(lengths, batch_tokens))
+            for rows, made in zip(
+                batches, each(forward, [[here[row] for row in rows] for rows in batches]), strict=True
+            ):
+                results.update(zip(rows, made, strict=True))
             yield from (results[row] for row in range(len(here)))
 
 
@@ -64,3 +71,24 @@ def batched_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[lis
         batch.append(position)
     if batch:
         yield batch
+
+
+def one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """Threads that each compute with one thread of torch: batches side by side instead of threads inside a batch.
+
+    On a processor that others use too this is many times faster: threads inside an operation wait for the slowest of
+    them after each operation. The number of threads of the calling thread stays as it is.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    started = Barrier(workers)
+
+    def start(_: int) -> None:
+        torch.set_num_threads(1)
+        started.wait()
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="mmrank-encode")
+    list(pool.map(start, range(workers)))
+    torch.set_num_threads(before)  # the setting above is also the default of threads to come
+    return pool

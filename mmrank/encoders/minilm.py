@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.encoders.batches import in_batches
+from mmrank.encoders.batches import Map, in_batches, one_thread_each
 from mmrank.encoders.passage_text import fair_shares, passage_parts
 from mmrank.encoders.protocol import EncoderInfo, Vectors
 from mmrank.errors import InputError
@@ -117,6 +117,13 @@ class MiniLM:
         return tokenizer
 
     @cached_property
+    def _each(self) -> Map:
+        import torch
+
+        workers = torch.get_num_threads()
+        return one_thread_each(workers).map if self._device == "cpu" and workers > 1 else map
+
+    @cached_property
     def _network(self) -> MiniLMNetwork:
         from mmrank.encoders.minilm_network import MiniLMNetwork, embedded_folder, verified_weights
 
@@ -136,30 +143,16 @@ class MiniLM:
         self, texts: Iterable[Asked], read: Callable[[Asked], Tokens], *, pool: bool, keep: bool
     ) -> Iterator[tuple[Vectors, Vectors]]:
         """Pooled vector (384,) and token vectors (tokens, 384) of each text, in order; empty where not asked for."""
+        network = self._network  # here, so that not every thread loads it
         return in_batches(
             texts,
             prepare=read,
             length=len,
-            forward=lambda rows: self._forward(rows, pool, keep),
+            forward=lambda rows: _forward(network, rows, pool, keep),
             window=WINDOW,
             batch_tokens=BATCH_TOKENS[self._device.split(":")[0]],
+            each=self._each,
         )
-
-    def _forward(self, token_ids: list[Tokens], pool: bool, keep: bool) -> list[tuple[Vectors, Vectors]]:
-        from torch.nn.functional import normalize
-
-        states, mask = self._network.hidden(token_ids)
-        states = states.float()  # (batch, tokens, 384)
-        pooled = [_NOTHING] * len(token_ids)
-        tokens = [_NOTHING] * len(token_ids)
-        if pool:
-            # Finite states times a mask: a sum without padding. Its length cancels in the normalisation.
-            total = (states * mask[..., None]).sum(1)
-            pooled = list(normalize(total, dim=-1).cpu().numpy())
-        if keep:
-            unit = normalize(states, dim=-1).cpu().numpy()
-            tokens = [rows[1 : len(ids) - 1].copy() for rows, ids in zip(unit, token_ids, strict=True)]
-        return list(zip(pooled, tokens, strict=True))
 
 
 class MiniLMTokens:
@@ -190,6 +183,23 @@ class MiniLMTokens:
 
 
 _NOTHING: Vectors = np.empty(0, np.float32)
+
+
+def _forward(network: MiniLMNetwork, token_ids: list[Tokens], pool: bool, keep: bool) -> list[tuple[Vectors, Vectors]]:
+    from torch.nn.functional import normalize
+
+    states, mask = network.hidden(token_ids)
+    states = states.float()  # (batch, tokens, 384)
+    pooled = [_NOTHING] * len(token_ids)
+    tokens = [_NOTHING] * len(token_ids)
+    if pool:
+        # Finite states times a mask: a sum without padding. Its length cancels in the normalisation.
+        total = (states * mask[..., None]).sum(1)
+        pooled = list(normalize(total, dim=-1).cpu().numpy())
+    if keep:
+        unit = normalize(states, dim=-1).cpu().numpy()
+        tokens = [rows[1 : len(ids) - 1].copy() for rows, ids in zip(unit, token_ids, strict=True)]
+    return list(zip(pooled, tokens, strict=True))
 
 
 def _stack(rows: list[NDArray[np.float32]]) -> Vectors:
