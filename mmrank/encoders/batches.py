@@ -85,6 +85,7 @@ def one_thread_each(workers: int) -> ThreadPoolExecutor:
     started = Barrier(workers)
 
     def start(_: int) -> None:
+        torch.get_num_threads()  # a thread takes up the default when it first asks, even after being told otherwise
         torch.set_num_threads(1)
         started.wait()
 
