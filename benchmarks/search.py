@@ -3,6 +3,7 @@
     python benchmarks/search.py                       10^5 and 10^6 passages of 384 dimensions
     python benchmarks/search.py --sizes 10000 100000  smaller
     python benchmarks/search.py --parts maxsim words  some parts only
+    python benchmarks/search.py --parts tiny          a million documents of one passage
 
 Vectors are synthetic: points around cluster centres, as passages stand around their topics. Everything is timed in one
 run, ours and FAISS's queries in turn, so that a busy machine slows both.
@@ -245,6 +246,35 @@ def opening(store, label: str) -> None:
     )
 
 
+def tiny(folder: Path, count: int) -> None:
+    """A collection of very many documents of one short passage each."""
+    from mmrank.index import EncoderIdentity, Filter, Store, verify
+
+    store = Store.create(folder / "tiny", encoder=EncoderIdentity("synthetic", "1", DIMENSION))
+    blocks = clustered(count, seed=5)
+    started = time.perf_counter()
+    for begin in range(0, count, 100_000):
+        with store.write() as writer:
+            for first in range(begin, min(begin + 100_000, count), PASSAGES_A_DOCUMENT):
+                for at, vector in enumerate(next(blocks), start=first):
+                    made = document(at, np.array([[f"word{at}", "common"]]))
+                    writer.put(made, vector[None], vector[None], metadata={"shelf": str(at % 1000)})
+    print(f"tiny: {count:,} documents added in {time.perf_counter() - started:.0f} s", flush=True)
+    query = queries_like(5)[0]
+    for name, run in {
+        "compact": store.compact,
+        "first answer": lambda: store.snapshot().search_dense(query, 3),
+        "search": lambda: store.snapshot().search_dense(query, 3),
+        "search of one shelf": lambda: store.snapshot().search_dense(query, 3, where=Filter(metadata={"shelf": "7"})),
+        "search for a word in every document": lambda: store.snapshot().search_lexical("common word7", 3),
+        "list": lambda: store.snapshot().documents(),
+    }.items():
+        print(f"tiny: {name}: {timed(run) * 1e3:.1f} ms", flush=True)
+    started = time.perf_counter()
+    assert verify(store.path) == []
+    print(f"tiny: verify: {time.perf_counter() - started:.0f} s, nothing wrong", flush=True)
+
+
 def maxsim() -> dict[str, float]:
     """MaxSim over 1,000 candidates of 700 tokens of 128 dimensions, against sentence-transformers."""
     import torch
@@ -283,6 +313,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--parts", nargs="+", default=["dense", "words", "changes", "maxsim"])
+    parser.add_argument("--tiny", type=int, default=1_000_000, help="documents of the part `tiny`")
     parser.add_argument("--folder", type=Path, help="keep the collections here, and use those that are here")
     arguments = parser.parse_args()
     from mmrank.index import EncoderIdentity, Store
@@ -292,7 +323,9 @@ def main() -> None:
     ratios: dict[str, float] = {}
     adds: dict[int, float] = {}
     try:
-        for size in arguments.sizes if set(arguments.parts) - {"maxsim"} else []:
+        if "tiny" in arguments.parts:
+            tiny(folder, arguments.tiny)
+        for size in arguments.sizes if set(arguments.parts) - {"maxsim", "tiny"} else []:
             label = f"{size:.0e}".replace("e+0", "e")
             path = folder / label
             if path.exists():

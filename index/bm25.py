@@ -116,10 +116,10 @@ class WordsSegment:
             return self._owners[np.array([start for start, _ in runs], np.int64)]
         return np.concatenate([np.arange(start, start + rows, dtype=np.int32) for start, rows in runs])
 
-    def place(self, unit: int, level: Level) -> tuple[int, int]:
-        """(document number, position) of a unit."""
-        row = unit if level == "passage" else int(self._document_starts[unit])
-        return int(self.postings.documents[row]), int(self.postings.positions[row])
+    def places(self, units: NDArray[np.int64], level: Level) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """(document numbers, positions) of units."""
+        rows = units if level == "passage" else self._document_starts[units]
+        return self.postings.documents[rows], self.postings.positions[rows]
 
 
 @dataclass(frozen=True)
@@ -242,9 +242,9 @@ class _Search:
         if len(seen) > self._k:  # keep all ties of the last one: they are told apart below
             keep = scores >= np.partition(scores, -self._k)[-self._k]
             seen, scores = seen[keep], scores[keep]
-        found = []
-        for unit, score in zip(seen.tolist(), scores.tolist(), strict=True):
-            at = int(np.searchsorted(self._bases, unit, "right")) - 1
-            found.append((*self._parts[at].place(unit - int(self._bases[at]), self._level), score))
-        found.sort(key=lambda match: (-match[2], match[0], match[1]))
-        return found[: self._k]
+        cuts = np.searchsorted(seen, self._bases)
+        documents, positions = np.empty(len(seen), np.int64), np.empty(len(seen), np.int64)
+        for part, base, begin, end in zip(self._parts, self._bases, cuts, cuts[1:], strict=False):
+            documents[begin:end], positions[begin:end] = part.places(seen[begin:end] - base, self._level)
+        order = np.lexsort((positions, documents, -scores))[: self._k]
+        return list(zip(documents[order].tolist(), positions[order].tolist(), scores[order].tolist(), strict=True))

@@ -271,6 +271,8 @@ class Snapshot:
         known = self._store._ids
         missing = [number for number in numbers if number not in known]
         if missing:
+            if len(known) > 1_000_000:
+                known = self._store._ids = {number: known[number] for number in numbers if number in known}
             known.update(
                 self._rows(
                     "SELECT number, id FROM documents WHERE number IN (SELECT value FROM json_each(?))",

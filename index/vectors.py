@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ class VectorIndex:
         """Write it, with a note of its checksum, its factory and the rows it was made of."""
         faiss = load_faiss()
         faiss.write_index(self._index, str(path))
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
         path.with_suffix(".json").write_text(
             json.dumps({"factory": self.factory, "bytes": path.stat().st_size, "sha256": file_checksum(path)})
         )
@@ -245,16 +248,14 @@ class CachedIndex:
         self._rows = rows
         self._mapped = mapped
         self._lock = threading.Lock()
-        self._loaded = False
         self._index: VectorIndex | None = None
 
     def get(self) -> VectorIndex | None:
         """The index; None where there is none on disk, and the segment is scanned."""
-        if not self._loaded:
+        if self._index is None:  # one that is not there may be on its way: a compaction or a repair is building it
             with self._lock:
-                if not self._loaded:
+                if self._index is None:
                     self._index = VectorIndex.load(self.path, self._rows, self._mapped)
-                    self._loaded = True
         return self._index
 
 
