@@ -1,0 +1,83 @@
+"""Labelled questions over documents, and qrels over texts, as training examples with mined negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mmrank.encoders.passage_text import passage_text
+from mmrank.errors import InputError
+from mmrank.train.data.examples import RankingExample
+from mmrank.train.data.negatives import Scorer, hard_negatives, word_overlap
+from mmrank.types import Document
+
+
+def document_examples(
+    document: Document,
+    questions: Iterable[tuple[str, Sequence[int]]],
+    *,
+    score: Scorer = word_overlap,
+    negatives: int = 4,
+    positives: int = 2,
+) -> Iterator[RankingExample]:
+    """Questions with their gold pages (MMDocIR's labels) over one document.
+
+    Relevant are the passages of the gold pages that score best: a page is labelled, not a passage. Negatives are the
+    best-scored passages of other pages, neighbouring pages among them.
+
+    Args:
+        document: as ingested.
+        questions: (question, 0-based gold pages).
+        score: the current retriever.
+        negatives: a question, at most.
+        positives: a question, at most.
+
+    Raises:
+        InputError: when a gold page lies outside the document.
+    """
+    texts = [passage_text(passage) for passage in document.passages]
+    for query, gold in questions:
+        outside = [page for page in gold if not 0 <= page < len(document.pages)]
+        if outside:
+            raise InputError(f"{document.name} has {len(document.pages)} pages; page index {outside[0]} is not there")
+        on_gold = {i for i, passage in enumerate(document.passages) if passage.page in gold and texts[i].strip()}
+        if not on_gold:
+            continue
+        scores = score(query, texts)
+        best = sorted(on_gold, key=lambda i: -scores[i])[:positives]
+        hard = hard_negatives(query, texts, on_gold, lambda _, __: scores, count=negatives)  # noqa: B023
+        yield RankingExample(query, tuple(texts[i] for i in best), tuple(texts[i] for i in hard), document.id)
+
+
+def qrels_examples(
+    queries: Mapping[str, str],
+    corpus: Mapping[str, str],
+    qrels: Mapping[str, Mapping[str, int]],
+    *,
+    run: Mapping[str, Sequence[str]],
+    negatives: int = 7,
+) -> Iterator[RankingExample]:
+    """TREC judgements: relevant texts against what a retriever's run puts before or behind them.
+
+    Args:
+        queries: id → question.
+        corpus: id → text.
+        qrels: question id → text id → grade; above 0 is relevant.
+        run: question id → text ids, best first.
+        negatives: a question, at most; judged irrelevant or unjudged.
+
+    Raises:
+        InputError: when judgements name a question or text that is not there.
+    """
+    for name, grades in qrels.items():
+        missing = next((text for text in grades if text not in corpus), None)
+        if name not in queries or missing is not None:
+            raise InputError(
+                f"the judgements name {'question ' + name if missing is None else 'text ' + missing}, "
+                "which is not there"
+            )
+        relevant = [text for text, grade in grades.items() if grade > 0]
+        if relevant:
+            others = [text for text in run.get(name, ()) if grades.get(text, 0) <= 0 and text in corpus][:negatives]
+            yield RankingExample(
+                queries[name], tuple(corpus[t] for t in relevant), tuple(corpus[t] for t in others), name
+            )

@@ -1,0 +1,64 @@
+"""Examples from documents nobody labelled: headings ask for sections, captions for figures, gaps for their text."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+
+from mmrank.encoders.passage_text import passage_text
+from mmrank.train.data.examples import RankingExample
+from mmrank.train.data.negatives import Scorer, hard_negatives, word_overlap
+from mmrank.types import Document, Passage
+
+_LABEL = re.compile(r"^(figure|fig\.?|table|chart)\s*[\d.]+[a-z]?\s*[.:]?\s*", re.IGNORECASE)
+
+
+def weak_examples(
+    document: Document, *, score: Scorer = word_overlap, negatives: int = 4, seed: int = 0
+) -> Iterator[RankingExample]:
+    """All three kinds, with `origin` "heading", "caption" or "cloze"; what a question is made of is not in its passage.
+
+    Args:
+        document: as ingested.
+        score: finds the hard negatives.
+        negatives: a question, at most.
+        seed: of the choice of cloze sentences.
+    """
+    bodies = [passage.text for passage in document.passages]
+    chance = random.Random(f"{seed}/{document.id}")
+    seen: set[str] = set()
+    for place, passage in enumerate(document.passages):
+        for origin, query, text in (*_heading(passage), *_caption(document, passage), *_cloze(passage, chance)):
+            if query.lower() in seen or len(text.split()) < 8:
+                continue
+            seen.add(query.lower())
+            hard = hard_negatives(query, bodies, {place}, score, count=negatives)
+            yield RankingExample(query, (text,), tuple(bodies[i] for i in hard), document.id, origin)
+
+
+def _heading(passage: Passage) -> Iterator[tuple[str, str, str]]:
+    if passage.heading_path:
+        title = re.sub(r"^[\d.]+\s*", "", passage.heading_path[-1]).strip()
+        if len(title.split()) >= 2:
+            yield "heading", title, _without(passage.text, passage.heading_path[-1])
+
+
+def _caption(document: Document, passage: Passage) -> Iterator[tuple[str, str, str]]:
+    for name in passage.element_ids:
+        element = document.element(name)
+        if element.caption_of is not None:
+            query = _LABEL.sub("", element.text).strip()
+            if len(query.split()) >= 3:
+                yield "caption", query, _without(passage_text(passage), element.text)
+
+
+def _cloze(passage: Passage, chance: random.Random) -> Iterator[tuple[str, str, str]]:
+    sentences = [s for s in re.split(r"(?<=[.!?])\s+", passage.text) if 8 <= len(s.split()) <= 40]
+    if len(sentences) >= 3:
+        chosen = chance.choice(sentences)
+        yield "cloze", chosen, _without(passage.text, chosen)
+
+
+def _without(text: str, part: str) -> str:
+    return re.sub(r"[ \t]+", " ", text.replace(part, " ")).strip()
