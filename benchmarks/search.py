@@ -41,7 +41,7 @@ def clustered(count: int, seed: int, clusters: int = 2000) -> Iterator[np.ndarra
         yield block / np.linalg.norm(block, axis=1, keepdims=True)
 
 
-def document(number: int, passages: int, words: np.ndarray):
+def document(number: int, words: np.ndarray):
     """A document of short passages whose words follow Zipf's law."""
     from mmrank.types import BBox, Document, Page, Part, PartKind, Passage
 
@@ -77,9 +77,7 @@ def fill(store, passages: int, vocabulary: Vocabulary, first: int = 0) -> float:
     started = time.perf_counter()
     with store.write() as writer:
         for at, block in enumerate(clustered(passages, seed=first + 1)):
-            writer.put(
-                document(first + at, len(block), vocabulary.draw(len(block))), block, block.mean(0, keepdims=True)
-            )
+            writer.put(document(first + at, vocabulary.draw(len(block))), block, block.mean(0, keepdims=True))
     return time.perf_counter() - started
 
 
@@ -253,9 +251,9 @@ def tiny(folder: Path, count: int) -> None:
     store = Store.create(folder / "tiny", encoder=EncoderIdentity("synthetic", "1", DIMENSION))
     blocks = clustered(count, seed=5)
     started = time.perf_counter()
-    for begin in range(0, count, 100_000):
+    for begin in range(0, count, 50_000):
         with store.write() as writer:
-            for first in range(begin, min(begin + 100_000, count), PASSAGES_A_DOCUMENT):
+            for first in range(begin, min(begin + 50_000, count), PASSAGES_A_DOCUMENT):
                 for at, vector in enumerate(next(blocks), start=first):
                     made = document(at, np.array([[f"word{at}", "common"]]))
                     writer.put(made, vector[None], vector[None], metadata={"shelf": str(at % 1000)})
