@@ -3,7 +3,7 @@
     python examples/train_tiny_vlm.py work/
 
 Draws pages that differ only in a picture (a shape of some colour somewhere, or a bar chart), trains a Qwen3-VL of
-some hundred thousand parameters on two thirds of them with mmrank's contrastive trainer, and prints the recall on
+a million and a half parameters on two thirds of them with mmrank's contrastive trainer, and prints the recall on
 pages it has never seen. Then it makes a collection of new PDFs with that model and asks for a page. No words on
 the pages help: text search cannot do this.
 """
