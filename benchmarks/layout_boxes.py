@@ -5,7 +5,7 @@
 For every gold box of the development split: the share of it that elements of a fitting kind cover, the best
 intersection over union of one element, and how large the covering elements are beside it. "blocks" is what
 PyMuPDF itself calls the blocks and pictures of a page: the state before. For pages: recall of BM25 over
-each document's own pages, with the text of our elements and with PyMuPDF's text (scans by RapidOCR).
+each document's own pages, with the text of our elements and with PyMuPDF's text (scans recognised whole).
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from typing import Any
 import numpy as np
 
 from mmrank.ingest import IngestOptions, read_documents
+from mmrank.ingest.drafts import hull
+from mmrank.ingest.ocr import Recogniser
+from mmrank.ingest.store import DocumentStore
 from mmrank.types import BBox, Document, ElementKind
 
 FITTING = {
@@ -122,8 +125,8 @@ def _bm25(pages: list[list[str]], k1: float = 1.2, b: float = 0.75) -> Any:
     return score
 
 
-def plain(path: Path, ocr: Any) -> tuple[Boxes, list[str]]:
-    """PyMuPDF's own blocks and pictures, and its text; text of pages without any by RapidOCR at 110 dpi."""
+def plain(path: Path, recogniser: Recogniser | None) -> tuple[Boxes, list[str]]:
+    """PyMuPDF's own blocks and pictures, and its text; the pictures of pages without any are recognised whole."""
     import pymupdf
 
     boxes: Boxes = {}
@@ -135,10 +138,11 @@ def plain(path: Path, ocr: Any) -> tuple[Boxes, list[str]]:
                 (ElementKind.FIGURE if b["type"] else ElementKind.TEXT, BBox(*b["bbox"])) for b in blocks
             ]
             text = page.get_text()
-            if ocr and len(text.strip()) < 20:
-                pixels = page.get_pixmap(dpi=110, alpha=False)
-                shape = (pixels.height, pixels.width, 3)
-                text = " ".join(ocr(np.frombuffer(pixels.samples, np.uint8).reshape(shape)).txts or ())
+            pictures = page.get_image_info()
+            if recogniser and pictures and len(text.strip()) < 20:
+                shown = [tuple(pymupdf.Rect(p["bbox"]) & page.rect) for p in pictures]
+                density = max(p["width"] / max(1.0, box[2] - box[0]) for p, box in zip(pictures, shown, strict=True))
+                text = " ".join(line.text for line in recogniser.lines(page, hull(shown), density))
             texts.append(text)
     return boxes, texts
 
@@ -147,7 +151,7 @@ def main() -> None:
     """Print one line a modality and arm, then all figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/mmdocir"))
-    parser.add_argument("--cache", type=Path, default=None, help="keeps documents and the reference's texts")
+    parser.add_argument("--cache", type=Path, default=None, help="keeps documents and recognised pictures")
     parser.add_argument("--layout", nargs="+", default=["fast", "model"])
     parser.add_argument("--no-ocr", action="store_true")
     given = parser.parse_args()
@@ -167,27 +171,27 @@ def main() -> None:
         for name, values in figures[arm]["boxes"].items():
             print(f"{arm:7} {name:7}", *(f"{key} {value:<6}" for key, value in values.items()))
         print(f"{arm:7} BM25   ", figures[arm]["pages"])
-    print(json.dumps({"benchmark": "layout_boxes", "ratios": {}, "figures": figures}))
+    ratios = {}
+    for arm in given.layout:
+        for measure in ("coverage", "best_iou"):
+            before, after = (figures[name]["boxes"]["all"][measure] for name in ("blocks", arm))
+            ratios[f"{arm}_{measure}_vs_blocks"] = round(after / before, 2)
+        before, after = (figures[name]["pages"]["R@1"] for name in ("blocks", arm))
+        ratios[f"{arm}_bm25_vs_plain_text"] = round(after / before, 2)
+    print(json.dumps({"benchmark": "layout_boxes", "ratios": ratios, "figures": figures}))
 
 
 def reference(
     files: list[tuple[Path, str]], given: argparse.Namespace
 ) -> tuple[dict[str, Boxes], dict[str, list[str]]]:
-    """Boxes and texts of the state before, the texts kept in the cache."""
-    ocr = None
+    """Boxes and texts of the state before."""
+    recogniser = None
     if not given.no_ocr:
-        from rapidocr import RapidOCR
-
-        ocr = RapidOCR(params={"Global.log_level": "error"})
-    kept = given.cache / "reference-texts.json" if given.cache and not given.no_ocr else None
-    texts: dict[str, list[str]] = json.loads(kept.read_text()) if kept and kept.is_file() else {}
+        recogniser = Recogniser(DocumentStore(given.cache, IngestOptions()).ocr_folder if given.cache else None)
     boxes: dict[str, Boxes] = {}
+    texts: dict[str, list[str]] = {}
     for path, name in files:
-        boxes[name], read = plain(path, ocr if name not in texts else None)
-        texts.setdefault(name, read)
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(texts))
+        boxes[name], texts[name] = plain(path, recogniser)
     return boxes, texts
 
 

@@ -16,7 +16,7 @@ INGEST_VERSION = 6
 class Limits:
     """What one file may cost. A file that wants more is reported and left out."""
 
-    seconds: float = 120.0
+    seconds: float = 240.0
     """Wall clock and processor time for one page, and for opening a file."""
     file_seconds: float = 3600.0
     """Wall clock for one task: up to `pages_per_task` pages."""
