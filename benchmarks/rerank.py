@@ -14,6 +14,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmrank.encoders.minilm import MiniLM, MiniLMTokens
@@ -91,6 +92,11 @@ def tasks_of(questions: Sequence[str], documents: Sequence[str]) -> tuple[list[T
     return found[0], found[1]
 
 
+def shortened(candidate: Candidate, words: int) -> Candidate:
+    """A candidate's first words."""
+    return replace(candidate, parts=(Part(PartKind.TEXT, " ".join(candidate.text.split()[:words]), ()),))
+
+
 def run(reranker: Reranker, tasks: Sequence[Task], forget: Callable[[], None] = lambda: None) -> list[Ranking]:
     """Rank each task; `forget` empties caches before each."""
     rankings = []
@@ -123,9 +129,12 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
     parser.add_argument("--think", type=int, default=160, help="upper bound of a listwise answer's thoughts, in tokens")
+    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words a candidate")
+    parser.add_argument("--cascades", type=int, default=20, help="questions for the cascade within documents")
     arguments = parser.parse_args()
-    questions, documents = texts_of(arguments.data, arguments.questions)
-    pages, long = tasks_of(questions, documents)
+    pages, long = tasks_of(*texts_of(arguments.data, max(arguments.questions, arguments.cascades)))
+    pages = [(query, [shortened(c, arguments.words) for c in found]) for query, found in pages[: arguments.questions]]
+    long = long[: arguments.cascades]
 
     torch_model = TransformersChat.load(transformers_folder(), name=NAME)
     uncached = TransformersChat(torch_model.model, torch_model.tokenizer, name=NAME, cache_prefixes=False)
@@ -148,7 +157,7 @@ def main() -> None:
         "dual stage, ids alone": DualStage(point, Listwise(torch_model, style="chain", thinking=silent)),
     }
     run(point, pages[:1])
-    print(f"{len(pages)} queries, 10 candidates of {PAGE_WORDS} words each; median seconds, means of the rest")
+    print(f"{len(pages)} queries, 10 candidates of {arguments.words} words each; median seconds, means of the rest")
     print(f"{'':42}{'seconds':>9}{'calls':>7}{'read':>8}{'written':>9}")
     found = {}
     for name, reranker in families.items():
@@ -166,8 +175,7 @@ def main() -> None:
         "prefix_cache_listwise_speedup": seconds(found["listwise with reasons, no prefix cache"])
         / seconds(found["listwise with reasons"]),
     }
-    for name, dear in (("", point), ("late_interaction_", tokens)):
-        tasks = long[: max(2, len(long) // 2)] if dear is point else long
+    for name, dear, tasks in (("", tokens, long), ("smollm2_", point, long[:1])):
         few = run(DocumentCascade(LexicalSelector(), dear, keep=4), tasks)
         every = run(DocumentCascade(LexicalSelector(), dear, keep=0), tasks)
         equal, shared = same_top(few, every)

@@ -88,6 +88,8 @@ def listwise_chat(
 ) -> list[Message]:
     """Reasons for each candidate, then all ids, best first. (MM-R5)
 
+    The form is shown without numbers: a small model copies an example's order.
+
     Args:
         query: what is asked.
         candidates: numbered from 1.
@@ -95,11 +97,11 @@ def listwise_chat(
         words: words a reason.
     """
     count = len(candidates)
-    example = ", ".join(str(i) for i in ([2, 1, *range(3, count + 1)] if count > 1 else [1]))
     asked: list[Content] = [
         f"Rank the {count} {noun.lower()}s below by their relevance to the question. First look at every one of them"
         f" and write a line each, at most {words} words: <think>{noun} 1: why it helps or does not. {noun} 2: …"
-        f"</think>. Then give the ids of all {count}, most relevant first: <answer>[{example}]</answer>."
+        f"</think>. Then give the ids of all {count} as numbers, most relevant first, in the form <answer>[id, id, …]"
+        "</answer>."
         "\n\nQuestion: ",
         *query,
         f"\nNumber of {noun.lower()}s: {count}\n",
