@@ -63,7 +63,7 @@ def listwise_example(
         raise InputError(f"the question {example.query[:60]!r} has no negative to compare with")
     kept = [(text, True) for text in example.positives[: candidates - 1]]
     kept += [(text, False) for text in example.negatives[: candidates - len(kept)]]
-    random.Random(f"{seed}/{example.query}").shuffle(kept)
+    random.Random(f"{seed}/{example.group}/{example.query}").shuffle(kept)
     write = teacher or template_reason
     reasons = [" ".join(write(example.query, text, good).split()[:words]) for text, good in kept]
     relevant = tuple(number for number, (_, good) in enumerate(kept, 1) if good)

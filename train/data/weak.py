@@ -54,9 +54,10 @@ def _caption(document: Document, passage: Passage) -> Iterator[tuple[str, str, s
 
 
 def _cloze(passage: Passage, chance: random.Random) -> Iterator[tuple[str, str, str]]:
-    sentences = [s for s in re.split(r"(?<=[.!?])\s+", passage.text) if 8 <= len(s.split()) <= 40]
-    if len(sentences) >= 3:
-        chosen = chance.choice(sentences)
+    sentences = re.split(r"(?<=[.!?])\s+", passage.text)
+    fitting = [sentence for sentence in sentences if 8 <= len(sentence.split()) <= 40]
+    if len(sentences) >= 3 and fitting:
+        chosen = chance.choice(fitting)
         yield "cloze", chosen, _without(passage.text, chosen)
 
 
