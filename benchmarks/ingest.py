@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/mmdocir/documents"))
     parser.add_argument("--pages", type=int, default=8, help="pages of each document without OCR")
     parser.add_argument("--ocr-pages", type=int, default=2, help="pages of each document with OCR")
+    parser.add_argument("--only", choices=["text", "ocr"], help="one half of the arms")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -120,25 +121,29 @@ def main() -> None:
 
     workers = given.workers
     with tempfile.TemporaryDirectory() as folder:
-        whole = sample(given.data, Path(folder) / "born", 1000, born_digital=True)
-        text = sample(given.data, Path(folder) / "text", given.pages)
-        ocr = sample(given.data, Path(folder) / "ocr", given.ocr_pages)
-        n_whole, n_text, n_ocr = count(whole), count(text), count(ocr)
-        note("raw", n_whole, theirs(raw, whole, workers))
-        note("fast, born-digital", n_whole, ours(whole, workers, ocr=False))
-        note("fast", n_text, ours(text, workers, ocr=False))
-        note("model", n_text, ours(text, workers, ocr=False, layout="model"))
-        note("pymupdf4llm", n_text, theirs(pymupdf4llm_text, text, workers))
-        note("fast, OCR", n_ocr, ours(ocr, workers))
-        note("model, OCR", n_ocr, ours(ocr, workers, layout="model"))
-        note("pymupdf4llm, OCR", n_ocr, theirs(pymupdf4llm_ocr, ocr, workers))
-    ratios = {
-        "text_vs_pymupdf4llm": speeds["fast"] / speeds["pymupdf4llm"],
-        "ocr_vs_pymupdf4llm": speeds["fast, OCR"] / speeds["pymupdf4llm, OCR"],
-        "model_vs_pymupdf4llm": speeds["model"] / speeds["pymupdf4llm"],
-        "model_ocr_vs_pymupdf4llm": speeds["model, OCR"] / speeds["pymupdf4llm, OCR"],
-        "fast_vs_pymupdf_raw": speeds["fast, born-digital"] / speeds["raw"],
+        if given.only != "ocr":
+            whole = sample(given.data, Path(folder) / "born", 1000, born_digital=True)
+            text = sample(given.data, Path(folder) / "text", given.pages)
+            n_whole, n_text = count(whole), count(text)
+            note("raw", n_whole, theirs(raw, whole, workers))
+            note("fast, born-digital", n_whole, ours(whole, workers, ocr=False))
+            note("fast", n_text, ours(text, workers, ocr=False))
+            note("model", n_text, ours(text, workers, ocr=False, layout="model"))
+            note("pymupdf4llm", n_text, theirs(pymupdf4llm_text, text, workers))
+        if given.only != "text":
+            ocr = sample(given.data, Path(folder) / "ocr", given.ocr_pages)
+            n_ocr = count(ocr)
+            note("fast, OCR", n_ocr, ours(ocr, workers))
+            note("model, OCR", n_ocr, ours(ocr, workers, layout="model"))
+            note("pymupdf4llm, OCR", n_ocr, theirs(pymupdf4llm_ocr, ocr, workers))
+    pairs = {
+        "text_vs_pymupdf4llm": ("fast", "pymupdf4llm"),
+        "ocr_vs_pymupdf4llm": ("fast, OCR", "pymupdf4llm, OCR"),
+        "model_vs_pymupdf4llm": ("model", "pymupdf4llm"),
+        "model_ocr_vs_pymupdf4llm": ("model, OCR", "pymupdf4llm, OCR"),
+        "fast_vs_pymupdf_raw": ("fast, born-digital", "raw"),
     }
+    ratios = {name: speeds[a] / speeds[b] for name, (a, b) in pairs.items() if a in speeds and b in speeds}
     rounded = {name: round(value, 2) for name, value in ratios.items()}
     print(json.dumps({"benchmark": "ingest", "ratios": rounded, "pages_per_second": speeds}))
 
