@@ -71,11 +71,12 @@ def verified_weights(folder: Path) -> dict[str, Tensor]:
 
 
 class MiniLMNetwork:
-    """Token ids in, last hidden states out."""
+    """Token ids in, last hidden states out. Products are in `dtype`, what adds up from layer to layer in float32."""
 
     def __init__(self, weights: dict[str, Tensor], device: str, dtype: torch.dtype) -> None:
         def take(name: str) -> Tensor:
-            return weights[name].to(device=device, dtype=dtype)
+            wanted = torch.float32 if "LayerNorm" in name or "embeddings" in name else dtype
+            return weights[name].to(device=device, dtype=wanted)
 
         self.device, self.dtype = device, dtype
         self._words = take("embeddings.word_embeddings.weight")  # (30522, 384)
@@ -83,7 +84,7 @@ class MiniLMNetwork:
         positions = (
             weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
         )
-        self._positions = positions.to(device=device, dtype=dtype)  # (512, 384)
+        self._positions = positions.to(device)  # (512, 384)
         self._norm = (take("embeddings.LayerNorm.weight"), take("embeddings.LayerNorm.bias"))
         self._layers: list[dict[str, Weights]] = []
         for number in range(LAYERS):
@@ -102,7 +103,7 @@ class MiniLMNetwork:
         """Last hidden states of a batch.
 
         Returns:
-            states (batch, tokens, 384) in the network's dtype, and the mask (batch, tokens), False at padding.
+            states (batch, tokens, 384) in float32, and the mask (batch, tokens), False at padding.
         """
         longest = max(map(len, token_ids))
         ids = torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in token_ids], device=self.device)
@@ -120,14 +121,14 @@ class MiniLMNetwork:
 
 def _layer(x: Tensor, bias: Tensor | None, layer: dict[str, Weights]) -> Tensor:
     batch, tokens, _ = x.shape
-    joint = linear(x, *layer["joint"]).view(batch, tokens, 3, HEADS, DIMENSION // HEADS)
+    joint = linear(x.to(layer["joint"][0].dtype), *layer["joint"]).view(batch, tokens, 3, HEADS, DIMENSION // HEADS)
     query, key, value = joint.permute(2, 0, 3, 1, 4)  # each (batch, heads, tokens, 32)
     scores = (query * (DIMENSION // HEADS) ** -0.5) @ key.transpose(-1, -2)  # (batch, heads, tokens, tokens)
     if bias is not None:
         scores += bias
     mixed = (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, tokens, DIMENSION)
     x = _norm(linear(mixed, *layer["mix"]) + x, layer["mix_norm"])
-    wide = gelu(linear(x, *layer["widen"]))  # (batch, tokens, 1536)
+    wide = gelu(linear(x.to(mixed.dtype), *layer["widen"]))  # (batch, tokens, 1536)
     return _norm(linear(wide, *layer["narrow"]) + x, layer["narrow_norm"])
 
 
