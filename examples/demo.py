@@ -1,6 +1,6 @@
 """What `make demo` runs: make the sample PDFs, index them, ask, and draw the evidence on the pages.
 
-    python examples/demo.py [OUTPUT_FOLDER]
+python examples/demo.py [OUTPUT_FOLDER]
 """
 
 from __future__ import annotations

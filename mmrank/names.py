@@ -27,8 +27,10 @@ ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 ORDINALS = {
     name: at
     for at, names in enumerate(
-        ["first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th", "sixth 6th", "seventh 7th"]
-        + ["eighth 8th", "ninth 9th", "tenth 10th"],
+        (
+            *("first 1st", "second 2nd", "third 3rd", "fourth 4th", "fifth 5th"),
+            *("sixth 6th", "seventh 7th", "eighth 8th", "ninth 9th", "tenth 10th"),
+        ),
         1,
     )
     for name in names.split()

@@ -19,7 +19,8 @@ def run(*arguments: str, cwd: Path) -> str:
 def test_importing_mmrank_loads_no_heavy_library(tmp_path: Path) -> None:
     heavy = run(
         "-c",
-        "import mmrank, sys; print(sorted({'torch', 'faiss', 'pymupdf', 'transformers', 'pydantic'} & set(sys.modules)))",
+        "import mmrank, sys\n"
+        "print(sorted({'torch', 'faiss', 'pymupdf', 'transformers', 'pydantic'} & set(sys.modules)))",
         cwd=tmp_path,
     )
     assert heavy.strip() == "[]"

@@ -51,8 +51,8 @@ def run(
     """
     if recipe not in RECIPES:
         raise InputError(f"unknown recipe {recipe!r}; there are: {', '.join(RECIPES)}")
-    for module in ("peft", "trl", "accelerate", "datasets", "tensorboard"):
-        require(module, "train")
+    for needed in ("peft", "trl", "accelerate", "datasets", "tensorboard"):
+        require(needed, "train")
     from mmrank.train.recipes.config import load_config
 
     module = importlib.import_module(f"mmrank.train.recipes.{recipe}")

@@ -73,6 +73,8 @@ def teacher_scores(rows: Sequence[Row], mask: Tensor) -> dict[str, Tensor]:
 class GroupedTrainer(Trainer):
     """transformers' trainer with an objective over groups and recall of the relevant candidate as metric."""
 
+    control: Any
+
     def __init__(self, *, scorer: Scorer, objective: Objective, rank_by: int, **settings: Any) -> None:
         super().__init__(data_collator=scorer.collate, **settings)
         self.scorer = scorer

@@ -151,7 +151,7 @@ class DocumentEncoder(nn.Module):
     @staticmethod
     def merged(sections: Tensor, counts: Tensor) -> Tensor:
         """(documents, dim): raw section vectors averaged, unit length after that."""
-        return torch.stack([normalize(part.mean(dim=0), dim=-1) for part in sections.split(counts.tolist())])
+        return torch.stack([normalize(part.mean(dim=0), dim=-1) for part in torch.split(sections, counts.tolist())])
 
     @torch.inference_mode()
     def recall(self, rows: Sequence[Mapping[str, Any]], batch: int = 32) -> float:

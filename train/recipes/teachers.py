@@ -42,11 +42,11 @@ class MaxSimTeacher:
         from mmrank.rerankers.late_interaction import maxsim
         from mmrank.types import Part, PartKind, Passage, Query
 
-        asked = self._encoder.token_vectors([self._encoder.query_tokens(Query(query))])[0]
+        asked = self._encoder.token_vectors([Query(query)], self._encoder.query_tokens)[0]
         passages = [
             Passage(str(i), "", i, 0, (Part(PartKind.TEXT, text, ()),), (), ()) for i, text in enumerate(candidates)
         ]
-        found = self._encoder.token_vectors(map(self._encoder.passage_tokens, passages))
+        found = self._encoder.token_vectors(passages, self._encoder.passage_tokens)
         return [self._scale * maxsim(asked, vectors) for vectors in found]
 
 
