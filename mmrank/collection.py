@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from mmrank.config import Settings, load_settings
+from mmrank.config import FREE, Settings, load_settings
 from mmrank.errors import InputError
 from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
-    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, Snapshot, Store, Writer
+    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Snapshot, Store, Writer
     from mmrank.ingest import IngestOptions, Outcome
+    from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.signals import Question
     from mmrank.retrieve.view import DocumentView
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_QUERY_CHARACTERS = 8_000
 VIEWS_KEPT = 64
-EVIDENCE_BOXES = 3
 COMMIT_PAGES = 500
 """A long run commits at least this often, so that a cut costs little."""
 
@@ -72,6 +72,7 @@ class Collection:
         self._store = store
         self._given_encoder = encoder
         self._views: OrderedDict[str, DocumentView] = OrderedDict()
+        self._rerankers: dict[str, Reranker] = {}
 
     @classmethod
     def create(
@@ -80,8 +81,9 @@ class Collection:
         *,
         profile: str = "cpu",
         encoder: str | AnyEncoder | None = None,
+        index: str = "auto",
         exist_ok: bool = False,
-        **settings: object,
+        **settings: Any,
     ) -> Self:
         """Make a new, empty collection in the directory `path`.
 
@@ -89,6 +91,7 @@ class Collection:
             path: a directory that does not exist yet (or, with `exist_ok`, a collection that is opened instead).
             profile: "cpu" or "gpu", see `mmrank.config`.
             encoder: name of an encoder, or an `Encoder` of your own (then give it again when opening).
+            index: FAISS factory string of large segments, or "auto" to choose by size (see `Store.create`).
             exist_ok: open the collection if there is one already; its own settings stay.
             settings: changes to the profile's settings, by name.
 
@@ -100,28 +103,67 @@ class Collection:
 
         given = None if encoder is None or isinstance(encoder, str) else encoder
         if exist_ok and Path(path).is_dir() and any(Path(path).iterdir()):
-            return cls.open(path, encoder=given)
+            return cls.open(path, encoder=given, **{name: settings[name] for name in FREE & settings.keys()})
         if isinstance(encoder, str):
             settings["encoder"] = encoder
         elif encoder is not None:
             settings["encoder"] = encoder.info.name
         chosen = load_settings(profile, **settings)
         made = given or _load_encoder(chosen)
-        store = Store.create(path, encoder=_identity(made), settings=chosen.model_dump(mode="json"))
+        store = Store.create(path, encoder=_identity(made), settings=chosen.content(), index=index)
         return cls(store, chosen, made)
 
     @classmethod
-    def open(cls, path: str | Path, *, encoder: AnyEncoder | None = None, read_only: bool = False) -> Self:
+    def open(
+        cls, path: str | Path, *, encoder: AnyEncoder | None = None, read_only: bool = False, **settings: Any
+    ) -> Self:
         """Open a collection.
 
+        Args:
+            path: its directory.
+            encoder: your own, where it was made with one.
+            read_only: refuse to change it.
+            settings: those that need not be what they were when it was made: device, workers, reranker, rerank_….
+
         Raises:
-            InputError: when there is none at `path`, or `encoder` is not the one it was made with.
+            InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with.
             MmrankError: when it was made by another version or is damaged.
         """
         from mmrank.index import Store
 
+        fixed = sorted(settings.keys() - FREE)
+        if fixed:
+            raise InputError(f"{', '.join(fixed)}: fixed when a collection is made; make another one for other values")
         store = Store.open(path, encoder=None if encoder is None else _identity(encoder), read_only=read_only)
-        return cls(store, load_settings(**store.settings), encoder)
+        try:
+            return cls(store, load_settings(**{**store.settings, **settings}), encoder)
+        except InputError:
+            store.close()
+            raise
+
+    @classmethod
+    def repair(cls, path: str | Path, *, encoder: AnyEncoder | None = None, wait: float = 0.0) -> RepairReport:
+        """Put right what `mmrank.index.verify` finds, and bring a collection of an earlier format up to date.
+
+        Args:
+            path: its directory.
+            encoder: your own, where it was made with one.
+            wait: seconds to wait for another writer to finish.
+
+        Raises:
+            MmrankError: when its catalog is damaged; an export, or the files themselves, bring it back.
+        """
+        from mmrank.index import repair
+
+        made: list[AnyEncoder] = []
+
+        def encode(document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
+            if not made:
+                with cls.open(path, encoder=encoder, read_only=True) as library:
+                    made.append(library.encoder)
+            return _encoded(made[0], document)
+
+        return repair(path, encode=encode, wait=wait)
 
     def close(self) -> None:
         """Let go of the files."""
@@ -301,12 +343,7 @@ class Collection:
                         break
 
     def _put(self, writer: Writer, document: Document) -> None:
-        from mmrank.encoders.merge import merge
-
-        encoded = self.encoder.encode_passages(document.passages)
-        tokens = encoded if isinstance(encoded, list) else None
-        vectors = _pooled(encoded, self.encoder.info.dimension) if isinstance(encoded, list) else encoded
-        writer.put(document, vectors, merge(vectors), tokens, metadata=document.metadata)
+        writer.put(document, *_encoded(self.encoder, document), metadata=document.metadata)
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Take documents out, by name or id; returns how many.
@@ -323,28 +360,80 @@ class Collection:
 
     # Asking it
 
-    def search(self, query: str | Query, *, k: int = 10, where: Filter | None = None) -> list[Hit]:
-        """The pages that answer a question, best first, one hit a page.
+    def search(
+        self,
+        query: str | Query,
+        *,
+        k: int = 10,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+    ) -> list[Hit]:
+        """The pages that answer a question, best first, one hit a page, each with why it is there.
 
         Documents are found first, by their merged vectors and their words together with the passages that match best;
-        inside them every page is then ranked by its passages.
+        inside them every page is then ranked by its passages, and the first ones, decoupled into passages again, by a
+        reranker.
 
         Args:
             query: the question.
             k: how many pages.
             where: which documents may be searched.
+            rerank: a reranker, its name as `load_reranker` takes it, or "none"; by default that of the settings.
 
         Raises:
-            InputError: for an empty or overlong query, or k below 1.
+            InputError: for an empty or overlong query, k below 1, or an unknown reranker.
         """
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
+        from mmrank.retrieve.hits import page_hits
+
         question = self.question(query)
+        reranker = self._reranker(rerank)
         ranking = self._rank(question, where)
-        return [] if ranking is None else self._hits(question, ranking, k)
+        if ranking is None:
+            return []
+        if reranker is not None:
+            ranking = self._reranked(ranking, query, reranker, k)
+        return page_hits(ranking, k)
+
+    def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
+        """The hits again, one after the other, with a language model's reasons where they hold.
+
+        A reason is kept only if what it says stands on the page (`mmrank.rerankers.explain.Reason.supported`);
+        otherwise the hit comes back as it was.
+
+        Args:
+            query: the question the hits answer.
+            hits: as `search` gives them.
+            model: as `load_chat_model` takes it; the embedded one by default.
+
+        Raises:
+            MissingExtraError: for the embedded model without the extra "llama".
+        """
+        from mmrank.llm.loading import load_chat_model
+        from mmrank.rerankers.explain import Explainer
+        from mmrank.types import Candidate, Part, PartKind
+
+        explainer = Explainer(load_chat_model(model))
+        asked = Query(query) if isinstance(query, str) else query
+        for hit in hits:
+            page = self.document(hit.document_id).pages[hit.page]
+            shown = [element for element in page.elements if element.id in hit.element_ids and element.text.strip()]
+            if not shown:
+                yield hit
+                continue
+            parts = tuple(Part(PartKind.TEXT, element.text, (element.id,)) for element in shown)
+            candidate = Candidate(f"{hit.document_id}#{hit.page}", parts, hit.score, hit.document_id, hit.page)
+            (reason,) = explainer.explain(asked, [candidate])
+            yield replace(hit, reasoning=reason.text) if reason.supported else hit
 
     def rank_document(
-        self, name: str, query: str | Query, *, weights: Mapping[str, float] | None = None
+        self,
+        name: str,
+        query: str | Query,
+        *,
+        weights: Mapping[str, float] | None = None,
+        rerank: str | Reranker | None = None,
     ) -> PageRanking:
         """Every page of one document, scored for a question (the per-document mode of MMDocIR).
 
@@ -352,17 +441,39 @@ class Collection:
             name: name or id of the document.
             query: the question.
             weights: what each signal counts; `mmrank.retrieve.pages.WEIGHTS` by default.
+            rerank: as in `search`.
 
         Raises:
-            InputError: when there is no such document, or for an empty or overlong query.
+            InputError: when there is no such document, for an empty or overlong query, or an unknown reranker.
         """
         from mmrank.retrieve.pages import rank_pages
         from mmrank.retrieve.view import Pool
 
         question = self.question(query)
         record = self.record(name)
+        reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            return rank_pages(question, Pool([self._view(snapshot, record.id)]), weights)
+            ranking = rank_pages(question, Pool([self._view(snapshot, record.id)]), weights)
+        return ranking if reranker is None else self._reranked(ranking, query, reranker, 1)
+
+    def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
+        if chosen is not None and not isinstance(chosen, str):
+            return chosen
+        name = chosen or self.settings.reranker
+        if name is None or name == "none":
+            return None
+        if name not in self._rerankers:
+            from mmrank.rerankers import load_reranker
+
+            self._rerankers[name] = load_reranker(name, fuse=self.settings.rerank_weight)
+        return self._rerankers[name]
+
+    def _reranked(self, ranking: PageRanking, query: str | Query, reranker: Reranker, k: int) -> PageRanking:
+        from mmrank.retrieve.reranking import rerank_pages
+
+        asked = Query(query) if isinstance(query, str) else query
+        depth = max(self.settings.rerank_depth, k)
+        return rerank_pages(ranking, asked, reranker, depth=depth, unit=self.settings.rerank_unit)
 
     def question(self, query: str | Query) -> Question:
         """A question taken apart and encoded.
@@ -404,34 +515,6 @@ class Collection:
             self._views.popitem(last=False)
         return view
 
-    def _hits(self, question: Question, ranking: PageRanking, k: int) -> list[Hit]:
-        from mmrank.retrieve.evidence import page_evidence, snippet
-
-        pool = ranking.pool
-        hits = []
-        for at in map(int, ranking.order()[:k]):
-            view = pool.views[int(pool.owner[at])]
-            page = int(pool.number[at])
-            evidence = page_evidence(question, pool, at)
-            shown = [item for item in evidence[:EVIDENCE_BOXES] if item.score >= 0.6 * evidence[0].score]
-            hits.append(
-                Hit(
-                    document=view.document.name,
-                    document_id=view.document.id,
-                    page=page,
-                    boxes=tuple(item.element.box for item in shown),
-                    score=float(ranking.scores[at]),
-                    stage="retrieve",
-                    snippet=snippet(question, evidence),
-                    element_ids=tuple(item.element.id for item in shown),
-                    label=view.document.pages[page].label,
-                    heading_path=view.heading_path(shown[0].element.id) if shown else (),
-                    scores={name: float(values[at]) for name, values in ranking.signals.items()},
-                    picture=view.document.page_image(page),
-                )
-            )
-        return hits
-
     def _ingest_options(self) -> IngestOptions:
         from mmrank.ingest import IngestOptions
 
@@ -467,7 +550,24 @@ def check_query(text: str) -> str:
 def _load_encoder(settings: Settings) -> AnyEncoder:
     from mmrank.encoders import load_encoder
 
-    return load_encoder(settings.encoder, device=settings.device)
+    return load_encoder(
+        settings.encoder,
+        device=settings.device,
+        revision=settings.encoder_revision,
+        dimension=settings.encoder_dimension,
+        max_tokens=settings.encoder_max_tokens,
+        max_pixels=settings.encoder_max_pixels,
+    )
+
+
+def _encoded(encoder: AnyEncoder, document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
+    """Passage vectors, the document's merged vector and, of a multi-vector encoder, token vectors."""
+    from mmrank.encoders.merge import merge
+
+    encoded = encoder.encode_passages(document.passages)
+    tokens = encoded if isinstance(encoded, list) else None
+    vectors = _pooled(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
+    return vectors, merge(vectors), tokens
 
 
 def _pooled(tokens: Sequence[Vectors], dimension: int) -> Vectors:

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
 
     profile: Literal["cpu", "gpu"] = "cpu"
     encoder: str = "minilm"
+    encoder_revision: str | None = Field(default=None, description="commit of the encoder's repository on the hub")
+    encoder_dimension: int = Field(default=0, ge=0, description="vectors are cut to so many numbers; 0 for all")
+    encoder_max_tokens: int | None = Field(default=None, ge=16, description="limit of one passage")
+    encoder_max_pixels: int | None = Field(default=None, ge=784, description="limit of one picture")
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
     layout: Literal["fast", "model"] = "fast"
     ocr: bool = True
@@ -32,11 +36,25 @@ class Settings(BaseSettings):
     passage_tokens: int = Field(
         default=160, ge=16, le=32_768, description="upper bound of a passage, in words and marks"
     )
+    reranker: str | None = Field(default=None, description="as load_reranker takes it; none to rank by retrieval")
+    rerank_weight: float | None = Field(
+        default=None, ge=0, le=1, description="of the reranker beside retrieval; none to rank by it alone"
+    )
+    rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker sees")
+    rerank_unit: Literal["passage", "picture"] = Field(default="passage", description="what it sees of a page")
+
+    def content(self) -> dict[str, object]:
+        """What decides what a collection holds: kept with it."""
+        return self.model_dump(mode="json", exclude=set(FREE))
 
     def fingerprint(self) -> str:
         """16 hex digits that change whenever a collection would hold something else."""
-        kept = self.model_dump(mode="json", exclude={"profile", "device", "workers"})
+        kept = {name: value for name, value in self.content().items() if name != "profile"}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+FREE = frozenset({"device", "workers", "reranker", "rerank_weight", "rerank_depth", "rerank_unit"})
+"""Settings of a machine or of a search: a collection may be opened with others than it was made with."""
 
 
 def load_settings(profile: str = "cpu", **changes: object) -> Settings:

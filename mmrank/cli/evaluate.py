@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmrank.cli.manage import Json
 from mmrank.cli.output import console, errors, print_json
+
+if TYPE_CHECKING:
+    from mmrank.evaluate.systems import System
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +27,10 @@ def mmdocir(
     system: Annotated[str, typer.Option(help="mmrank, or reference (plain BM25 and MiniLM).")] = "mmrank",
     out: Annotated[Path | None, typer.Option(help="Write the figures here, as JSON.")] = None,
     run: Annotated[Path | None, typer.Option(help="Write the answers here, one JSON line a question.")] = None,
+    rerank: Annotated[str | None, typer.Option(help="A reranker of mmrank's, or none (docs/rerankers.md).")] = None,
+    weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
+    unit: Annotated[str, typer.Option(help="What it sees of a page: passage or picture.")] = "passage",
     score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
     ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions.")] = None,
@@ -45,12 +52,30 @@ def mmdocir(
             def step(done: int, total: int) -> None:
                 status.update(f"{done} of {total} questions")
 
-            report = run_mmdocir(data, system, out=out, run=run, limit=limit, cache=cache, progress=step)
+            asked = _system(system, cache, rerank, weight, depth, unit)
+            report = run_mmdocir(data, asked, out=out, run=run, limit=limit, cache=cache, progress=step)
     if json:
         print_json(report)
     else:
         for part in report_tables(report):
             console.print(part)
+
+
+def _system(
+    name: str, cache: Path | None, rerank: str | None, weight: float | None, depth: int | None, unit: str
+) -> str | System:
+    from mmrank.errors import InputError
+    from mmrank.evaluate.evaluation import default_cache
+    from mmrank.evaluate.product import ProductSystem
+
+    if rerank is None and weight is None and depth is None and unit == "passage":
+        return name
+    if name != "mmrank":
+        raise InputError(f"the system {name} has no reranker; --rerank belongs to --system mmrank")
+    settings: dict[str, Any] = {"rerank_unit": unit, "rerank_weight": weight}
+    if depth is not None:
+        settings["rerank_depth"] = depth
+    return ProductSystem((cache or default_cache()) / "mmrank", rerank=rerank, **settings)
 
 
 def _ablate(data: Path, out: Path | None, limit: int | None, cache: Path | None) -> None:

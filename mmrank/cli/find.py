@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mmrank.cli.manage import DEFAULT, CollectionPath, Json
-from mmrank.cli.output import console, print_json
+from mmrank.cli.output import console, errors, print_json
 
 if TYPE_CHECKING:
     from mmrank.collection import Collection
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from mmrank.types import Hit
 
 
+Rerank = Annotated[
+    str | None,
+    typer.Option(help="A reranker, family or family:model (docs/rerankers.md), or none.", show_default=False),
+]
+
+
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
+    """Add the commands to the application."""
     app.command()(search)
+    app.command()(rerank)
 
 
 def search(
@@ -27,33 +34,96 @@ def search(
     k: Annotated[int, typer.Option("-k", help="How many pages.")] = 5,
     document: Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")] = None,
     folder: Annotated[str | None, typer.Option(help="Only in documents under this folder.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Only where the metadata say so: author=Smith.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
+    rerank: Rerank = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Then let a small language model say why, hit by hit.")
+    ] = False,
     draw: Annotated[Path | None, typer.Option(help="Folder for pictures of the pages with evidence marked.")] = None,
     json: Json = False,
 ) -> None:
-    """Find the pages that answer a question, and the spots on them."""
+    """Find the pages that answer a question, the spots on them, and why."""
     from mmrank.collection import Collection
 
-    with Collection.open(collection, read_only=True) as library:
-        hits = library.search(query, k=k, where=_filter(library, document, folder))
+    settings: dict[str, Any] = {} if depth is None else {"rerank_depth": depth}
+    with Collection.open(collection, read_only=True, **settings) as library:
+        chosen = _filter(library, document, folder, where or [], since, until)
+        hits = library.search(query, k=k, where=chosen, rerank=rerank)
         drawn = _draw(hits, draw) if draw is not None else {}
-    if json:
-        print_json([_plain(hit, drawn.get(rank)) for rank, hit in enumerate(hits)])
-        return
-    if not hits:
-        console.print("Nothing found: the collection, or what the filters leave of it, is empty.")
-        return
-    _print(hits)
+        if json:
+            shown = list(library.explain(query, hits)) if explain else hits
+            print_json([_plain(hit, drawn.get(rank)) for rank, hit in enumerate(shown)])
+            return
+        if not hits:
+            console.print("Nothing found: the collection, or what the filters leave of it, is empty.")
+            return
+        _print(hits)
+        if explain:
+            for rank, (before, hit) in enumerate(zip(hits, library.explain(query, hits), strict=True), 1):
+                said = hit.reasoning if hit is not before else "(nothing that holds against the page)"
+                console.print(f"{rank}. {hit.document}, page {hit.page_number}: {said}", markup=False, highlight=False)
     for path in drawn.values():
         console.print(f"drawn: {path}", markup=False, highlight=False)
 
 
-def _filter(library: Collection, documents: list[str] | None, folder: str | None) -> Filter | None:
+def rerank(
+    candidates: Annotated[Path, typer.Argument(help="Candidates: JSONL, or a TREC run beside --beir.")],
+    reranker: Annotated[str, typer.Option(help="Family or family:model (docs/rerankers.md).")],
+    out: Annotated[Path, typer.Option(help="Where the ranking goes: .jsonl, else a TREC run.")],
+    beir: Annotated[Path | None, typer.Option(help="BEIR folder with the texts of a TREC run.")] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Candidates a query; the others keep their place.")] = 100,
+    weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside the scores given.")] = None,
+    json: Json = False,
+) -> None:
+    """Rank candidates that another system found.
+
+    A JSONL line holds query, candidates (each with id, text and perhaps score) and perhaps an id of the query. With
+    --beir, whose judgements are used if they are there, the figures before and after are printed.
+    """
+    from mmrank.evaluate.candidate_files import read_candidates, rerank_all, write_ranking
+    from mmrank.rerankers import load_reranker
+
+    asked = read_candidates(candidates, beir)
+    chosen = load_reranker(reranker, fuse=weight)
+    with errors.status("ranking …") as status:
+
+        def step(done: int) -> None:
+            status.update(f"{done} of {len(asked.queries)} queries")
+
+        ranked = rerank_all(asked, chosen, depth=depth, progress=step)
+    write_ranking(out, ranked, tag=chosen.name)
+    report = ranked.report()
+    if json:
+        print_json(report)
+    else:
+        for name, value in report.items():
+            console.print(f"{name}: {value}", markup=False, highlight=False)
+
+
+def _filter(
+    library: Collection,
+    documents: list[str] | None,
+    folder: str | None,
+    where: list[str],
+    since: str | None,
+    until: str | None,
+) -> Filter | None:
+    from mmrank.errors import InputError
     from mmrank.index import Filter
 
-    if not documents and folder is None:
+    if not (documents or folder or where or since or until):
         return None
+    metadata = {}
+    for condition in where:
+        key, equals, value = condition.partition("=")
+        if not key or not equals:
+            raise InputError(f"--where takes key=value, not {condition!r}")
+        metadata[key] = value
     ids = tuple(library.record(name).id for name in documents) if documents else None
-    return Filter(documents=ids, folder=folder)
+    return Filter(documents=ids, folder=folder, metadata=metadata, since=since, until=until)
 
 
 def _print(hits: list[Hit]) -> None:

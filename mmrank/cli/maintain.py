@@ -2,8 +2,91 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from mmrank.cli.manage import DEFAULT, CollectionPath, Json
+from mmrank.cli.output import console, errors, print_json
+
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    app.command()(verify)
+    app.command()(repair)
+    app.command()(compact)
+    app.command("export")(export)
+    app.command("import")(import_)
+
+
+def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
+    """Check every file of a collection: checksums, counts, what refers to what. Exit code 1 if something is wrong."""
+    from mmrank.index import verify as check
+
+    problems = check(collection)
+    if json:
+        print_json({"problems": problems})
+    elif not problems:
+        console.print(f"{collection} is sound.", highlight=False)
+    else:
+        for problem in problems:
+            console.print(str(problem), style="red", markup=False, highlight=False)
+        console.print("Put it right with: mmrank repair")
+    if problems:
+        raise typer.Exit(1)
+
+
+def repair(collection: CollectionPath = DEFAULT, wait: Wait = 0.0, json: Json = False) -> None:
+    """Rebuild what can be rebuilt, bring an older format up to date, and say what was lost."""
+    from mmrank.collection import Collection
+
+    with errors.status("repairing …"):
+        report = Collection.repair(collection, wait=wait)
+    if json:
+        print_json(report)
+        return
+    console.print(f"{len(report.problems)} problems found and put right." if report.problems else "Nothing was wrong.")
+    for title, names in (("encoded again", report.encoded), ("lost, add it again", report.lost)):
+        for name in names:
+            console.print(f"  {title}: {name}", markup=False, highlight=False)
+
+
+def compact(
+    collection: CollectionPath = DEFAULT,
+    index: Annotated[str | None, typer.Option(help="Change the FAISS index: a factory string, Flat or auto.")] = None,
+    wait: Wait = 0.0,
+) -> None:
+    """Merge what many small changes left behind, and give back the room of what was removed."""
+    from mmrank.collection import Collection
+
+    with Collection.open(collection) as library, errors.status("compacting …"):
+        library.store.compact(index, wait=wait)
+    console.print(f"{collection} is compact.", highlight=False)
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="A new .tar file.")],
+    collection: CollectionPath = DEFAULT,
+) -> None:
+    """Write a collection into one file, as it stands at this moment."""
+    from mmrank.collection import Collection
+    from mmrank.index import export_archive
+
+    with Collection.open(collection, read_only=True) as library, errors.status("exporting …"):
+        export_archive(library.store, file)
+    console.print(f"{collection} is in {file}.", highlight=False)
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file that export wrote.")],
+    collection: CollectionPath = DEFAULT,
+) -> None:
+    """Make a collection of what export wrote."""
+    from mmrank.index import import_archive
+
+    with errors.status("importing …"):
+        import_archive(file, collection).close()
+    console.print(f"{file} is in {collection}.", highlight=False)

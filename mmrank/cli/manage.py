@@ -19,17 +19,18 @@ DEFAULT = Path("library.mmrank")
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    app.command()(index)
+    app.command("index")(index_)
     app.command()(remove)
 
 
-def index(
+def index_(
     sources: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
     collection: CollectionPath = DEFAULT,
     profile: Annotated[str, typer.Option(help="Settings of a new collection: cpu or gpu.")] = "cpu",
     encoder: Annotated[str | None, typer.Option(help="Encoder of a new collection, by name.")] = None,
     layout: Annotated[str | None, typer.Option(help="fast or model, for a new collection.")] = None,
     ocr: Annotated[bool, typer.Option(help="Recognise text in scans and pictures, for a new collection.")] = True,
+    index: Annotated[str, typer.Option(help="FAISS index of a new collection: auto or a factory string.")] = "auto",
     workers: Annotated[int, typer.Option(min=0, help="Parsing processes; 0 for one a core.")] = 0,
     wait: Annotated[float, typer.Option(help="Seconds to wait for another writer.")] = 0.0,
     json: Json = False,
@@ -44,7 +45,9 @@ def index(
     if layout is not None:
         changes["layout"] = layout
     with (
-        Collection.create(collection, profile=profile, encoder=encoder, exist_ok=True, **changes) as library,
+        Collection.create(
+            collection, profile=profile, encoder=encoder, index=index, exist_ok=True, **changes
+        ) as library,
         progress_bar("reading", quiet=json) as step,
     ):
         report = library.add(*sources, progress=step, wait=wait)

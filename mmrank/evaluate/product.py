@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmrank.collection import Collection
     from mmrank.evaluate.compare import Setting
     from mmrank.evaluate.documents import DocumentRanker
+    from mmrank.rerankers.protocol import Reranker
 
 
 class ProductSystem:
@@ -25,13 +26,20 @@ class ProductSystem:
     name = "mmrank"
 
     def __init__(
-        self, cache: Path, *, weights: Mapping[str, float] | None = None, profile: str = "cpu", **settings: object
+        self,
+        cache: Path,
+        *,
+        weights: Mapping[str, float] | None = None,
+        rerank: str | Reranker | None = None,
+        profile: str = "cpu",
+        **settings: object,
     ) -> None:
         """Choose settings.
 
         Args:
             cache: directory for the collection and the files' cache.
             weights: what each signal counts, where it is not the default.
+            rerank: as `Collection.search` takes it.
             profile: "cpu" or "gpu".
             settings: changes to the profile's settings, by name.
 
@@ -42,6 +50,7 @@ class ProductSystem:
 
         self._cache = cache
         self._weights = weights
+        self._rerank = rerank
         self._settings = load_settings(profile, **settings)
         self._collection: Collection | None = None
         self._failed: Mapping[str, str] = {}
@@ -50,9 +59,11 @@ class ProductSystem:
     def prepare(self, documents: Mapping[str, Path]) -> None:
         """Index the documents that are not in the kept collection yet."""
         from mmrank.collection import Collection
+        from mmrank.ingest import INGEST_VERSION
 
         chosen = self._settings.model_dump(exclude={"profile"})
-        path = self._cache / f"collection-{self._settings.fingerprint()}.mmrank"
+        # What was read by another version of ingestion is not what this version would be measured on.
+        path = self._cache / f"collection-{self._settings.fingerprint()}-{INGEST_VERSION}.mmrank"
         self._cache.mkdir(parents=True, exist_ok=True)
         library = Collection.create(path, profile=self._settings.profile, exist_ok=True, **chosen)
         report = library.add_files([(file, name) for name, file in documents.items()], cache=self._cache / "documents")
@@ -68,7 +79,8 @@ class ProductSystem:
         """
         if document in self._failed:
             raise MmrankError(f"{document}: {self._failed[document]}")
-        ranked = self.collection.rank_document(self._twins.get(document, document), question, weights=self._weights)
+        name = self._twins.get(document, document)
+        ranked = self.collection.rank_document(name, question, weights=self._weights, rerank=self._rerank)
         layouts = [
             Layout(evidence.element.page, evidence.element.box, evidence.score)
             for evidence in ranked.evidence(limit=LAYOUTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,11 +61,24 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
     return sorted(scored, key=lambda evidence: (-evidence.score, evidence.element.id))
 
 
+_RULE = re.compile(r"^\|?[\s:|-]+\|?$", re.MULTILINE)
+_BARS = re.compile(r"\s*\|(?:\s*\|)*\s*")
+
+
+def readable(text: str) -> str:
+    """An element's text on one line; a table's Markdown without its frame.
+
+    >>> readable("| Year | Sales |\\n| --- | ---: |\\n| 2019 | 4.2 |")
+    'Year · Sales · 2019 · 4.2'
+    """
+    if "|" in text:
+        text = _BARS.sub(" · ", _RULE.sub("", text)).strip(" ·\n")
+    return " ".join(text.split())
+
+
 def snippet(question: Question, evidence: Sequence[Evidence]) -> str:
     """A few words around the place in the best element where most of the question's words stand."""
-    if not evidence:
-        return ""
-    text = " ".join(evidence[0].element.text.split())
+    text = next(filter(None, (readable(item.element.text) for item in evidence)), "")
     if len(text) <= MAX_SNIPPET:
         return text
     wanted = set(question.words)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.rerankers.protocol import Ranking
 from mmrank.retrieve.evidence import Evidence, page_evidence
 from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS, Question
 from mmrank.retrieve.view import Pool
@@ -39,6 +40,8 @@ class PageRanking:
         scores: (pages,), higher is better; comparable within this ranking only.
         signals: what each signal said, (pages,) each, before weighing.
         stage: what gave the scores.
+        reasons: what a reranker wrote about a page, by its position in the pool.
+        judged: the reranker's own answer, with what it cost; None without a reranker.
     """
 
     question: Question
@@ -46,6 +49,8 @@ class PageRanking:
     scores: NDArray[np.float64]
     signals: Mapping[str, NDArray[np.float64]]
     stage: str = "retrieve"
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    judged: Ranking | None = None
 
     def order(self) -> NDArray[np.int64]:
         """Pages of the pool, best first; ties in reading order."""

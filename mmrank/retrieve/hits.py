@@ -1,0 +1,41 @@
+"""A ranking of pages as what a user is given: pages, boxes, words around them, and why."""
+
+from __future__ import annotations
+
+from mmrank.retrieve.evidence import page_evidence, snippet
+from mmrank.retrieve.pages import PageRanking
+from mmrank.retrieve.reasons import reason
+from mmrank.types import Hit
+
+EVIDENCE_BOXES = 3
+CLEAR = 0.6
+"""A box beside the best one is shown from this share of its score."""
+
+
+def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
+    """The first k pages of a ranking, best first."""
+    pool, question = ranking.pool, ranking.question
+    hits = []
+    for at in map(int, ranking.order()[:k]):
+        view = pool.views[int(pool.owner[at])]
+        page = int(pool.number[at])
+        evidence = page_evidence(question, pool, at)
+        shown = [item for item in evidence[:EVIDENCE_BOXES] if item.score >= CLEAR * evidence[0].score]
+        hits.append(
+            Hit(
+                document=view.document.name,
+                document_id=view.document.id,
+                page=page,
+                boxes=tuple(item.element.box for item in shown),
+                score=float(ranking.scores[at]),
+                stage=ranking.stage,
+                snippet=snippet(question, evidence),
+                element_ids=tuple(item.element.id for item in shown),
+                label=view.document.pages[page].label,
+                heading_path=view.heading_path(shown[0].element.id) if shown else (),
+                reasoning=ranking.reasons.get(at) or reason(ranking, at, evidence),
+                scores={name: float(values[at]) for name, values in ranking.signals.items()},
+                picture=view.document.page_image(page),
+            )
+        )
+    return hits

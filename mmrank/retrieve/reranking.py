@@ -1,0 +1,117 @@
+"""The head of a page ranking, ordered anew by a reranker: by the pages' passages, decoupled again, or by their look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from mmrank.errors import InputError
+from mmrank.rerankers.protocol import Reranker
+from mmrank.retrieve.pages import PageRanking, standardise
+from mmrank.retrieve.view import Pool
+from mmrank.types import Candidate, Part, PartKind, Query
+
+Unit = Literal["passage", "picture"]
+"""What a reranker is shown of a page: its best passages, or the page as a picture."""
+
+
+def rerank_pages(
+    ranking: PageRanking,
+    query: Query,
+    reranker: Reranker,
+    *,
+    depth: int = 10,
+    unit: Unit = "passage",
+    passages: int = 2,
+) -> PageRanking:
+    """Rank the first pages anew; a page counts by its best candidate, the other pages follow in their old order.
+
+    Args:
+        ranking: the first stage's.
+        query: the question.
+        reranker: judges the candidates.
+        depth: how many pages it sees.
+        unit: what it sees of a page. Pages without a word are not shown by passages and follow those that were.
+        passages: how many a page, those that fit the question best.
+
+    Raises:
+        InputError: for numbers below 1, or where the reranker cannot read the candidates.
+    """
+    if depth < 1 or passages < 1:
+        raise InputError(f"a reranker sees at least 1 page and 1 passage of it, got {depth} and {passages}")
+    head = list(map(int, ranking.order()[:depth]))
+    shown = _pictures(ranking, head) if unit == "picture" else _passages(ranking, head, passages)
+    owner = {candidate.id: at for at, candidate in shown}
+    judged = reranker.rerank(query, [candidate for _, candidate in shown])
+    best: dict[int, float] = {}
+    reasons: dict[int, str] = {}
+    for item in judged.items:
+        at = owner[item.candidate.id]
+        if at not in best:
+            best[at] = item.score
+            if item.reasoning:
+                reasons[at] = item.reasoning
+    scores = np.array(ranking.scores, dtype=np.float64)
+    rest = [at for at in map(int, ranking.order()) if at not in best]
+    if rest and best:
+        # The others keep their distances from each other and start below the last one that was judged.
+        scores[rest] += min(best.values()) - scores[rest].max() - 1.0
+    for at, score in best.items():
+        scores[at] = score
+    signals = dict(ranking.signals)
+    signals["first stage"] = ranking.scores
+    return replace(ranking, scores=scores, signals=signals, stage=judged.stage, reasons=reasons, judged=judged)
+
+
+def _passages(ranking: PageRanking, head: list[int], count: int) -> list[tuple[int, Candidate]]:
+    fits = passage_scores(ranking)
+    found = []
+    for at in head:
+        placed = np.flatnonzero(ranking.pool.passage_page == at)
+        for position in placed[np.argsort(-fits[placed], kind="stable")][:count]:
+            candidate = _candidate(ranking, at, int(position))
+            if candidate.text.strip():
+                found.append((at, candidate))
+    return found
+
+
+def passage_scores(ranking: PageRanking) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """How well each passage of the pool fits the question: words and vectors, z-scores added. (passages,)"""
+    pool, question = ranking.pool, ranking.question
+    words = pool.passage_words.scores(question.words)
+    return standardise(words) + standardise((pool.vectors @ question.vector).astype(np.float64))
+
+
+def _candidate(ranking: PageRanking, at: int, position: int) -> Candidate:
+    pool = ranking.pool
+    owner = int(pool.owner[at])
+    before = sum(len(view.document.passages) for view in pool.views[:owner])
+    passage = pool.views[owner].document.passages[position - before]
+    return Candidate(
+        passage.id,
+        passage.parts,
+        float(ranking.scores[at]),
+        passage.document_id,
+        passage.page,
+        passage.heading_path,
+        _signals(ranking, at),
+    )
+
+
+def _pictures(ranking: PageRanking, head: list[int]) -> list[tuple[int, Candidate]]:
+    return [(at, page_candidate(ranking.pool, at, float(ranking.scores[at]), _signals(ranking, at))) for at in head]
+
+
+def page_candidate(pool: Pool, at: int, score: float, scores: dict[str, float]) -> Candidate:
+    """A page as a picture; its text is there for models that read only."""
+    document, page = pool.views[int(pool.owner[at])].document, int(pool.number[at])
+    elements = document.pages[page].elements
+    text = "\n".join(element.text for element in elements if element.text)
+    part = Part(PartKind.IMAGE, text, tuple(element.id for element in elements), document.page_image(page))
+    return Candidate(f"{document.id}#{page}", (part,), score, document.id, page, (), scores)
+
+
+def _signals(ranking: PageRanking, at: int) -> dict[str, float]:
+    return {name: float(values[at]) for name, values in ranking.signals.items()}
