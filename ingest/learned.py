@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmrank.errors import require
 from mmrank.ingest.drafts import Draft, Line, Rect, hull, inside
 from mmrank.ingest.fast import figure_draft, held_lines, is_frame, table_draft, without
 from mmrank.ingest.figures import Graphic, graphics, has_bars, is_background, within_any
@@ -67,7 +66,9 @@ def model_drafts(page: Any, content: Content) -> list[Draft]:
 
 
 def _regions(page: Any) -> list[Region]:
-    require("pymupdf.layout", "layout").activate()
+    import pymupdf.layout
+
+    pymupdf.layout.activate()
     page.get_layout()
     place = placer(page)
     regions = []

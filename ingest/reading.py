@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,30 @@ def read_document(
 
 
 def file_metadata(file: Any) -> dict[str, str]:
-    """What the file says of itself: short texts only."""
+    """What the file says of itself: short texts, and its creation as an ISO date under "date" where it tells one."""
     told = file.metadata or {}
-    return {key: str(told[key])[:500] for key in TOLD if told.get(key)}
+    found = {key: str(told[key])[:500] for key in TOLD if told.get(key)}
+    day = iso_day(found.get("creationDate", ""))
+    return found | {"date": day} if day else found
+
+
+def iso_day(told: str) -> str:
+    """A date as PDF (32000-1, 7.9.4) or XMP writes it, as an ISO date of its own precision; "" where it is none.
+
+    Years before 1990 are no dates of files but zeros and overflows of the programs that wrote them.
+
+    >>> iso_day("D:20190312094500+01'00'"), iso_day("2019-03-12T09:45:00Z"), iso_day("D:2019"), iso_day("D:16010101")
+    ('2019-03-12', '2019-03-12', '2019', '')
+    """
+    found = re.match(r"\s*(?:D:)?(\d{4})(?:-?(\d\d)(?:-?(\d\d))?)?", told)
+    if not found:
+        return ""
+    parts = [part for part in found.groups() if part]
+    try:
+        date(*(int(part) for part in [*parts, "1", "1"][:3]))
+    except ValueError:
+        return ""
+    return "-".join(parts) if parts[0] >= "1990" else ""
 
 
 def read_pages(

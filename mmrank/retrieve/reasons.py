@@ -8,9 +8,11 @@ from mmrank.index import tokenize
 from mmrank.retrieve.evidence import Evidence
 from mmrank.retrieve.pages import PageRanking
 from mmrank.retrieve.words import singular, words
+from mmrank.types import ElementKind
 
 NAMED = 6
 """Words of the question that are named at most."""
+SPOKEN = {ElementKind.TEXT: "paragraph", ElementKind.LIST_ITEM: "list item"}
 CLOSE_IN_MEANING = 1.5
 """Standard deviations above the pool from which a page is said to be close in meaning."""
 
@@ -39,19 +41,20 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
         said.append(f"It looks like the {statement}, from which the figure is computed.")
     said.append(_words(ranking, at, evidence))
     if signals["dense"][at] >= CLOSE_IN_MEANING:
-        said.append("A passage on it is close to the question in meaning.")
+        said.append("A passage is close to the question in meaning.")
     return " ".join(filter(None, said)) or "It is the closest there is, though little speaks for it."
 
 
 def _words(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
     bags, page = ranking.pool.page_words, ranking.pool.pages[at]
     asked = {singular(word): word for word in reversed(tokenize(ranking.question.analysis.text))}
-    found = [stem for stem in ranking.question.words if stem in page.words]
+    found = [stem for stem in ranking.question.words if stem in page.words and (len(stem) > 1 or stem.isdigit())]
     named = sorted(found, key=lambda stem: -bags.idf(stem))[:NAMED]
     if not named:
         return ""
-    here = set(words(evidence[0].element.text)) if evidence else set()
-    together = len(here.intersection(named)) > 0.5 * len(named)
-    where = f"in one {evidence[0].element.kind.value.replace('_', ' ')}" if together else "on the page"
     quoted = ", ".join(f"“{asked[stem]}”" for stem in named)
-    return f"Of the question, {quoted} {'stands' if len(named) == 1 else 'stand'} {where}."
+    if not evidence:
+        return f"It says {quoted}."
+    spot = evidence[0].element
+    together = len(set(words(spot.text)).intersection(named)) > 0.5 * len(named)
+    return f"It says {quoted}{f', in one {SPOKEN.get(spot.kind, spot.kind.value)}' if together else ''}."
