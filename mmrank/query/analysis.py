@@ -66,8 +66,6 @@ _NOISE = tuple(
         r"\b(?:answer|return) (?:in|with|only|me)\b[^.?!]*[.?!]*",
     )
 )
-_QUOTED = re.compile(r"[\"“”']([^\"“”']{3,80})[\"“”']")
-_YEAR = re.compile(r"\b(?:fy\s?)?((?:19|20)\d{2})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,6 @@ class Analysis:
         page_numbers: page or slide numbers named, 1-based or printed, as they stand.
         places: pages named by place: 0 for the first or cover page, -1 for the last.
         kinds: kinds of elements the question is about.
-        phrases: quoted phrases.
         statements: statements of a financial report that hold the answer, with the lines wanted from each.
     """
 
@@ -91,8 +88,6 @@ class Analysis:
     page_numbers: tuple[int, ...] = ()
     places: tuple[int, ...] = ()
     kinds: frozenset[ElementKind] = frozenset()
-    phrases: tuple[str, ...] = ()
-    years: tuple[str, ...] = ()
     statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
@@ -140,8 +135,6 @@ def analyse(question: str) -> Analysis:
         page_numbers=_page_numbers(raw),
         places=_places(raw),
         kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
-        phrases=tuple(match.group(1).strip() for match in _QUOTED.finditer(text)),
-        years=tuple(dict.fromkeys(match.group(1) for match in _YEAR.finditer(text))),
         statements=_statements(text),
     )
 

@@ -20,6 +20,10 @@ def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
         view = pool.views[int(pool.owner[at])]
         page = int(pool.number[at])
         evidence = page_evidence(question, pool, at)
+        said = ranking.reasons.get(at)
+        if said is not None:
+            # What was written about a passage stands beside that passage's boxes.
+            evidence = [item for item in evidence if item.element.id in said.grounds] or evidence
         shown = [item for item in evidence[:EVIDENCE_BOXES] if item.score >= CLEAR * evidence[0].score]
         hits.append(
             Hit(
@@ -33,7 +37,7 @@ def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
                 element_ids=tuple(item.element.id for item in shown),
                 label=view.document.pages[page].label,
                 heading_path=view.heading_path(shown[0].element.id) if shown else (),
-                reasoning=ranking.reasons.get(at) or reason(ranking, at, evidence),
+                reasoning=said.text if said is not None else reason(ranking, at, evidence),
                 scores={name: float(values[at]) for name, values in ranking.signals.items()},
                 picture=view.document.page_image(page),
             )

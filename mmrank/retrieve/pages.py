@@ -31,6 +31,14 @@ WEIGHTS: dict[str, float] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """What a reranker wrote about a page, and the ids of the elements that it was shown."""
+
+    text: str
+    grounds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PageRanking:
     """Every page of a pool, scored.
 
@@ -49,7 +57,7 @@ class PageRanking:
     scores: NDArray[np.float64]
     signals: Mapping[str, NDArray[np.float64]]
     stage: str = "retrieve"
-    reasons: Mapping[int, str] = field(default_factory=dict)
+    reasons: Mapping[int, Reason] = field(default_factory=dict)
     judged: Ranking | None = None
 
     def order(self) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmrank.index import tokenize
+from mmrank.query.analysis import statements
 from mmrank.retrieve.evidence import Evidence
 from mmrank.retrieve.pages import PageRanking
 from mmrank.retrieve.words import singular, words
@@ -37,7 +38,7 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
     elif signals["handle"][at] > 0:
         said.append(f"{names}, which the question names, is mentioned here.")
     if signals["statement"][at] > 0:
-        statement = " or the ".join(name for name, _ in analysis.statements)
+        statement = " or the ".join(statements()[name].titles[0] for name, _ in analysis.statements)
         said.append(f"It looks like the {statement}, from which the figure is computed.")
     said.append(_words(ranking, at, evidence))
     if signals["dense"][at] >= CLOSE_IN_MEANING:

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmrank.errors import InputError
 from mmrank.rerankers.protocol import Reranker
-from mmrank.retrieve.pages import PageRanking, standardise
+from mmrank.retrieve.pages import PageRanking, Reason, standardise
 from mmrank.retrieve.view import Pool
 from mmrank.types import Candidate, Part, PartKind, Query
 
@@ -46,13 +46,16 @@ def rerank_pages(
     owner = {candidate.id: at for at, candidate in shown}
     judged = reranker.rerank(query, [candidate for _, candidate in shown])
     best: dict[int, float] = {}
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Reason] = {}
+    lowest = np.inf
     for item in judged.items:
         at = owner[item.candidate.id]
         if at not in best:
-            best[at] = item.score
+            # Of equal scores the first is the better one, which pages in reading order would forget.
+            best[at] = lowest = min(item.score, float(np.nextafter(lowest, -np.inf)))
             if item.reasoning:
-                reasons[at] = item.reasoning
+                grounds = frozenset(identifier for part in item.candidate.parts for identifier in part.element_ids)
+                reasons[at] = Reason(item.reasoning, grounds)
     scores = np.array(ranking.scores, dtype=np.float64)
     rest = [at for at in map(int, ranking.order()) if at not in best]
     if rest and best:

@@ -1,0 +1,80 @@
+"""What speaks for a page, one signal at a time, on documents written by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmrank.retrieve import signals
+from mmrank.retrieve.bm25 import Bags, bag
+
+
+def test_bm25_has_the_value_worked_out_by_hand() -> None:
+    bags = Bags([bag(["a", "a", "b"]), bag(["b", "c"]), bag(["d"])], k1=1.2, b=0.75)
+    idf = np.log(1 + (3 - 1 + 0.5) / (1 + 0.5))
+    norm = 1.2 * (1 - 0.75 + 0.75 * 3 / 2)
+    assert bags.idf("a") == pytest.approx(idf)
+    assert bags.scores(["a"]) == pytest.approx([idf * 2 * 2.2 / (2 + norm), 0, 0])
+    assert bags.scores(["a", "a"]) == pytest.approx(bags.scores(["a"]))
+    assert bags.scores(["nowhere"]).tolist() == [0, 0, 0]
+
+
+def test_words_are_found_whatever_their_number(pool_of, ask) -> None:
+    pool = pool_of([("text", "The ferries sailed")], [("text", "Nothing here")])
+    found = signals.lexical(ask("How many sailings has each ferry?"), pool)
+    assert found[0] > found[1] == 0
+
+
+def test_a_page_counts_by_its_best_passage(pool_of, ask) -> None:
+    vectors = np.eye(8)[:3]
+    pool = pool_of([("text", "one"), ("text", "two")], [("text", "three")], [], vectors=vectors)
+    found = signals.dense(ask("anything at all", vector=[0.1, 0.9, 0.2, 0, 0, 0, 0, 0]), pool)
+    assert found == pytest.approx([0.9, 0.2, 0.1])  # the page without passages is no better than the worst passage
+
+
+def test_words_in_headings_count_apart(pool_of, ask) -> None:
+    pool = pool_of([("heading", "Cargo rates")], [("text", "Cargo rates")])
+    assert signals.heading(ask("What are the cargo rates?"), pool).tolist() == [1.0, 0.0]
+
+
+def test_neighbours_in_the_question_are_neighbours_on_the_page(pool_of, ask) -> None:
+    pool = pool_of([("text", "net income rose")], [("text", "income of the net makers")])
+    assert signals.pairs(ask("net income"), pool).tolist() == [1.0, 0.0]
+
+
+def test_a_figure_that_is_named_is_found_where_it_stands_and_faintly_where_it_is_mentioned(pool_of, ask) -> None:
+    pool = pool_of(
+        [("text", "as Figure 2 shows")],
+        [("figure", "…")],
+        [("text", "Figure 20 and Figure 2.1 are others")],
+        handles={"Figure 2": ("p1e0",)},
+    )
+    assert signals.handle(ask("What is in Fig. 2?"), pool).tolist() == [0.25, 1.0, 0.0]
+
+
+def test_a_page_number_is_looked_for_as_counted_and_as_printed(pool_of, ask) -> None:
+    pool = pool_of([], [], [], [], labels=["i", "ii", "1", "2"])
+    assert signals.page_number(ask("What stands on page 2?"), pool).tolist() == [0, 1.0, 0, 0.7]
+    assert signals.page_number(ask("What stands on page 12?"), pool).tolist() == [0, 0, 0, 0]
+
+
+def test_places_are_counted_within_each_document(view_of, ask) -> None:
+    pool = signals.Pool([view_of([], [], name="a"), view_of([], [], [], name="b")])
+    assert signals.place(ask("Whose photo is on the cover page?"), pool).tolist() == [1, 0, 1, 0, 0]
+    assert signals.place(ask("Who signed the last page?"), pool).tolist() == [0, 1, 0, 0, 1]
+
+
+def test_kinds_that_the_question_speaks_of(pool_of, ask) -> None:
+    pool = pool_of([("chart", "")], [("figure", "")], [("table", "")])
+    assert signals.kind(ask("What does the bar chart say?"), pool).tolist() == [1.0, 0.5, 0.0]
+    assert signals.kind(ask("What is the price?"), pool).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_ratio_points_at_the_statement_it_is_computed_from(pool_of, ask) -> None:
+    balance = "Consolidated balance sheets total current assets 10 total current liabilities 5 inventories 2 "
+    lines = "accounts receivable 3 goodwill 7 total assets 20 total liabilities 9 cash and cash equivalents 4"
+    pool = pool_of([("text", "We talk of assets at length")], [("table", balance + lines)])
+    found = signals.statement(ask("What is the quick ratio in FY2021?"), pool)
+    assert found[0] == 0
+    assert found[1] > 0.3
+    assert signals.statement(ask("Who is the chairman?"), pool).tolist() == [0, 0]
