@@ -49,13 +49,13 @@ def word_overlap(query: str, passages: Sequence[str]) -> list[float]:
     """A retriever without a model: rare shared words, weighted within the pool.
 
     >>> [round(score, 2) for score in word_overlap("net sales", ["net sales rose", "net loss", "weather"])]
-    [1.57, 0.47, 0.0]
+    [1.45, 0.47, 0.0]
     """
     words = [_words(passage) for passage in passages]
     seen = Counter(word for bag in words for word in bag)
     weight = {word: math.log(1 + (len(passages) - n + 0.5) / (n + 0.5)) for word, n in seen.items()}
     asked = _words(query)
-    return [sum(weight[word] for word in bag & asked) for bag in words]
+    return [math.fsum(weight[word] for word in bag & asked) for bag in words]
 
 
 @lru_cache(maxsize=65_536)

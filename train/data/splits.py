@@ -44,7 +44,7 @@ def without_leaks(train: Sequence[RankingExample], evaluation: Sequence[RankingE
 
 
 def refuse_leakage(train: Sequence[RankingExample], evaluation: Sequence[RankingExample]) -> None:
-    """Check that no document, question or passage of the evaluation is trained on, by content.
+    """Check that no document and no passage of the evaluation is trained on, by content.
 
     Raises:
         InputError: names the first that is in both.

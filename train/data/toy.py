@@ -6,23 +6,58 @@ It lets every recipe run where no pretrained model is at hand; nothing about rea
 from __future__ import annotations
 
 import random
+from itertools import product
 
+from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
 
 THINGS = ("anchor", "bridge", "candle", "desert", "engine", "forest", "garden", "harbour")
-FRAMES = ("the page shows a {} here", "this table lists each {} found", "a chart of every {} by year", "one {} in text")
+SHADES = ("old", "new", "red", "blue", "small", "tall")
+FRAMES = (
+    "the page shows a {} {} here",
+    "this table lists each {} {} found",
+    "a chart of every {} {} by year",
+    "one {} {} in text",
+)
 
 
-def toy_examples(count: int, *, candidates: int = 4, seed: int = 0) -> list[RankingExample]:
-    """Questions about a thing; one passage names it, each other one names another thing."""
-    chance = random.Random(seed)
+def toy_examples(count: int, *, candidates: int = 4, seed: int = 0, held_out: bool = False) -> list[RankingExample]:
+    """Questions about a thing; one passage names it, each other one names another thing.
+
+    Training and held-out passages are made of the same words, and no passage is in both: one half of all pairs of
+    frame and shade belongs to each, another half for each thing.
+
+    Args:
+        count: questions.
+        candidates: passages a question, at most one a thing.
+        seed: of the choice.
+        held_out: make the half that is not trained on.
+
+    Raises:
+        InputError: for more candidates than there are things.
+    """
+    if not 2 <= candidates <= len(THINGS):
+        raise InputError(f"the toy task has 2 to {len(THINGS)} candidates a question, not {candidates}")
+    chance = random.Random(f"{seed}/{held_out}")
+    part = "held-out" if held_out else "train"
     examples = []
     for number in range(count):
-        asked, *others = chance.sample(THINGS, candidates)
-        passages = [chance.choice(FRAMES).format(thing) for thing in (asked, *others)]
+        asked, *others = chance.sample(range(len(THINGS)), candidates)
+        passages = [chance.choice(_passages(thing, held_out)) for thing in (asked, *others)]
         examples.append(
             RankingExample(
-                f"where is the {asked}", (passages[0],), tuple(passages[1:]), f"toy-{seed}-{number}", "template"
+                f"where is the {THINGS[asked]}",
+                (passages[0],),
+                tuple(passages[1:]),
+                f"toy-{part}-{seed}-{number}",
+                "template",
             )
         )
     return examples
+
+
+def _passages(thing: int, held_out: bool) -> list[str]:
+    pairs = product(enumerate(FRAMES), enumerate(SHADES))
+    return [
+        frame.format(shade, THINGS[thing]) for (i, frame), (j, shade) in pairs if (i + j + thing) % 2 == int(held_out)
+    ]

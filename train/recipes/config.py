@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mmrank.errors import InputError
 
@@ -42,11 +42,20 @@ class TrainerSettings(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0)
     bf16: bool = True
     save_steps: int = Field(100, ge=1)
-    eval_steps: int = Field(100, ge=1)
+    eval_steps: int | None = Field(None, ge=1, description="None: at each save")
     log_steps: int = Field(10, ge=1)
     gradient_checkpointing: bool = False
     deepspeed: str | None = None
     fsdp: str | None = None
+
+    @model_validator(mode="after")
+    def _saves_fall_on_evaluations(self) -> TrainerSettings:
+        if self.eval_steps is not None and self.save_steps % self.eval_steps:
+            raise ValueError(
+                f"save_steps={self.save_steps} is not a multiple of eval_steps={self.eval_steps}, so no "
+                "checkpoint can be named the best; change one, or leave eval_steps out to evaluate at each save"
+            )
+        return self
 
 
 class RecipeConfig(BaseModel):

@@ -139,7 +139,7 @@ def fit(
         args=TrainingArguments(
             **common_arguments(settings, out),
             eval_strategy="steps",
-            eval_steps=settings.eval_steps,
+            eval_steps=settings.eval_steps or settings.save_steps,
             load_best_model_at_end=True,
             metric_for_best_model="eval_recall",
             greater_is_better=True,

@@ -126,7 +126,7 @@ class SelectorModel(nn.Module):
 
     def __init__(self, config: IdcmConfig) -> None:
         super().__init__()
-        self.config = config
+        self.keep = config.keep
         self.embeddings = bert_model().embeddings.requires_grad_(False)
         self.network = CKNetwork(self.embeddings.word_embeddings.embedding_dim, narrow=config.narrow)
 
@@ -138,7 +138,7 @@ class SelectorModel(nn.Module):
             asked, shown = self.embeddings(query)[of], self.embeddings(windows)
         flat = self.network(asked, (query != 0)[of], shown, windows != 0)
         scores = ungroup(flat.float()[:, None], mask)[..., 0]
-        loss = lambda_loss(scores, selection_gains(teacher, mask, self.config.keep), mask) / len(query)
+        loss = lambda_loss(scores, selection_gains(teacher, mask, self.keep), mask) / len(query)
         return {"loss": loss, "scores": scores}
 
 

@@ -108,7 +108,7 @@ class DocumentEncoder(nn.Module):
         super().__init__()
         from peft import LoraConfig, get_peft_model
 
-        self.config = config
+        self.section_tokens, self.temperature = config.section_tokens, config.temperature
         self.tokenizer = bert_tokenizer()
         lora = LoraConfig(
             r=config.lora.rank,
@@ -128,7 +128,7 @@ class DocumentEncoder(nn.Module):
 
     def _tokens(self, texts: list[str]) -> dict[str, Tensor]:
         encoded = self.tokenizer(
-            texts, truncation=True, max_length=self.config.section_tokens, padding=True, return_tensors="pt"
+            texts, truncation=True, max_length=self.section_tokens, padding=True, return_tensors="pt"
         )
         return dict(encoded)
 
@@ -137,7 +137,7 @@ class DocumentEncoder(nn.Module):
         asked = normalize(self.pooled(queries), dim=-1)
         merged = self.merged(self.pooled(sections), counts)
         return {
-            "loss": info_nce(asked, merged, temperature=self.config.temperature),
+            "loss": info_nce(asked, merged, temperature=self.temperature),
             "queries": asked,
             "documents": merged,
         }

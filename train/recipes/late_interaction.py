@@ -53,7 +53,7 @@ def train(config: LateInteractionConfig, out: Path, *, resume: bool = False) -> 
         **common_arguments(config.trainer, out),
         batch_sampler=BatchSamplers.NO_DUPLICATES,
         eval_strategy="steps",
-        eval_steps=config.trainer.eval_steps,
+        eval_steps=config.trainer.eval_steps or config.trainer.save_steps,
         load_best_model_at_end=True,
         metric_for_best_model="eval_token_recall",
         greater_is_better=True,

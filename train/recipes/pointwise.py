@@ -58,7 +58,7 @@ def with_adapter(model: Any, lora: LoraSettings) -> Any:
     from peft import LoraConfig, get_peft_model
 
     # peft looks this name up on the hub; a folder it finds on disk.
-    model.config._name_or_path = str(embedded_folder())
+    model.name_or_path = model.config._name_or_path = str(embedded_folder())
     return get_peft_model(
         model,
         LoraConfig(

@@ -20,6 +20,7 @@ class Source(BaseModel):
     examples: Path | None = None
     held_out: Path | None = None
     toy: int = Field(0, ge=0, description="questions of the toy task instead of files")
+    toy_candidates: int = Field(4, ge=2)
     limit: int | None = Field(None, ge=1, description="training examples, at most")
     held_out_limit: int = Field(400, ge=1)
 
@@ -30,7 +31,9 @@ class Source(BaseModel):
             InputError: when neither files nor the toy task are named, or one document is in both files.
         """
         if self.toy:
-            return toy_examples(self.toy, seed=0), toy_examples(self.held_out_limit, seed=1)
+            size = self.toy_candidates
+            train = toy_examples(self.toy, candidates=size)
+            return train, toy_examples(self.held_out_limit, candidates=size, held_out=True)
         if self.examples is None or self.held_out is None:
             raise InputError("name the training examples: source: {examples: …, held_out: …}, or source: {toy: 200}")
         train = [example for example in read_examples(self.examples) if example.negatives][: self.limit]

@@ -137,3 +137,9 @@ def test_reasoned_answers_are_complete_to_the_parser_and_earn_full_reward() -> N
 def test_candidates_are_shuffled_so_that_no_place_gives_the_answer_away() -> None:
     places = [listwise_example(example).relevant[0] for example in toy_examples(80)]
     assert all(places.count(place) > 8 for place in (1, 2, 3, 4))
+
+
+def test_the_toy_tasks_halves_share_no_passage() -> None:
+    train, test = toy_examples(2000), toy_examples(500, held_out=True)
+    refuse_leakage(train, test)
+    assert {word for e in test for word in e.positives[0].split()} <= {w for e in train for w in e.positives[0].split()}

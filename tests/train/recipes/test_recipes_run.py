@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ FROM_FILES = {"late_interaction", "pointwise"}
 
 def files(folder: Path) -> dict[str, object]:
     write_examples(folder / "train.jsonl", toy_examples(40, seed=2))
-    write_examples(folder / "held_out.jsonl", toy_examples(8, seed=5)[:3])
+    write_examples(folder / "held_out.jsonl", toy_examples(8, held_out=True))
     return {"examples": folder / "train.jsonl", "held_out": folder / "held_out.jsonl"}
 
 
@@ -51,10 +52,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(tmp_path: Path) -> No
     changes = files(tmp_path)
     run("pointwise", variant="small", out=tmp_path / "whole", **changes)
     folder = tmp_path / "stopped"
-    short = {"max_steps": 6, "save_steps": 3, "eval_steps": 3, "batch": 4, "accumulation": 1, "bf16": False}
-    run("pointwise", variant="small", out=folder, **changes, trainer=short)
-    import shutil
-
+    run("pointwise", variant="small", out=folder, **changes)
     shutil.rmtree(folder / "checkpoints" / "checkpoint-6")
     run("pointwise", variant="small", out=folder, resume=True, **changes)
 

@@ -46,7 +46,13 @@ def test_a_users_file_goes_over_the_variant(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "named"),
-    [("speed: 3\n", "speed"), ("trainer: {batch: 0}\n", "batch"), ("- a\n", "list"), ("a: [", "YAML")],
+    [
+        ("speed: 3\n", "speed"),
+        ("trainer: {batch: 0}\n", "batch"),
+        ("trainer: {save_steps: 10, eval_steps: 4}\n", "multiple of eval_steps=4"),
+        ("- a\n", "list"),
+        ("a: [", "YAML"),
+    ],
 )
 def test_settings_that_do_not_work_are_named(tmp_path: Path, text: str, named: str) -> None:
     from mmrank.train.recipes.pointwise import PointwiseConfig
