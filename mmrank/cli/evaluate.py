@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmrank.cli.find import Unit
 from mmrank.cli.manage import Json
 from mmrank.cli.output import console, errors, print_json
 
@@ -30,7 +31,7 @@ def mmdocir(
     rerank: Annotated[str | None, typer.Option(help="A reranker of mmrank's, or none (docs/rerankers.md).")] = None,
     weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
-    unit: Annotated[str, typer.Option(help="What it sees of a page: passage or picture.")] = "passage",
+    unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
     score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
     ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions.")] = None,
@@ -62,19 +63,21 @@ def mmdocir(
 
 
 def _system(
-    name: str, cache: Path | None, rerank: str | None, weight: float | None, depth: int | None, unit: str
+    name: str, cache: Path | None, rerank: str | None, weight: float | None, depth: int | None, unit: Unit | None
 ) -> str | System:
+    from mmrank.config import load_settings
     from mmrank.errors import InputError
     from mmrank.evaluate.evaluation import default_cache
     from mmrank.evaluate.product import ProductSystem
 
-    if rerank is None and weight is None and depth is None and unit == "passage":
+    given = {"rerank_weight": weight, "rerank_depth": depth, "rerank_unit": unit and unit.value}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if rerank is None and not settings:
         return name
     if name != "mmrank":
         raise InputError(f"the system {name} has no reranker; --rerank belongs to --system mmrank")
-    settings: dict[str, Any] = {"rerank_unit": unit, "rerank_weight": weight}
-    if depth is not None:
-        settings["rerank_depth"] = depth
+    if settings and (rerank or load_settings().reranker) in (None, "none"):
+        raise InputError("--weight, --depth and --unit say how a reranker is used; name one with --rerank")
     return ProductSystem((cache or default_cache()) / "mmrank", rerank=rerank, **settings)
 
 

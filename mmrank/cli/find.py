@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from mmrank.collection import Collection
     from mmrank.index import Filter
     from mmrank.types import Hit
+
+
+class Unit(StrEnum):
+    """What a reranker is shown of a page."""
+
+    PASSAGE = "passage"
+    PICTURE = "picture"
 
 
 Rerank = Annotated[
@@ -38,7 +46,9 @@ def search(
     since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
     until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
     rerank: Rerank = None,
+    weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Then let a small language model say why, hit by hit.")
     ] = False,
@@ -47,9 +57,13 @@ def search(
 ) -> None:
     """Find the pages that answer a question, the spots on them, and why."""
     from mmrank.collection import Collection
+    from mmrank.errors import InputError
 
-    settings: dict[str, Any] = {} if depth is None else {"rerank_depth": depth}
+    given = {"rerank_weight": weight, "rerank_depth": depth, "rerank_unit": unit and unit.value}
+    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with Collection.open(collection, read_only=True, **settings) as library:
+        if settings and (rerank or library.settings.reranker) in (None, "none"):
+            raise InputError("--weight, --depth and --unit say how a reranker is used; name one with --rerank")
         chosen = _filter(library, document, folder, where or [], since, until)
         hits = library.search(query, k=k, where=chosen, rerank=rerank)
         drawn = _draw(hits, draw) if draw is not None else {}
@@ -80,21 +94,23 @@ def rerank(
 ) -> None:
     """Rank candidates that another system found.
 
-    A JSONL line holds query, candidates (each with id, text and perhaps score) and perhaps an id of the query. With
-    --beir, whose judgements are used if they are there, the figures before and after are printed.
+    A JSONL line holds query, candidates (each with id, text or a picture, and perhaps score) and perhaps an id of the
+    query. With --beir the figures by its judgements are printed, before and after.
     """
-    from mmrank.evaluate.candidate_files import read_candidates, rerank_all, write_ranking
+    from mmrank.evaluate.candidate_files import check_output, read_candidates, rerank_all, write_ranking
     from mmrank.rerankers import load_reranker
 
     asked = read_candidates(candidates, beir)
     chosen = load_reranker(reranker, fuse=weight)
+    tag = "-".join(chosen.name.split())
+    check_output(out, asked, tag)
     with errors.status("ranking …") as status:
 
         def step(done: int) -> None:
             status.update(f"{done} of {len(asked.queries)} queries")
 
         ranked = rerank_all(asked, chosen, depth=depth, progress=step)
-    write_ranking(out, ranked, tag=chosen.name)
+    write_ranking(out, ranked, tag=tag)
     report = ranked.report()
     if json:
         print_json(report)

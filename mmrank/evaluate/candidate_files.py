@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate.text_benchmarks import Qrels, load_beir, read_trec_run, text_figures, write_trec_run
+from mmrank.evaluate.evaluation import check_writable
+from mmrank.evaluate.text_benchmarks import (
+    Qrels,
+    check_trec_fields,
+    load_beir,
+    read_trec_run,
+    text_figures,
+    write_trec_run,
+)
 from mmrank.rerankers.protocol import AnswerStatus, RankedCandidate, Reranker
-from mmrank.types import Candidate, Part, PartKind, Query
+from mmrank.types import Candidate, ImageRef, Part, PartKind, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,9 @@ def read_candidates(path: Path, beir: Path | None = None) -> Candidates:
     """Read a candidates file.
 
     Args:
-        path: JSONL lines {"id"?, "query", "candidates": [{"id", "text", "score"?}, …]}, or with `beir` a TREC run.
+        path: JSONL lines {"id"?, "query", "candidates": [{"id", "text"?, "picture"?, "score"?}, …]}, or with `beir` a
+            TREC run. A picture is a file beside which the line stands, for a page of it "report.pdf#3"; candidates
+            without scores are taken to stand best first.
         beir: folder with the queries, texts and judgements that the run refers to.
 
     Raises:
@@ -79,15 +90,25 @@ def read_candidates(path: Path, beir: Path | None = None) -> Candidates:
 def rerank_all(
     asked: Candidates, reranker: Reranker, *, depth: int = 100, progress: Callable[[int], None] = lambda _: None
 ) -> Ranked:
-    """Rank the first `depth` candidates of every query; the others keep their place behind them."""
+    """Rank the first `depth` candidates of every query; the others keep their place behind them.
+
+    Candidates that hold nothing at all are not shown to the reranker and follow those that were.
+    """
     items: dict[str, Sequence[RankedCandidate]] = {}
     totals = [0, 0, 0, 0]
     seconds = 0.0
     for query, text in asked.queries.items():
         found = asked.found[query]
-        ranking = reranker.rerank(Query(text), found[:depth])
+        shown = [
+            candidate
+            for candidate in found[:depth]
+            if candidate.text.strip() or any(part.image for part in candidate.parts)
+        ]
+        ranking = reranker.rerank(Query(text), shown)
         floor = min((item.score for item in ranking.items), default=0.0)
-        tail = (RankedCandidate(candidate, floor - place) for place, candidate in enumerate(found[depth:], 1))
+        known = {candidate.id for candidate in shown}
+        rest = [candidate for candidate in found if candidate.id not in known]
+        tail = (RankedCandidate(candidate, floor - place) for place, candidate in enumerate(rest, 1))
         items[query] = (*ranking.items, *tail)
         unusable = sum(status is AnswerStatus.UNUSABLE for status in ranking.statuses)
         for place, spent in enumerate((ranking.calls, ranking.prompt_tokens, ranking.completion_tokens, unusable)):
@@ -116,6 +137,13 @@ def write_ranking(path: Path, ranked: Ranked, *, tag: str) -> None:
         raise MmrankError(f"the ranking cannot be written to {path}: {error.strerror or error}") from error
 
 
+def check_output(path: Path, asked: Candidates, tag: str) -> None:
+    """Refuse, before a long run, an output that could not be written after it; see `write_ranking`."""
+    check_writable(path)
+    if path.suffix != ".jsonl":
+        check_trec_fields([tag, *asked.queries, *(c.id for found in asked.found.values() for c in found)])
+
+
 def _lines(ranked: Ranked) -> Iterator[dict[str, Any]]:
     for query, items in ranked.items.items():
         shown = [
@@ -130,7 +158,7 @@ def _from_lines(path: Path) -> Candidates:
     queries: dict[str, str] = {}
     found: dict[str, list[Candidate]] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")  # other marks may end a line inside a text
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     for number, line in enumerate(lines, 1):
@@ -138,12 +166,13 @@ def _from_lines(path: Path) -> Candidates:
             continue
         try:
             row = json.loads(line)
-            identifier = str(row.get("id", number))
-            query, candidates = str(row["query"]), [_candidate(entry) for entry in row["candidates"]]
+            identifier, query = str(row.get("id", number)), _text(row, "query")
+            if not query.strip():
+                raise ValueError("the query is empty")
+            candidates = _candidates(row["candidates"], path.parent)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InputError(
-                f"{path}, line {number}, is not {{query, candidates: [{{id, text}}]}}: {type(error).__name__} {error}"
-            ) from error
+            what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{path}, line {number}, is not {{query, candidates: [{{id, text}}]}}: {what}") from error
         if identifier in queries:
             raise InputError(f"{path}, line {number}, names the query {identifier} a second time")
         if len({candidate.id for candidate in candidates}) != len(candidates):
@@ -156,6 +185,8 @@ def _from_lines(path: Path) -> Candidates:
 
 def _from_run(path: Path, beir: Path) -> Candidates:
     benchmark, run = load_beir(beir), read_trec_run(path)
+    if not run:
+        raise InputError(f"{path} holds no query")
     found: dict[str, Sequence[Candidate]] = {}
     for query, scores in run.items():
         if query not in benchmark.queries:
@@ -168,8 +199,35 @@ def _from_run(path: Path, beir: Path) -> Candidates:
     return Candidates({query: benchmark.queries[query] for query in found}, found, benchmark.qrels)
 
 
-def _candidate(entry: Mapping[str, Any]) -> Candidate:
-    return _of_text(str(entry["id"]), str(entry["text"]), float(entry.get("score", 0.0)))
+def _candidates(entries: Sequence[Mapping[str, Any]], folder: Path) -> list[Candidate]:
+    scored = {"score" in entry for entry in entries}
+    if len(scored) == 2:
+        raise ValueError("either all candidates of a query have a score or none has")
+    # Without scores the order is all that is known.
+    ranks = (1 / rank for rank in range(1, len(entries) + 1))
+    return [
+        _candidate(entry, float(entry["score"]) if scored == {True} else rank, folder)
+        for entry, rank in zip(entries, ranks, strict=True)
+    ]
+
+
+def _candidate(entry: Mapping[str, Any], score: float, folder: Path) -> Candidate:
+    if not math.isfinite(score):
+        raise ValueError(f"the score {score} of candidate {entry['id']}")
+    if "picture" not in entry:
+        return _of_text(str(entry["id"]), _text(entry, "text"), score)
+    name, _, page = _text(entry, "picture").partition("#")
+    if not (folder / name).is_file():
+        raise ValueError(f"there is no picture {folder / name}")
+    picture = ImageRef(str(folder / name), int(page or 1) - 1)
+    part = Part(PartKind.IMAGE, _text(entry, "text") if "text" in entry else "", (), picture)
+    return Candidate(str(entry["id"]), (part,), score)
+
+
+def _text(row: Mapping[str, Any], name: str) -> str:
+    if not isinstance(row[name], str):
+        raise TypeError(f"{name} is no text but {row[name]!r}")
+    return str(row[name])
 
 
 def _of_text(identifier: str, text: str, score: float) -> Candidate:

@@ -87,7 +87,7 @@ def run_mmdocir(
     kept = cache or default_cache()
     chosen = load_system(system, kept) if isinstance(system, str) else system
     for path in (out, run):
-        _check_writable(path)
+        check_writable(path)
     benchmark = load_mmdocir(data, cache=kept / "mmdocir")
     evaluation = evaluate(chosen, benchmark if limit is None else benchmark.limited(limit), progress=progress)
     if run is not None:
@@ -150,7 +150,7 @@ def _systems() -> Mapping[str, SystemFactory]:
     }
 
 
-def _check_writable(path: str | Path | None) -> None:
+def check_writable(path: str | Path | None) -> None:
     """Results are written after a long run, so a path that cannot be written to is refused before it."""
     if path is None:
         return

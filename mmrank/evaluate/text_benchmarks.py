@@ -103,14 +103,23 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
         ranked = sorted(documents.items(), key=lambda item: (-item[1], item[0]))
         for rank, (document, score) in enumerate(ranked, start=1):
             fields = (query, "Q0", document, str(rank), repr(float(score)), tag)
-            broken = next((field for field in fields if len(field.split()) != 1), None)
-            if broken is not None:
-                raise InputError(f"a TREC run cannot hold {broken!r}: ids and tags have no white space")
+            check_trec_fields(fields)
             lines.append(" ".join(fields) + "\n")
     try:
         Path(path).write_text("".join(lines), encoding="utf-8")
     except OSError as error:
         raise MmrankError(f"the run cannot be written to {path}: {error.strerror or error}") from error
+
+
+def check_trec_fields(fields: Iterable[str]) -> None:
+    """Refuse ids and tags that TREC's form cannot hold.
+
+    Raises:
+        InputError: for white space, or nothing, in one of them.
+    """
+    broken = next((field for field in fields if len(field.split()) != 1), None)
+    if broken is not None:
+        raise InputError(f"a TREC run cannot hold {broken!r}: ids and tags have no white space")
 
 
 def text_figures(run: Run, qrels: Qrels, measures: Iterable[str] = MEASURES) -> dict[str, float]:

@@ -26,7 +26,7 @@ def page(number, *elements, label=None):
 
 @pytest.fixture
 def view_of():
-    """Pages (lists of (kind, text)) to a document view; each element is a passage, its vector the one given or zeros."""
+    """Pages (lists of (kind, text)) to a document view; each element is a passage."""
 
     def make(*pages, name="doc", labels=None, handles=None, vectors=None):
         made = [page(n, *elements, label=labels[n] if labels else None) for n, elements in enumerate(pages)]
