@@ -61,6 +61,8 @@ def _find(name: str, collection: Path, layout: str) -> Document:
         if outcome.document is None:
             raise InputError(f"{name}: {outcome.error}")
         return outcome.document
+    if not collection.is_dir():
+        raise InputError(f"there is no file {name}, and no collection {collection} that could hold it")
     with Collection.open(collection, read_only=True) as library:
         return library.document(name)
 
