@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure retrieval on a benchmark.", no_args_is_help=True)
     group.command()(mmdocir)
     group.command()(documents)
+    group.command()(compare)
     app.add_typer(group, name="eval")
 
 
@@ -34,7 +35,7 @@ def mmdocir(
     unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
     score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
     ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
     cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
     json: Json = False,
 ) -> None:
@@ -95,6 +96,24 @@ def _ablate(data: Path, out: Path | None, limit: int | None, cache: Path | None)
     if out is not None:
         write_ablation(out, rows)
     console.print(ablation_table(rows))
+
+
+def compare(
+    run: Annotated[Path, typer.Argument(help="A run file, as --run writes it.")],
+    other: Annotated[Path, typer.Argument(help="The one it is compared with.")],
+    data: Annotated[Path, typer.Option(help="Folder as for mmdocir.")],
+    cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
+    json: Json = False,
+) -> None:
+    """What one run changes over another, on the questions that both answer, by a paired bootstrap of 95 %."""
+    from mmrank.evaluate.compare import ablation_table, compare_files
+    from mmrank.evaluate.evaluation import default_cache
+
+    rows = compare_files(run, other, data, cache=(cache or default_cache()) / "mmdocir")
+    if json:
+        print_json(rows)
+    else:
+        console.print(ablation_table(rows, "Pages, micro"))
 
 
 def documents(

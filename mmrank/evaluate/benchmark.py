@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,21 +68,24 @@ class Benchmark:
         return sum(len(paper.questions) for paper in self.papers)
 
     def limited(self, limit: int) -> Benchmark:
-        """The first questions only; documents left without a question are dropped.
+        """So many questions, evenly spread over all; documents left without a question are dropped.
 
         Raises:
             InputError: for a limit below 1.
         """
         if limit < 1:
             raise InputError(f"the limit must be at least 1 question, got {limit}")
-        papers: list[Paper] = []
-        left = limit
-        for paper in self.papers:
-            kept = paper.questions[:left]
-            if kept:
-                papers.append(replace(paper, questions=kept))
-            left -= len(kept)
-        if limit >= len(self):
+        total = len(self)
+        if limit >= total:
             return self
-        note = f"only the first {limit} of {len(self)} questions"
-        return Benchmark(self.name, tuple(papers), (*self.notes, note))
+        keys = [(paper.name, question.index) for paper, question in self.questions()]
+        note = f"{limit} of {total} questions, evenly spread"
+        return self.restricted({keys[at * total // limit] for at in range(limit)}, note)
+
+    def restricted(self, keys: Collection[tuple[str, int]], note: str) -> Benchmark:
+        """The questions of these documents and indices only; `note` says which they are."""
+        papers = [
+            replace(paper, questions=tuple(q for q in paper.questions if (paper.name, q.index) in keys))
+            for paper in self.papers
+        ]
+        return Benchmark(self.name, tuple(paper for paper in papers if paper.questions), (*self.notes, note))

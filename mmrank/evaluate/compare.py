@@ -12,8 +12,9 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.bootstrap import Figure
 from mmrank.evaluate.evaluation import Evaluation, evaluate
-from mmrank.evaluate.report import question_values, sample_of
-from mmrank.evaluate.runs import Answered
+from mmrank.evaluate.mmdocir import load_mmdocir
+from mmrank.evaluate.report import question_values, sample_of, score
+from mmrank.evaluate.runs import Answered, read_run
 from mmrank.evaluate.systems import System
 
 if TYPE_CHECKING:
@@ -54,6 +55,30 @@ def compare(
         known = ", ".join(name for name in mine if not name.startswith("layout"))
         raise InputError(f"no paired comparison of {unknown[0]!r}; there are: {known}")
     return {name: sample.micro(mine[name] - others[name]) for name in wanted}
+
+
+def compare_files(run: str | Path, other: str | Path, data: str | Path, *, cache: Path) -> list[AblationRow]:
+    """Two run files on the questions that both answer: `other` first, then what `run` changes.
+
+    Raises:
+        InputError: when a file is missing or malformed, or they answer no question in common.
+    """
+    before, after = ({(answer.document, answer.question): answer for answer in read_run(path)} for path in (other, run))
+    both = before.keys() & after.keys()
+    benchmark = load_mmdocir(data, cache=cache).restricted(both, f"the {len(both)} questions that both answer")
+    if not len(benchmark):
+        raise InputError(f"{run} and {other} answer no question of {data} in common")
+    asked = [(paper.name, question.index) for paper, question in benchmark.questions()]
+    first = [before[key] for key in asked]
+    return [
+        AblationRow(
+            str(path),
+            {measure: score(found, benchmark, system=str(path)).micro[measure] for measure in COMPARED},
+            compare(found, first, benchmark),
+            sum(answered.seconds for answered in found),
+        )
+        for path, found in ((other, first), (run, [after[key] for key in asked]))
+    ]
 
 
 def ablate(

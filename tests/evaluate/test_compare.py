@@ -7,8 +7,9 @@ import pytest
 
 from mmrank.errors import InputError
 from mmrank.evaluate import Ranking, evaluate
-from mmrank.evaluate.compare import ablate, ablation_table, compare, write_ablation
+from mmrank.evaluate.compare import ablate, ablation_table, compare, compare_files, write_ablation
 from mmrank.evaluate.mmdocir import load_mmdocir
+from mmrank.evaluate.runs import write_run
 
 
 class Knowing:
@@ -97,3 +98,23 @@ def test_an_unknown_measure_lists_the_known_ones(benchmark):
     run = evaluate(Knowing("all", ""), benchmark).run
     with pytest.raises(InputError, match=r"'f1'; there are: page_recall@1"):
         compare(run, run, benchmark, ["f1"])
+
+
+def test_two_run_files_are_compared_on_what_both_answer(benchmark, data: Path, tmp_path: Path):
+    few, many = tmp_path / "few.jsonl", tmp_path / "many.jsonl"
+    write_run(few, evaluate(Knowing("one", "blue"), benchmark).run[:2])
+    write_run(many, evaluate(Knowing("all", ""), benchmark).run)
+    before, after = compare_files(many, few, data, cache=tmp_path)
+    assert (before.name, after.name) == (str(few), str(many))
+    assert before.figures["page_recall@1"].value == 0.5
+    assert after.figures["page_recall@1"].value == 1.0
+    assert before.differences["page_recall@1"].value == 0
+    assert after.differences["page_recall@1"].value == 0.5
+
+
+def test_runs_that_answer_nothing_in_common_are_refused(benchmark, data: Path, tmp_path: Path):
+    run = evaluate(Knowing("all", ""), benchmark).run
+    write_run(tmp_path / "a.jsonl", run[:1])
+    write_run(tmp_path / "b.jsonl", run[1:])
+    with pytest.raises(InputError, match="in common"):
+        compare_files(tmp_path / "a.jsonl", tmp_path / "b.jsonl", data, cache=tmp_path)

@@ -56,7 +56,7 @@ def test_a_document_that_fails_costs_only_its_own_questions(data: Path, tmp_path
     assert read_run(tmp_path / "run.jsonl")[2].error
 
 
-def test_a_limit_asks_only_the_first_questions(data: Path, tmp_path: Path):
+def test_a_limit_asks_only_so_many_questions(data: Path, tmp_path: Path):
     report = run_mmdocir(data, Firm(1), limit=2, cache=tmp_path)
     assert (report.questions, report.documents) == (2, 1)
 

@@ -55,11 +55,15 @@ def test_a_question_without_gold_is_left_out_with_a_note_and_others_keep_their_i
     assert "question 0 names no gold page" in benchmark.notes[0]
 
 
-def test_the_first_questions_can_be_taken_alone(data: Path, tmp_path: Path):
+def test_a_few_questions_can_be_taken_evenly_spread(data: Path, tmp_path: Path):
     benchmark = load_mmdocir(data, cache=tmp_path)
     limited = benchmark.limited(1)
     assert [question.text for _, question in limited.questions()] == ["How long is the blue whale?"]
-    assert limited.notes == ("only the first 1 of 3 questions",)
+    assert limited.notes == ("1 of 3 questions, evenly spread",)
+    assert [(paper.name, question.index) for paper, question in benchmark.limited(2).questions()] == [
+        ("whales.pdf", 0),
+        ("whales.pdf", 1),
+    ]
     assert benchmark.limited(3) is benchmark
     with pytest.raises(InputError, match="at least 1"):
         benchmark.limited(0)
