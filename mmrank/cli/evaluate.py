@@ -35,6 +35,9 @@ def mmdocir(
     unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
     score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
     ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
+    cross_validate: Annotated[
+        bool, typer.Option("--cross-validate", help="Fit the signals' weights on other documents than they judge.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
     cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
     json: Json = False,
@@ -45,6 +48,9 @@ def mmdocir(
 
     if ablate:
         _ablate(data, out, limit, cache)
+        return
+    if cross_validate:
+        _cross_validate(data, out, limit, cache)
         return
     if score is not None:
         report = score_run(data, score, limit=limit, cache=cache)
@@ -114,6 +120,28 @@ def compare(
         print_json(rows)
     else:
         console.print(ablation_table(rows, "Pages, micro"))
+
+
+def _cross_validate(data: Path, out: Path | None, limit: int | None, cache: Path | None) -> None:
+    from mmrank.evaluate.crossvalidation import cross_fit
+    from mmrank.evaluate.evaluation import default_cache, write_report
+    from mmrank.evaluate.mmdocir import load_mmdocir
+    from mmrank.evaluate.product import ProductSystem
+    from mmrank.evaluate.tables import report_tables
+    from mmrank.retrieve.pages import WEIGHTS
+
+    kept = cache or default_cache()
+    benchmark = load_mmdocir(data, cache=kept / "mmdocir")
+    asked = benchmark if limit is None else benchmark.limited(limit)
+    with errors.status("preparing the documents …"):
+        found = cross_fit(ProductSystem(kept / "mmrank", rerank="none"), asked, WEIGHTS)
+    if out is not None:
+        write_report(out, found.report)
+    for part in report_tables(found.report):
+        console.print(part)
+    for number, weights in enumerate(found.weights, 1):
+        said = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        console.print(f"without fold {number}: {said}", highlight=False)
 
 
 def documents(

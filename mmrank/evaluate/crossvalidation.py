@@ -1,30 +1,62 @@
-"""Choosing among settings without looking at the answers that judge the choice.
+"""What the ranking is worth with weights that never saw the documents they are judged on.
 
-Documents, not questions, are dealt into folds: questions of one document share its pages. For each fold the setting
-that is best on the other folds answers it; the answers of all folds together are an out-of-fold run, which
-`score` reads as any other.
+Documents, not questions, are dealt into folds: questions of one document share its pages. For each fold the weights of
+the signals are fitted on the other folds; the answers of all folds together are an out-of-fold run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmrank.errors import InputError
 from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.bootstrap import SEED
-from mmrank.evaluate.report import question_values
+from mmrank.evaluate.evaluation import Evaluation, evaluate
+from mmrank.evaluate.report import Report, score
 from mmrank.evaluate.runs import Answered
+from mmrank.evaluate.systems import Ranking, System
+
+STRENGTH = 0.02
+"""How much weights are held near their start: the square of their distance, in units of the start, times this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question's pages: what each signal says of them, and which are right.
+
+    Attributes:
+        signals: (pages, signals).
+        gold: rows that are right.
+    """
+
+    signals: NDArray[np.float64]
+    gold: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
-    """The out-of-fold run, and which setting was chosen for each fold."""
+    """The out-of-fold figures, and the weights that were fitted without each fold."""
 
-    run: tuple[Answered, ...]
-    chosen: tuple[str, ...]
+    evaluation: Evaluation
+    weights: tuple[Mapping[str, float], ...]
+
+    @property
+    def report(self) -> Report:
+        """The figures."""
+        return self.evaluation.report
+
+
+class SignalSystem(System, Protocol):
+    """A system whose page scores are a weighted sum of signals."""
+
+    def signals(self, document: str, question: str) -> Mapping[str, NDArray[np.float64]]:
+        """What each signal says of each page of a prepared document, (pages,) each."""
+        ...
 
 
 def document_folds(benchmark: Benchmark, folds: int = 5, seed: int = SEED) -> dict[str, int]:
@@ -40,40 +72,87 @@ def document_folds(benchmark: Benchmark, folds: int = 5, seed: int = SEED) -> di
     return {paper.name: position % folds for position, paper in enumerate(dealt)}
 
 
-def cross_validate(
-    runs: Mapping[str, Sequence[Answered]],
-    benchmark: Benchmark,
-    *,
-    measures: Sequence[str] = ("page_recall@1", "page_recall@3", "page_recall@5"),
-    folds: int = 5,
-    seed: int = SEED,
-) -> OutOfFold:
-    """Answer each fold by the setting that is best on the others.
+def fit_weights(judged: Sequence[Judged], start: Sequence[float], *, strength: float = STRENGTH) -> NDArray[np.float64]:
+    """Weights under which the right pages are likeliest (softmax over a question's pages), near those given.
 
     Args:
-        runs: the answers of each setting to the whole benchmark, by the setting's name. Of equals the first wins,
-            so put the plainest first.
-        benchmark: what was asked.
-        measures: "best" is the highest mean of their micro means.
+        judged: questions; one without a right page that can be found says nothing.
+        start: (signals,), the weights to begin with and to stay near; none is 0.
+        strength: how much they are held.
+
+    Returns:
+        (signals,).
+    """
+    from scipy.optimize import minimize
+
+    prior = np.asarray(start, dtype=np.float64)
+    telling = [question for question in judged if question.gold]
+
+    def loss(factors: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, slope = 0.0, np.zeros_like(factors)
+        for question in telling:
+            scaled = question.signals * prior  # (pages, signals)
+            scores = scaled @ factors
+            scores -= scores.max()
+            chances = np.exp(scores) / np.exp(scores).sum()
+            gold = list(question.gold)
+            value -= float(np.log(chances[gold]).mean())
+            slope -= scaled[gold].mean(axis=0) - chances @ scaled
+        count = max(len(telling), 1)
+        away = factors - 1.0
+        return value / count + strength * float(away @ away), slope / count + 2 * strength * away
+
+    found = minimize(loss, np.ones_like(prior), jac=True, method="L-BFGS-B")
+    return np.asarray(found.x * prior, dtype=np.float64)
+
+
+def cross_fit(
+    system: SignalSystem,
+    benchmark: Benchmark,
+    weights: Mapping[str, float],
+    *,
+    folds: int = 5,
+    seed: int = SEED,
+    strength: float = STRENGTH,
+) -> OutOfFold:
+    """Answer each fold by weights fitted on the others.
+
+    Args:
+        system: gives signals; the order of the layouts stays its own.
+        benchmark: what is asked.
+        weights: where fitting starts, by signal.
         folds: how many.
         seed: of the dealing.
+        strength: see `fit_weights`.
 
     Raises:
-        InputError: without runs, when one does not answer exactly the benchmark's questions, or for an unknown measure.
+        InputError: when the folds cannot be dealt.
     """
-    if not runs:
-        raise InputError("cross-validation needs the runs of at least one setting")
     fold_of = document_folds(benchmark, folds, seed)
-    asked = list(benchmark.questions())
-    fold = np.array([fold_of[paper.name] for paper, _ in asked])
-    values = {}
-    for name, run in runs.items():
-        columns = question_values(run, benchmark)
-        unknown = [measure for measure in measures if measure not in columns]
-        if unknown:
-            raise InputError(f"unknown measure {unknown[0]!r}; there are: {', '.join(columns)}")
-        values[name] = np.mean([columns[measure] for measure in measures], axis=0)
-    chosen = tuple(max(values, key=lambda name: float(values[name][fold != part].mean())) for part in range(folds))
-    answers = {name: {(a.document, a.question): a for a in run} for name, run in runs.items()}
-    picked = tuple(answers[chosen[fold_of[paper.name]]][paper.name, question.index] for paper, question in asked)
-    return OutOfFold(picked, chosen)
+    asked = evaluate(system, benchmark)
+    names = list(weights)
+    judged = {}
+    for paper, question in benchmark.questions():
+        signals = system.signals(paper.name, question.text)
+        pages = np.stack([signals[name] for name in names], axis=1)
+        judged[paper.name, question.index] = Judged(pages, _found(question.pages, len(pages)))
+    fitted = [
+        fit_weights(
+            [found for (name, _), found in judged.items() if fold_of[name] != part],
+            list(weights.values()),
+            strength=strength,
+        )
+        for part in range(folds)
+    ]
+    run = tuple(_answered(old, judged[old.document, old.question], fitted[fold_of[old.document]]) for old in asked.run)
+    report = score(run, benchmark, system=f"{system.name}, weights fitted out of fold", seconds=asked.report.seconds)
+    return OutOfFold(Evaluation(run, report), tuple(dict(zip(names, map(float, one), strict=True)) for one in fitted))
+
+
+def _found(pages: Collection[int], count: int) -> tuple[int, ...]:
+    return tuple(sorted(page for page in pages if page < count))
+
+
+def _answered(old: Answered, judged: Judged, weights: NDArray[np.float64]) -> Answered:
+    scores = tuple(map(float, judged.signals @ weights))
+    return replace(old, ranking=Ranking(scores, old.ranking.layouts, "out of fold"))

@@ -10,6 +10,9 @@ from mmrank.errors import MmrankError
 from mmrank.evaluate.systems import Layout, Ranking
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mmrank.collection import Collection
     from mmrank.evaluate.compare import Setting
     from mmrank.evaluate.documents import DocumentRanker
@@ -86,6 +89,16 @@ class ProductSystem:
             for evidence in ranked.evidence(limit=LAYOUTS)
         ]
         return Ranking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
+
+    def signals(self, document: str, question: str) -> Mapping[str, NDArray[np.float64]]:
+        """What each signal of the first stage says of each page, (pages,) each.
+
+        Raises:
+            MmrankError: when the document could not be read.
+        """
+        if document in self._failed:
+            raise MmrankError(f"{document}: {self._failed[document]}")
+        return self.collection.rank_document(self._twins.get(document, document), question, rerank="none").signals
 
     @property
     def collection(self) -> Collection:
