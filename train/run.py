@@ -25,6 +25,19 @@ RECIPES = {
 }
 """Recipe → its settings. The recipe's module of the same name holds both the settings and `train`."""
 
+SUMMARIES = {
+    "late_interaction": "MiniLM's pooled and token vectors in one adapter, in-batch and hard negatives.",
+    "pointwise": "The embedded cross-encoder: softmax over a question's candidates.",
+    "rank_r1": "Setwise reasoning by GRPO (Rank-R1).",
+    "mm_r5": "Listwise reasoning by imitation and GRPO, over passages or page pictures (MM-R5).",
+    "prorank": "GRPO until the model answers 0 or 1, then fine scores (ProRank).",
+    "sft_vs_cl": "Four combinations of weight and direction, compared (GMR).",
+    "dear": "A cross-encoder from labels and a teacher's cached scores (DeAR, first stage).",
+    "idcm": "A cheap selector of windows from a frozen expensive model (IDCM).",
+    "identify": "One vector a document merged from its sections, then a section reranker (IDentIfy).",
+}
+"""Recipe → what it trains."""
+
 
 def run(
     recipe: str,
@@ -46,13 +59,15 @@ def run(
         changes: settings that go over all others.
 
     Raises:
-        InputError: for an unknown recipe, variant or setting.
+        InputError: for an unknown recipe, variant or setting, and where there is nothing to resume.
         MissingExtraError: when the extra `train` is not installed.
     """
     if recipe not in RECIPES:
         raise InputError(f"unknown recipe {recipe!r}; there are: {', '.join(RECIPES)}")
     for needed in ("peft", "trl", "accelerate", "datasets", "tensorboard"):
         require(needed, "train")
+    if resume and not any(out.rglob("checkpoint-*")):
+        raise InputError(f"{out} holds no checkpoint to resume; start without --resume")
     from mmrank.train.recipes.config import load_config
 
     module = importlib.import_module(f"mmrank.train.recipes.{recipe}")

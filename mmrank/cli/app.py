@@ -8,7 +8,7 @@ import sys
 import typer
 
 from mmrank import __version__
-from mmrank.cli import evaluate, find, inspect, maintain, manage
+from mmrank.cli import evaluate, find, inspect, maintain, manage, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
 
@@ -40,6 +40,7 @@ find.register(app)
 inspect.register(app)
 maintain.register(app)
 evaluate.register(app)
+training.register(app)
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from mmrank.errors import InputError
@@ -16,7 +16,10 @@ class RankingExample:
     """One question and its candidates.
 
     `group` names the document (or article) the passages come from: splits go by it. `origin` says where the labels
-    come from: "label", "heading", "caption", "cloze", "generated", "teacher:<name>".
+    come from: "label", "heading", "caption", "cloze", "generated:<model>".
+
+    A candidate is a text, or the picture of a page named as `mmrank.train.data.pages` says; then `evidence` holds the
+    text that is on it. `reasons` holds why each candidate answers or does not, written by `reasons_by`.
     """
 
     query: str
@@ -24,12 +27,19 @@ class RankingExample:
     negatives: tuple[str, ...]
     group: str
     origin: str = "label"
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons_by: str = "template"
 
     def __post_init__(self) -> None:
         if not self.query.strip():
             raise InputError(f"an example of {self.group} has an empty question")
         if not self.positives:
             raise InputError(f"the question {self.query[:60]!r} of {self.group} has no relevant passage")
+
+    def text_of(self, candidate: str) -> str:
+        """What a candidate says: itself, or the text on the page it is a picture of."""
+        return self.evidence.get(candidate, candidate)
 
 
 def fingerprint(text: str) -> str:
@@ -48,7 +58,8 @@ def write_examples(path: Path, examples: Iterable[RankingExample]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         for example in examples:
-            file.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
+            row = {name: value for name, value in asdict(example).items() if value or name == "negatives"}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
 
@@ -68,6 +79,9 @@ def read_examples(path: Path) -> Iterator[RankingExample]:
                 tuple(row.get("negatives", ())),
                 row.get("group", f"line {number}"),
                 row.get("origin", "label"),
+                dict(row.get("evidence", {})),
+                dict(row.get("reasons", {})),
+                row.get("reasons_by", "template"),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}, line {number}: not a training example ({error!r})") from error

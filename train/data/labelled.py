@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from mmrank.encoders.passage_text import passage_text
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.negatives import Scorer, hard_negatives, word_overlap
+from mmrank.train.data.pages import page_reference
 from mmrank.types import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Mining:
+    """How candidates are chosen: at most so many a question; `margin` as in `hard_negatives`.
+
+    `pictures` makes candidates of whole pages as pictures, not of passages as text.
+    """
+
+    positives: int = 2
+    negatives: int = 4
+    margin: float | None = None
+    pictures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """One candidate: how it is named in an example, its page, and what it says."""
+
+    name: str
+    page: int
+    text: str
 
 
 def document_examples(
@@ -16,36 +40,62 @@ def document_examples(
     questions: Iterable[tuple[str, Sequence[int]]],
     *,
     score: Scorer = word_overlap,
-    negatives: int = 4,
-    positives: int = 2,
+    mining: Mining = Mining(),
 ) -> Iterator[RankingExample]:
     """Questions with their gold pages (MMDocIR's labels) over one document.
 
     Relevant are the passages of the gold pages that score best: a page is labelled, not a passage. Negatives are the
-    best-scored passages of other pages, neighbouring pages among them.
+    best-scored passages of other pages, neighbouring pages among them. A question whose gold pages hold no passage is
+    left out.
 
     Args:
         document: as ingested.
         questions: (question, 0-based gold pages).
         score: the current retriever.
-        negatives: a question, at most.
-        positives: a question, at most.
+        mining: how many, and of what kind.
 
     Raises:
         InputError: when a gold page lies outside the document.
     """
-    texts = [passage_text(passage) for passage in document.passages]
+    pieces = _pages(document) if mining.pictures else _passages(document)
+    texts = [piece.text for piece in pieces]
     for query, gold in questions:
         outside = [page for page in gold if not 0 <= page < len(document.pages)]
         if outside:
             raise InputError(f"{document.name} has {len(document.pages)} pages; page index {outside[0]} is not there")
-        on_gold = {i for i, passage in enumerate(document.passages) if passage.page in gold and texts[i].strip()}
+        on_gold = {i for i, piece in enumerate(pieces) if piece.page in gold and (mining.pictures or texts[i].strip())}
         if not on_gold:
             continue
         scores = score(query, texts)
-        best = sorted(on_gold, key=lambda i: -scores[i])[:positives]
-        hard = hard_negatives(query, texts, on_gold, lambda _, __: scores, count=negatives)  # noqa: B023
-        yield RankingExample(query, tuple(texts[i] for i in best), tuple(texts[i] for i in hard), document.id)
+        best = sorted(on_gold, key=lambda i: -scores[i])[: mining.positives]
+        hard = hard_negatives(
+            query,
+            texts,
+            on_gold,
+            lambda _, __: scores,  # noqa: B023
+            count=mining.negatives,
+            margin=mining.margin,
+        )
+        chosen = [pieces[i] for i in (*best, *hard)]
+        yield RankingExample(
+            query,
+            tuple(pieces[i].name for i in best),
+            tuple(pieces[i].name for i in hard),
+            document.id,
+            evidence={piece.name: piece.text for piece in chosen} if mining.pictures else {},
+        )
+
+
+def _passages(document: Document) -> list[_Piece]:
+    made = [(passage.page, passage_text(passage)) for passage in document.passages]
+    return [_Piece(text, page, text) for page, text in made]
+
+
+def _pages(document: Document) -> list[_Piece]:
+    texts: dict[int, list[str]] = {page.page: [] for page in document.pages}
+    for passage in document.passages:
+        texts[passage.page].append(passage_text(passage))
+    return [_Piece(page_reference(document.path, page), page, "\n".join(found)) for page, found in texts.items()]
 
 
 def qrels_examples(

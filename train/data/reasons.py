@@ -1,7 +1,7 @@
 """Listwise examples with reasons: a line for each shuffled candidate, then the ranking with the relevant ones first.
 
-Reasons come from a teacher where one is given, and from a stated template over the evidence otherwise; the origin is
-recorded either way.
+Reasons come from a teacher where one has written them (`with_reasons`), and from a stated template over the evidence
+otherwise; the origin is recorded either way.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.negatives import word_overlap
+
+if TYPE_CHECKING:
+    from mmrank.llm.protocol import ChatModel
 
 Teacher = Callable[[str, str, bool], str]
 """(question, passage, relevant) → why the passage helps, or why it does not."""
@@ -42,8 +46,6 @@ def listwise_example(
     *,
     candidates: int = 5,
     seed: int = 0,
-    teacher: Teacher | None = None,
-    teacher_name: str = "",
     words: int = 40,
 ) -> ListwiseExample:
     """Make a listwise example with reasons.
@@ -52,8 +54,6 @@ def listwise_example(
         example: at least one relevant passage and one that is not.
         candidates: at most this many, relevant ones first among those kept.
         seed: of the shuffle.
-        teacher: writes the reasons; None for the template.
-        teacher_name: recorded as "teacher:<name>".
         words: a reason is cut after this many.
 
     Raises:
@@ -64,8 +64,10 @@ def listwise_example(
     kept = [(text, True) for text in example.positives[: candidates - 1]]
     kept += [(text, False) for text in example.negatives[: candidates - len(kept)]]
     random.Random(f"{seed}/{example.group}/{example.query}").shuffle(kept)
-    write = teacher or template_reason
-    reasons = [" ".join(write(example.query, text, good).split()[:words]) for text, good in kept]
+    written = [
+        example.reasons.get(text) or template_reason(example.query, example.text_of(text), good) for text, good in kept
+    ]
+    reasons = [" ".join(reason.split()[:words]) for reason in written]
     relevant = tuple(number for number, (_, good) in enumerate(kept, 1) if good)
     rest = [number for number, (_, good) in enumerate(kept, 1) if not good]
     return ListwiseExample(
@@ -75,8 +77,38 @@ def listwise_example(
         tuple(reasons),
         (*relevant, *rest),
         example.group,
-        f"teacher:{teacher_name}" if teacher else "template",
+        example.reasons_by,
     )
+
+
+def with_reasons(example: RankingExample, teacher: Teacher, name: str) -> RankingExample:
+    """The example with a teacher's reasons for each candidate; an empty reason falls to the template later on.
+
+    Args:
+        example: a question and its candidates.
+        teacher: told the question, what the candidate says, and whether it is relevant.
+        name: recorded as "teacher:<name>".
+    """
+    written = {text: teacher(example.query, example.text_of(text), True) for text in example.positives}
+    written |= {text: teacher(example.query, example.text_of(text), False) for text in example.negatives}
+    kept = {text: " ".join(reason.split()) for text, reason in written.items() if reason.strip()}
+    return replace(example, reasons=kept, reasons_by=f"teacher:{name}")
+
+
+def chat_teacher(model: ChatModel, *, words: int = 40) -> Teacher:
+    """A teacher that is a chat model of any engine; it is told the label and asked for the reason."""
+    from mmrank.llm.protocol import Sampling, user
+
+    def explain(query: str, passage: str, relevant: bool) -> str:
+        said = "answers" if relevant else "does not answer"
+        asked = (
+            f"Passage: {passage}\n\nQuestion: {query}\n\nThis passage {said} the question. Say why in one sentence of "
+            f"at most {words} words, naming what the passage says."
+        )
+        ((answer,),) = model.generate([[user(asked)]], Sampling(max_tokens=2 * words))
+        return answer.text
+
+    return explain
 
 
 def template_reason(query: str, passage: str, relevant: bool) -> str:
@@ -87,6 +119,8 @@ def template_reason(query: str, passage: str, relevant: bool) -> str:
     >>> template_reason("Where is the anchor?", "Sales rose.", False)
     'does not help: it is about "Sales rose."'
     """
+    if not passage.strip():
+        return "helps: the answer is to be seen, not read" if relevant else "does not help: nothing on it can be read"
     sentences = _sentences(passage)
     best = max(zip(word_overlap(query, sentences), sentences, strict=True), key=lambda pair: pair[0])[1]
     quoted = " ".join(best.split()[:24])

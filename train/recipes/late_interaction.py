@@ -17,21 +17,18 @@ from torch.nn.functional import cross_entropy, normalize
 
 from mmrank.encoders.minilm_network import embedded_folder, verified_weights
 from mmrank.errors import InputError
-from mmrank.train.data.examples import RankingExample, read_examples
-from mmrank.train.data.splits import refuse_leakage
+from mmrank.train.data.examples import RankingExample
 from mmrank.train.recipes.adapters import save_adapter
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig
 from mmrank.train.recipes.report import TrainingReport
+from mmrank.train.recipes.source import Source
 from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
 
 
-class LateInteractionConfig(RecipeConfig):
+class LateInteractionConfig(RecipeConfig, Source):
     """See late_interaction.yaml."""
 
     base: str = "minilm"
-    examples: Path
-    held_out: Path
-    held_out_limit: int = Field(400, ge=1)
     negatives: int = Field(1, ge=0, description="hard negatives a question, at most")
     max_tokens: int = Field(160, ge=8, le=512)
     token_temperature: float = Field(0.03, gt=0)
@@ -42,13 +39,11 @@ class LateInteractionConfig(RecipeConfig):
 
 def train(config: LateInteractionConfig, out: Path, *, resume: bool = False) -> TrainingReport:
     """Train, keep the best checkpoint on held-out documents, and write the adapter to `out`."""
-    examples = list(read_examples(config.examples))
-    held_out = list(read_examples(config.held_out))
-    refuse_leakage(examples, held_out)
+    examples, held_out = config.read(alone=True)
     last = checkpoint_to_resume(out, resume)
     torch.manual_seed(config.trainer.seed)
     model = load_base(config)
-    evaluator = CandidateRecall([e for e in held_out if e.negatives][: config.held_out_limit])
+    evaluator = CandidateRecall(held_out)
     arguments = SentenceTransformerTrainingArguments(
         **common_arguments(config.trainer, out),
         batch_sampler=BatchSamplers.NO_DUPLICATES,

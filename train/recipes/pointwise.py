@@ -13,21 +13,17 @@ from torch import Tensor
 from mmrank.encoders.minilm_network import embedded_folder
 from mmrank.rerankers.cross_encoder import minilm_with_head
 from mmrank.rerankers.minilm_bert import bert_tokenizer
-from mmrank.train.data.examples import read_examples
-from mmrank.train.data.splits import refuse_leakage
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.recipes.adapters import save_adapter
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig
 from mmrank.train.recipes.grouped import Row, fit, grouped_mask, rows_of, teacher_scores, ungroup
 from mmrank.train.recipes.report import TrainingReport
+from mmrank.train.recipes.source import Source
 
 
-class PointwiseConfig(RecipeConfig):
+class PointwiseConfig(RecipeConfig, Source):
     """See pointwise.yaml."""
 
-    examples: Path
-    held_out: Path
-    held_out_limit: int = Field(400, ge=1)
     candidates: int = Field(4, ge=2, description="a question, the relevant one included")
     max_tokens: int = Field(192, ge=16, le=512)
     lora: LoraSettings = LoraSettings()
@@ -35,14 +31,13 @@ class PointwiseConfig(RecipeConfig):
 
 def train(config: PointwiseConfig, out: Path, *, resume: bool = False) -> TrainingReport:
     """Train, and write `adapter.safetensors` as `MiniLMCrossEncoder` loads it."""
-    examples, held_out = list(read_examples(config.examples)), list(read_examples(config.held_out))
-    refuse_leakage(examples, held_out)
+    examples, held_out = config.read()
     torch.manual_seed(config.trainer.seed)
     model = with_adapter(minilm_with_head(), config.lora)
     before, after = fit(
         model,
         rows=rows_of(examples, config.candidates, config.trainer.seed),
-        held_out=rows_of(held_out, config.candidates)[: config.held_out_limit],
+        held_out=rows_of(held_out, config.candidates),
         scorer=PairScorer(config.max_tokens),
         objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
         settings=config.trainer,

@@ -24,8 +24,11 @@ class Source(BaseModel):
     limit: int | None = Field(None, ge=1, description="training examples, at most")
     held_out_limit: int = Field(400, ge=1)
 
-    def read(self) -> tuple[list[RankingExample], list[RankingExample]]:
+    def read(self, *, alone: bool = False) -> tuple[list[RankingExample], list[RankingExample]]:
         """Examples to train on and examples held out, those without negatives left out.
+
+        Args:
+            alone: keep training examples without negatives, for losses that find theirs in the batch.
 
         Raises:
             InputError: when neither files nor the toy task are named, or one document is in both files.
@@ -35,8 +38,10 @@ class Source(BaseModel):
             train = toy_examples(self.toy, candidates=size)
             return train, toy_examples(self.held_out_limit, candidates=size, held_out=True)
         if self.examples is None or self.held_out is None:
-            raise InputError("name the training examples: source: {examples: …, held_out: …}, or source: {toy: 200}")
-        train = [example for example in read_examples(self.examples) if example.negatives][: self.limit]
+            raise InputError(
+                "name the training examples by the settings examples: … and held_out: … in --config, or try toy: 200"
+            )
+        train = [example for example in read_examples(self.examples) if alone or example.negatives][: self.limit]
         test = [example for example in read_examples(self.held_out) if example.negatives][: self.held_out_limit]
         refuse_leakage(train, test)
         return train, test

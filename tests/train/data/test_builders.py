@@ -10,7 +10,7 @@ import pytest
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample, fingerprint, read_examples, write_examples
 from mmrank.train.data.negatives import hard_negatives, word_overlap
-from mmrank.train.data.reasons import listwise_example
+from mmrank.train.data.reasons import listwise_example, with_reasons
 from mmrank.train.data.splits import fold_of, refuse_leakage, split, without_leaks
 from mmrank.train.data.squad import squad_sentences
 from mmrank.train.data.tatqa import tatqa
@@ -116,7 +116,7 @@ def test_a_reasoned_example_ranks_the_relevant_first_and_says_who_wrote_the_reas
     assert made.candidates[made.relevant[0] - 1] == "the anchor is here."
     assert made.origin == "template"
     assert made.answer().endswith(f"<answer>[{', '.join(map(str, made.ranking))}]</answer>")
-    told = listwise_example(example, teacher=lambda q, p, good: "because " * 90, teacher_name="m", words=5)
+    told = listwise_example(with_reasons(example, lambda q, p, good: "because " * 90, "m"), words=5)
     assert told.origin == "teacher:m"
     assert all(len(reason.split()) == 5 for reason in told.reasons)
 

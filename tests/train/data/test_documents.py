@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.train.data.labelled import document_examples, qrels_examples
+from mmrank.train.data.generated import generated_examples
+from mmrank.train.data.labelled import Mining, document_examples, qrels_examples
+from mmrank.train.data.negatives import word_overlap
 from mmrank.train.data.weak import weak_examples
 from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage
 
@@ -38,10 +42,38 @@ def document() -> Document:
 
 
 def test_gold_pages_give_positives_and_the_best_other_pages_negatives(document: Document) -> None:
-    (example,) = document_examples(document, [("how many tons of apples were the sales", [0])], negatives=1)
+    (example,) = document_examples(
+        document, [("how many tons of apples were the sales", [0])], mining=Mining(negatives=1)
+    )
     assert "apples rose" in example.positives[0]
     assert len(example.negatives) == 1 and "pears fell" in example.negatives[0]
     assert example.group == "d"
+
+
+def test_pages_as_pictures_are_named_by_file_and_number_and_keep_their_text(document: Document) -> None:
+    mining = Mining(negatives=1, pictures=True)
+    (example,) = document_examples(document, [("how many tons of apples were the sales", [0])], mining=mining)
+    assert (example.positives, example.negatives) == (("d.pdf#page=1",), ("d.pdf#page=2",))
+    assert "apples rose" in example.text_of("d.pdf#page=1")
+
+
+def test_a_likely_unlabelled_answer_is_no_negative(document: Document) -> None:
+    def score(query: str, passages: Sequence[str]) -> list[float]:
+        return [1.0, 0.99, 0.2]
+
+    (example,) = document_examples(document, [("sales", [0])], score=score, mining=Mining(margin=0.9))
+    assert ["board met" in text for text in example.negatives] == [True]
+
+
+def test_a_models_question_is_kept_only_where_retrieval_finds_its_passage(document: Document) -> None:
+    asked = {"apples rose": "who picked the apples until late autumn?", "pears fell": "what happened?"}
+
+    def ask(passage: str) -> str:
+        return next((question for words, question in asked.items() if words in passage), "")
+
+    (example,) = generated_examples(document, ask, "m", score=word_overlap)
+    assert "apples rose" in example.positives[0]
+    assert example.origin == "generated:m"
 
 
 def test_a_gold_page_outside_the_document_is_refused(document: Document) -> None:

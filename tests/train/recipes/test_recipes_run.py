@@ -1,4 +1,4 @@
-"""Every recipe's small variant runs from its name, writes what it promises, and resumes."""
+"""Every recipe's small variant runs from the command line, writes what it promises, and resumes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from mmrank.train.data.examples import write_examples
-from mmrank.train.data.toy import toy_examples
+from mmrank.cli.app import app
 from mmrank.train.run import RECIPES, run
 
 pytest.importorskip("trl")
@@ -25,39 +25,38 @@ RESULTS = {
     "idcm": ["selector.safetensors"],
     "identify": ["encoder.safetensors", "reranker.safetensors"],
 }
-FROM_FILES = {"late_interaction", "pointwise"}
-
-
-def files(folder: Path) -> dict[str, object]:
-    write_examples(folder / "train.jsonl", toy_examples(40, seed=2))
-    write_examples(folder / "held_out.jsonl", toy_examples(8, held_out=True))
-    return {"examples": folder / "train.jsonl", "held_out": folder / "held_out.jsonl"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
-def test_the_small_variant_runs_and_leaves_its_result(recipe: str, tmp_path: Path) -> None:
-    changes = files(tmp_path) if recipe in FROM_FILES else {}
-    report = run(recipe, variant="small", out=tmp_path / "run", **changes)
-    assert report.after
-    assert all(0 <= value <= 1 for name, value in report.after.items() if "loss" not in name)
+def test_the_small_variant_runs_from_the_command_line_and_leaves_its_result(recipe: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = CliRunner().invoke(app, ["train", recipe, "--variant", "small", "--out", str(out), "--json"])
+    assert done.exit_code == 0, done.exception
+    report = json.loads(done.stdout)
+    assert report["recipe"] == recipe
+    assert report["after"]
+    assert all(0 <= value <= 1 for name, value in report["after"].items() if "loss" not in name)
     for name in RESULTS[recipe]:
-        assert (tmp_path / "run" / name).is_file()
-    metrics = [json.loads(line) for path in (tmp_path / "run").rglob("metrics.jsonl") for line in path.open()]
+        assert (out / name).is_file()
+    metrics = [json.loads(line) for path in out.rglob("metrics.jsonl") for line in path.open()]
     assert any("loss" in row for row in metrics)
+    assert list(out.rglob("events.out.tfevents*"))
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_to_the_same_losses(tmp_path: Path) -> None:
-    changes = files(tmp_path)
-    run("pointwise", variant="small", out=tmp_path / "whole", **changes)
+@pytest.mark.parametrize("recipe", ["pointwise", "rank_r1"])
+def test_a_run_that_was_stopped_goes_on_to_the_same_losses(recipe: str, tmp_path: Path) -> None:
+    stage = {"pointwise": ".", "rank_r1": "rl"}[recipe]
+    steps = {"max_steps": 6, "save_steps": 3, "log_steps": 1}
+    run(recipe, variant="small", out=tmp_path / "whole", trainer=steps)
     folder = tmp_path / "stopped"
-    run("pointwise", variant="small", out=folder, **changes)
-    shutil.rmtree(folder / "checkpoints" / "checkpoint-6")
-    run("pointwise", variant="small", out=folder, resume=True, **changes)
+    run(recipe, variant="small", out=folder, trainer=steps)
+    shutil.rmtree(folder / stage / "checkpoints" / "checkpoint-6")
+    run(recipe, variant="small", out=folder, resume=True, trainer=steps)
 
     def losses(path: Path) -> list[tuple[int, float]]:
-        rows = [json.loads(line) for line in (path / "metrics.jsonl").open()]
+        rows = [json.loads(line) for line in (path / stage / "metrics.jsonl").open()]
         return [(row["step"], round(row["loss"], 5)) for row in rows if "loss" in row]
 
     assert losses(folder) == losses(tmp_path / "whole")
@@ -68,7 +67,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(tmp_path: Path) -> No
 def test_the_trained_cross_encoder_is_what_inference_loads(tmp_path: Path) -> None:
     from mmrank.rerankers.cross_encoder import MiniLMCrossEncoder
 
-    run("pointwise", variant="small", out=tmp_path / "run", **files(tmp_path))
+    run("pointwise", variant="small", out=tmp_path / "run")
     scorer = MiniLMCrossEncoder(tmp_path / "run" / "adapter.safetensors", dtype="float32", device="cpu")
     first = scorer.predict([("where is the anchor", "the anchor is here"), ("where is the anchor", "a bridge")])
     assert first.shape == (2,)

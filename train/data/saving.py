@@ -1,0 +1,88 @@
+"""The last step of every builder: split by document, add negatives of other documents, leave leaks out, write."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmrank.errors import InputError
+from mmrank.train.data.examples import RankingExample, write_examples
+from mmrank.train.data.negatives import Scorer, hard_negatives, word_overlap
+from mmrank.train.data.splits import refuse_leakage, split, without_leaks
+
+POOL = 200
+"""Passages of other documents that are looked at for a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written. `dropped` examples shared a passage with the held-out ones."""
+
+    train: Path
+    held_out: Path
+    train_examples: int
+    held_out_examples: int
+    dropped: int
+
+
+def save_split(
+    examples: Iterable[RankingExample],
+    out: Path,
+    *,
+    folds: int = 10,
+    seed: int = 0,
+    elsewhere: int = 0,
+    score: Scorer = word_overlap,
+) -> Saved:
+    """Write `train.jsonl` and `held_out.jsonl` into `out`.
+
+    Args:
+        examples: from any builder.
+        out: folder; files of these names in it are replaced.
+        folds: one of so many folds of documents is held out.
+        seed: of the split and of the pools.
+        elsewhere: negatives of other documents a question, from its own side of the split.
+        score: finds those.
+
+    Raises:
+        InputError: when one side of the split would be empty.
+    """
+    train, held_out = split(examples, folds=folds, seed=seed)
+    kept = without_leaks(train, held_out)
+    if not kept or not held_out:
+        raise InputError(
+            f"{len(kept)} examples to train on and {len(held_out)} held out: documents are never divided, "
+            "so give more of them, or other folds"
+        )
+    sides = [
+        from_elsewhere(side, elsewhere, score=score, seed=seed) if elsewhere else side for side in (kept, held_out)
+    ]
+    refuse_leakage(sides[0], sides[1])
+    paths = out / "train.jsonl", out / "held_out.jsonl"
+    written, tests = (write_examples(path, side) for path, side in zip(paths, sides, strict=True))
+    return Saved(*paths, written, tests, len(train) - len(kept))
+
+
+def from_elsewhere(
+    examples: Sequence[RankingExample], count: int, *, score: Scorer = word_overlap, seed: int = 0
+) -> list[RankingExample]:
+    """The examples with up to `count` more negatives each, the best-scored of a pool of other documents' passages."""
+    chance = random.Random(seed)
+    stock = list({text: example for example in examples for text in example.positives}.items())
+    made = []
+    for example in examples:
+        drawn = chance.sample(stock, min(POOL, len(stock)))
+        pool = [(text, other) for text, other in drawn if other.group != example.group]
+        texts = [other.text_of(text) for text, other in pool]
+        found = [pool[i] for i in hard_negatives(example.query, texts, (), score, count=count)] if pool else []
+        evidence = {text: other.evidence[text] for text, other in found if text in other.evidence}
+        made.append(
+            replace(
+                example,
+                negatives=(*example.negatives, *(text for text, _ in found)),
+                evidence={**example.evidence, **evidence},
+            )
+        )
+    return made
