@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
+from mmrank.adding import AddReport, Progress, add_files, encoded, free_name, pooled
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.errors import InputError
 from mmrank.sources import find_files
@@ -20,8 +18,7 @@ from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
-    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Snapshot, Store, Writer
-    from mmrank.ingest import IngestOptions, Outcome
+    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Snapshot, Store
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.signals import Question
@@ -31,29 +28,6 @@ if TYPE_CHECKING:
 
 MAX_QUERY_CHARACTERS = 8_000
 VIEWS_KEPT = 64
-COMMIT_PAGES = 500
-"""A long run commits at least this often, so that a cut costs little."""
-
-Progress = Callable[["Outcome", int, int], None]
-"""Called after each file with what became of it, how many are done and how many there are."""
-
-
-@dataclass(slots=True)
-class AddReport:
-    """What became of each file, by name. `failed` maps a name to the reason, `duplicates` to the name of its twin."""
-
-    added: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    duplicates: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    pages: int = 0
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file could be read."""
-        return not self.failed
 
 
 class Collection:
@@ -161,7 +135,7 @@ class Collection:
             if not made:
                 with cls.open(path, encoder=encoder, read_only=True) as library:
                     made.append(library.encoder)
-            return _encoded(made[0], document)
+            return encoded(made[0], document)
 
         return repair(path, encode=encode, wait=wait)
 
@@ -259,7 +233,7 @@ class Collection:
             MmrankError: when the collection cannot be written to.
         """
         names = {record.name: record for record in self.documents()}
-        files = [(path, _free_name(path, name, names)) for path, name in find_files(sources)]
+        files = [(path, free_name(path, name, names)) for path, name in find_files(sources)]
         return self.add_files(files, progress=progress, wait=wait)
 
     def add_files(
@@ -278,72 +252,9 @@ class Collection:
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
-        from mmrank.ingest import FileError, read_documents
-        from mmrank.ingest.opening import stamp
-
-        started = time.monotonic()
-        report = AddReport()
-        known = self.documents()
-        by_id = {record.id: record for record in known}
-        names = {record.name: record for record in known}
-        todo: list[tuple[Path, str]] = []
-        for path, name in files:
-            try:
-                content = stamp(path).digest
-            except FileError as error:
-                report.failed[name] = str(error)
-                continue
-            twin = by_id.get(content)
-            if twin is not None and twin.name == name:
-                report.unchanged.append(name)
-            elif twin is not None:
-                report.duplicates[name] = twin.name
-            else:
-                todo.append((path, name))
-        if todo:
-            outcomes = read_documents(todo, options=self._ingest_options(), workers=self.settings.workers, cache=cache)
-            self._write(outcomes, len(todo), names, by_id, report, progress, wait)
-        report.seconds = time.monotonic() - started
-        return report
-
-    def _write(
-        self,
-        outcomes: Iterator[Outcome],
-        total: int,
-        names: Mapping[str, DocumentRecord],
-        by_id: Mapping[str, DocumentRecord],
-        report: AddReport,
-        progress: Progress | None,
-        wait: float,
-    ) -> None:
-        done = 0
-        seen = {identifier: record.name for identifier, record in by_id.items()}
-        exhausted = False
-        while not exhausted:
-            pages = 0
-            with self._store.write(wait=wait) as writer:
-                exhausted = True
-                for outcome in outcomes:
-                    done += 1
-                    document = outcome.document
-                    if document is None:
-                        report.failed[outcome.name] = outcome.error or "could not be read"
-                    elif document.id in seen:
-                        report.duplicates[outcome.name] = seen[document.id]
-                    else:
-                        self._put(writer, document)
-                        seen[document.id] = outcome.name
-                        (report.replaced if outcome.name in names else report.added).append(outcome.name)
-                        report.pages += len(document.pages)
-                        pages += len(document.pages)
-                    if progress is not None:
-                        progress(outcome, done, total)
-                    if pages >= COMMIT_PAGES:
-                        exhausted = False
-                        break
-
-    def _put(self, writer: Writer, document: Document) -> None:
-        writer.put(document, *_encoded(self.encoder, document), metadata=document.metadata)
+        return add_files(
+            self._store, lambda: self.encoder, self.settings, files, cache=cache, progress=progress, wait=wait
+        )
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Take documents out, by name or id; returns how many.
@@ -488,7 +399,7 @@ class Collection:
         asked = Query(query) if isinstance(query, str) else query
         analysis = analyse(check_query(asked.text))
         encoded = self.encoder.encode_queries([Query(analysis.text, asked.image)])
-        vector = _pooled(encoded, self.encoder.info.dimension)[0] if isinstance(encoded, list) else encoded[0]
+        vector = pooled(encoded, self.encoder.info.dimension)[0] if isinstance(encoded, list) else encoded[0]
         return Question(analysis, vector, telling_words(analysis.text))
 
     def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
@@ -514,21 +425,6 @@ class Collection:
         while len(self._views) > VIEWS_KEPT:
             self._views.popitem(last=False)
         return view
-
-    def _ingest_options(self) -> IngestOptions:
-        from mmrank.ingest import IngestOptions
-
-        return IngestOptions(
-            layout=self.settings.layout, ocr=self.settings.ocr, passage_tokens=self.settings.passage_tokens
-        )
-
-
-def _free_name(path: Path, name: str, names: Mapping[str, DocumentRecord]) -> str:
-    """The name, or with its folder before it where another file has it already."""
-    taken = names.get(name)
-    if taken is None or Path(taken.path) == path.absolute() or not Path(taken.path).exists():
-        return name
-    return f"{path.absolute().parent.name}/{name}"
 
 
 def check_query(text: str) -> str:
@@ -558,22 +454,6 @@ def _load_encoder(settings: Settings) -> AnyEncoder:
         max_tokens=settings.encoder_max_tokens,
         max_pixels=settings.encoder_max_pixels,
     )
-
-
-def _encoded(encoder: AnyEncoder, document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
-    """Passage vectors, the document's merged vector and, of a multi-vector encoder, token vectors."""
-    from mmrank.encoders.merge import merge
-
-    encoded = encoder.encode_passages(document.passages)
-    tokens = encoded if isinstance(encoded, list) else None
-    vectors = _pooled(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
-    return vectors, merge(vectors), tokens
-
-
-def _pooled(tokens: Sequence[Vectors], dimension: int) -> Vectors:
-    """Mean of each passage's token vectors, of unit length: what the first stage searches. (passages, dimension)."""
-    means = np.array([passage.mean(axis=0) for passage in tokens], dtype=np.float32).reshape(-1, dimension)
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
 
 
 def _identity(encoder: AnyEncoder) -> EncoderIdentity:
