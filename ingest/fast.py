@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmrank.ingest.drafts import Draft, Line, Rect, area, distance, hull, inside
-from mmrank.ingest.figures import Graphic, graphics, is_background, within_any
+from mmrank.ingest.figures import Graphic, graphics, is_background, lone_pictures, within_any
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content
 from mmrank.ingest.paragraphs import paragraphs
@@ -25,8 +25,11 @@ def fast_drafts(content: Content) -> list[Draft]:
     figures = graphics(content)
     pictures = [figure for figure in figures if not is_background(figure.box, content)]
     pictures = [figure for figure in pictures if not is_frame(figure, lines)]
-    if not lines and not pictures:
-        pictures = [figure for figure in figures if figure.raster_area]
+    grounds = [figure for figure in figures if figure.raster_area and is_background(figure.box, content)]
+    if grounds and not any(ground.scanned for ground in grounds):
+        pictures += lone_pictures(content)
+    if not pictures:
+        drafts += [figure_draft(ground, []) for ground in grounds if ground.scanned or not lines]
     running = running_text(lines)
     for figure in pictures:
         held = held_lines(figure, lines, running)

@@ -61,6 +61,21 @@ def graphics(content: Content) -> list[Graphic]:
     return [group for group in groups if _worth(group)]
 
 
+def lone_pictures(content: Content) -> list[Graphic]:
+    """Pictures without text on them: the figures of a page that overlapping pictures cover nearly whole."""
+    page_area = content.width * content.height
+    found: list[Graphic] = []
+    for raster in sorted(content.rasters, key=lambda raster: -area(raster.box)):
+        size = area(raster.box)
+        if min(sides(raster.box)) < 40 or not 0.01 * page_area < size < 0.5 * page_area:
+            continue
+        written = sum(shared(line.box, raster.box) for line in content.lines)
+        if written < 0.05 * size and not within_any(raster.box, [graphic.box for graphic in found]):
+            density = raster.pixels[0] / (raster.box[2] - raster.box[0])
+            found.append(Graphic(raster.box, size, 0, 0, density))
+    return found
+
+
 def _canvases(content: Content, painted: list[Vector]) -> list[Rect]:
     """White grounds that a drawing was made on: they tell its true extent."""
     found = []

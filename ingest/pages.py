@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmrank.ingest.drafts import Line, PageDraft, area, hull, inside
+from mmrank.ingest.drafts import Draft, Line, PageDraft, area, hull, inside
 from mmrank.ingest.fast import fast_drafts, without
 from mmrank.ingest.figures import Graphic, graphics, is_background
 from mmrank.ingest.learned import model_drafts
@@ -13,7 +13,9 @@ from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.order import reading_order
 from mmrank.ingest.scans import drawn_regions
+from mmrank.types import ElementKind
 
+PICTURES = {ElementKind.FIGURE, ElementKind.CHART}
 MOST_PATHS = 20_000
 """With more painted paths (maps) than this, the layout model would take a minute for one page."""
 
@@ -35,8 +37,14 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
         drafts = model_drafts(page, content)
     else:
         drafts = fast_drafts(content)
-    order = reading_order([draft.box for draft in drafts])
-    return PageDraft(number, content.width, content.height, [drafts[i] for i in order])
+    # Everything else lies upon a page-wide picture: it tells nothing of the order.
+    grounds: list[Draft] = []
+    others: list[Draft] = []
+    for draft in drafts:
+        ground = draft.kind in PICTURES and is_background(draft.box, content)
+        (grounds if ground else others).append(draft)
+    order = reading_order([draft.box for draft in others])
+    return PageDraft(number, content.width, content.height, [others[i] for i in order] + grounds)
 
 
 def _part_pictures(page: Any, content: Content, scanned: bool) -> None:

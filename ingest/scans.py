@@ -15,6 +15,8 @@ CONTRAST = 28
 """Difference to the ground, of 255, from which a pixel counts as drawn."""
 LEAST = 0.012
 """Share of the page a figure takes at least."""
+GROUNDED = 0.2
+"""Share of the page beside its text that must differ from its ground for the whole page to count as a figure."""
 
 
 def drawn_regions(page: Any, lines: list[Line]) -> list[Rect]:
@@ -35,16 +37,29 @@ def drawn_regions(page: Any, lines: list[Line]) -> list[Rect]:
         x0, y0, x1, y1 = (round(v * ZOOM) for v in line.box)
         drawn[max(0, y0 - 1) : y1 + 2, max(0, x0 - 1) : x1 + 2] = 0
     closed = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
-    page_area = shown.width * shown.height
+    whole = (0.0, 0.0, float(shown.width), float(shown.height))
+    found = _regions(closed, whole, lines, LEAST, 1.0)
+    if not found and drawn.mean() > GROUNDED:
+        # Thin frames and ornaments may tie all that is drawn together: look again without what is thin.
+        parted = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((15, 15), np.uint8))
+        found = _regions(parted, whole, lines, 0.05, 0.5) or [whole]
+    return found
+
+
+def _regions(drawn: NDArray[np.uint8], page: Rect, lines: list[Line], least: float, most: float) -> list[Rect]:
+    """Boxes of what is drawn together, from `least` to `most` of the page and not nearly all text."""
+    import cv2
+
+    _, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    page_area = area(page)
     boxes: list[Rect] = []
     for x, y, width, height, filled in stats[1:]:
         box = (x / ZOOM, y / ZOOM, (x + width) / ZOOM, (y + height) / ZOOM)
         thin = min(box[2] - box[0], box[3] - box[1]) < 14
-        band = box[2] - box[0] > 0.95 * shown.width and box[3] - box[1] < 0.2 * shown.height
+        band = box[2] - box[0] > 0.95 * page[2] and box[3] - box[1] < 0.2 * page[3]
         if filled > 12 and not thin and not band and 0.0004 * page_area < area(box) < 0.9 * page_area:
             boxes.append(box)
-    groups = [box for box in _merged(boxes) if area(box) > LEAST * page_area]
+    groups = [box for box in _merged(boxes) if least * page_area < area(box) <= most * page_area]
     return [box for box in groups if sum(shared(line.box, box) for line in lines) < 0.45 * area(box)]
 
 

@@ -1,5 +1,21 @@
 from __future__ import annotations
 
+import pytest
+
+
+@pytest.fixture
+def photograph():
+    """A picture that is everywhere different, as photographs are."""
+
+    def shoot(width: int, height: int, seed: int = 0):
+        import numpy as np
+        from PIL import Image
+
+        grains = np.random.default_rng(seed).integers(0, 255, (height // 40 + 1, width // 40 + 1, 3), np.uint8)
+        return Image.fromarray(grains).resize((width, height), Image.Resampling.NEAREST)
+
+    return shoot
+
 
 def test_bars_and_their_labels_are_one_chart_tied_to_its_caption(paper, of_kind, prose):
     paper.box((60, 60, 530, 140), prose)
@@ -48,4 +64,53 @@ def test_the_layout_model_finds_headings_text_and_tables_too(paper, of_kind, pro
             paper.text(65 + 100 * column, 234 + 20 * row, f"{row}{column}0")
     document = paper.read(layout="model")
     assert "110" in of_kind(document, "table")[0].text
+    assert "harbour keeper" in " ".join(e.text for e in of_kind(document, "text"))
+
+
+def test_a_photograph_tied_to_a_thin_frame_on_a_scanned_slide_is_a_figure_of_its_own(
+    paper, of_kind, lettering, photograph
+):
+    from PIL import ImageDraw
+
+    slide = lettering(["Copper signal"], size=(1000, 600))
+    slide.paste(photograph(440, 400), (500, 100))
+    ImageDraw.Draw(slide).rectangle((8, 8, 991, 591), outline="black", width=4)
+    ImageDraw.Draw(slide).line((940, 300, 991, 300), fill="black", width=4)
+    paper.new_page(500, 300).picture((0, 0, 500, 300), slide)
+    paper.file.delete_page(0)
+    document = paper.read(ocr=True)
+    (figure,) = of_kind(document, "figure")
+    assert figure.box.as_tuple() == pytest.approx((250, 50, 470, 250), abs=12)
+    (words,) = [e for e in document.pages[0].elements if "opper" in e.text]
+    assert words.id != figure.id
+
+
+def test_a_photograph_that_fills_a_scanned_slide_is_a_figure_below_its_words(paper, of_kind, lettering, photograph):
+    slide = photograph(1000, 600)
+    slide.paste(lettering(["Copper signal"], size=(440, 100)), (300, 250))
+    paper.new_page(500, 300).picture((0, 0, 500, 300), slide)
+    paper.file.delete_page(0)
+    document = paper.read(ocr=True)
+    (figure,) = of_kind(document, "figure")
+    assert figure.box.as_tuple() == pytest.approx((0, 0, 500, 300), abs=1)
+    assert document.pages[0].elements[-1] == figure and not figure.text
+    assert "opper" in " ".join(e.text for e in document.pages[0].elements)
+
+
+def test_a_scanned_page_of_nothing_but_words_holds_no_figure(paper, of_kind, lettering):
+    paper.picture((0, 0, 595, 842), lettering(["Copper signal", "Willow ember"] * 4, size=(850, 1200), height=40))
+    document = paper.read(ocr=True)
+    assert not of_kind(document, "figure") and not of_kind(document, "chart")
+
+
+def test_a_photograph_among_overlapping_page_wide_pictures_is_a_figure(paper, of_kind, prose, photograph):
+    from PIL import Image
+
+    ground = Image.new("RGB", (60, 60), (200, 220, 240))
+    paper.picture((0, 0, 400, 600), ground.resize((40, 60))).picture((200, 300, 595, 842), ground.resize((395, 542)))
+    paper.picture((300, 500, 500, 650), photograph(400, 300)).box((60, 60, 380, 250), prose)
+    paper.box((230, 700, 580, 830), prose)
+    document = paper.read()
+    (figure,) = of_kind(document, "figure")
+    assert figure.box.as_tuple() == pytest.approx((300, 500, 500, 650), abs=1)
     assert "harbour keeper" in " ".join(e.text for e in of_kind(document, "text"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import zipfile
+
 import pytest
 
 from mmrank.ingest import IngestOptions, draw_page, read_document
@@ -44,32 +46,74 @@ def test_markdown_keeps_headings_and_lists(tmp_path, of_kind, prose):
     assert len(of_kind(document, "list_item")) == 2
 
 
-@pytest.mark.parametrize("suffix", ["svg", "epub"])
-def test_what_else_the_reader_opens_works(tmp_path, suffix):
-    import zipfile
+def svg(path):
+    path.write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="90"><text x="9" y="40">granite</text></svg>'
+    )
 
-    path = tmp_path / f"book.{suffix}"
-    if suffix == "svg":
-        path.write_text(
-            '<svg xmlns="http://www.w3.org/2000/svg" width="300" height="90"><text x="9" y="40">granite</text></svg>'
+
+def epub(path):
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/epub+zip")
+        book.writestr(
+            "META-INF/container.xml",
+            '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0"><rootfiles>'
+            '<rootfile full-path="a.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
         )
-    else:
-        with zipfile.ZipFile(path, "w") as book:
-            book.writestr("mimetype", "application/epub+zip")
-            book.writestr(
-                "META-INF/container.xml",
-                '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container" version="1.0"><rootfiles>'
-                '<rootfile full-path="a.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
-            )
-            book.writestr(
-                "a.opf",
-                '<package xmlns="http://www.idpf.org/2007/opf" version="2.0"><manifest><item id="a" href="a.xhtml" '
-                'media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine></package>',
-            )
-            book.writestr("a.xhtml", '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>granite</p></body></html>')
+        book.writestr(
+            "a.opf",
+            '<package xmlns="http://www.idpf.org/2007/opf" version="2.0"><manifest><item id="a" href="a.xhtml" '
+            'media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine></package>',
+        )
+        book.writestr("a.xhtml", '<html xmlns="http://www.w3.org/1999/xhtml"><body><p>granite</p></body></html>')
+
+
+def xps(path):
+    import pymupdf
+
+    types = "application/vnd.ms-package.xps-fixed"
+    schema = "http://schemas.microsoft.com/xps/2005/06"
+    with zipfile.ZipFile(path, "w") as book:
+        book.writestr(
+            "[Content_Types].xml",
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            f'<Default Extension="fdseq" ContentType="{types}documentsequence+xml"/>'
+            f'<Default Extension="fdoc" ContentType="{types}document+xml"/>'
+            f'<Default Extension="fpage" ContentType="{types}page+xml"/>'
+            '<Default Extension="ttf" ContentType="application/vnd.ms-opentype"/></Types>',
+        )
+        book.writestr(
+            "_rels/.rels",
+            '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="a" Type="{schema}/fixedrepresentation" Target="/a.fdseq"/></Relationships>',
+        )
+        book.writestr(
+            "a.fdseq",
+            f'<FixedDocumentSequence xmlns="{schema}"><DocumentReference Source="/a.fdoc"/></FixedDocumentSequence>',
+        )
+        book.writestr("a.fdoc", f'<FixedDocument xmlns="{schema}"><PageContent Source="/a.fpage"/></FixedDocument>')
+        book.writestr(
+            "a.fpage",
+            f'<FixedPage xmlns="{schema}" Width="400" Height="200"><Glyphs FontUri="/a.ttf" FontRenderingEmSize="20" '
+            'OriginX="40" OriginY="80" UnicodeString="granite" Fill="#FF000000"/></FixedPage>',
+        )
+        book.writestr("a.ttf", pymupdf.Font("helv").buffer)
+
+
+@pytest.mark.parametrize("make", [svg, epub, xps])
+def test_what_else_the_reader_opens_works(tmp_path, make):
+    path = tmp_path / f"book.{make.__name__}"
+    make(path)
     document = read_document(path, options=IngestOptions(ocr=False))
     assert "granite" in document.passages[0].text
     assert document.page_image(0).open().width > 50
+
+
+@pytest.mark.parametrize(("told", "day"), [("D:20190312094500+01'00'", "2019-03-12"), ("D:19000000", None)])
+def test_the_day_a_pdf_was_made_is_its_date(paper, told, day):
+    paper.text(60, 60, "words").file.set_metadata({"creationDate": told})
+    assert paper.read().metadata.get("date") == day
 
 
 def test_what_was_understood_is_drawn_over_the_page(paper, prose):
