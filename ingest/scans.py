@@ -46,7 +46,7 @@ def drawn_regions(page: Any, lines: list[Line]) -> list[Rect]:
     return found
 
 
-def _regions(drawn: NDArray[np.uint8], page: Rect, lines: list[Line], least: float, most: float) -> list[Rect]:
+def _regions(drawn: NDArray[Any], page: Rect, lines: list[Line], least: float, most: float) -> list[Rect]:
     """Boxes of what is drawn together, from `least` to `most` of the page and not nearly all text."""
     import cv2
 
