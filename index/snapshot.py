@@ -6,7 +6,7 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,8 +55,7 @@ class Snapshot:
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_connection"):
-            self.close()
+        self.close()
 
     @property
     def version(self) -> int:
@@ -204,21 +203,13 @@ class Snapshot:
             raise InputError("the query vector holds a NaN or an infinity")
         _check_k(k)
         allowed = self._allowed(where, level) if where else None
-        found = self._state.search(query, k, level, allowed)
-        ids = self._ids([number for number, _, _ in found])
-        return [
-            Match(ids[number], position if level == "passage" else None, score) for number, position, score in found
-        ]
+        return self._matches(self._state.search(query, k, level, allowed), level)
 
     def search_lexical(self, text: str, k: int, level: Level = "passage", where: Filter | None = None) -> list[Match]:
         """The `k` best passages or documents by BM25, best first; none where no word occurs."""
         _check_k(k)
         allowed = self._allowed(where, "words") if where else None
-        found = self._state.words.search(tokenize(text), k, level, allowed)
-        ids = self._ids([number for number, _, _ in found])
-        return [
-            Match(ids[number], position if level == "passage" else None, score) for number, position, score in found
-        ]
+        return self._matches(self._state.words.search(tokenize(text), k, level, allowed), level)
 
     def score_tokens(self, query: Vectors, places: Sequence[tuple[str, int]], *, budget: int = 64 << 20) -> list[Match]:
         """MaxSim of a question with passages, best first.
@@ -266,20 +257,28 @@ class Snapshot:
         self._store._filters.put(key, runs)
         return runs
 
-    def _ids(self, numbers: Sequence[int]) -> Mapping[int, str]:
-        """Ids of documents by number. A number is never used twice, so what was learnt once stays true."""
+    def _matches(self, found: Sequence[tuple[int, int, float]], level: Level) -> list[Match]:
+        ids = self._store._ids
+        try:
+            if level == "passage":
+                return [Match(ids[number], position, score) for number, position, score in found]
+            return [Match(ids[number], None, score) for number, _, score in found]
+        except KeyError:
+            self._learn([number for number, _, _ in found])
+            return self._matches(found, level)
+
+    def _learn(self, numbers: Sequence[int]) -> None:
+        """Look up the ids of documents. A number is never used twice, so what was learnt once stays true."""
         known = self._store._ids
-        missing = [number for number in numbers if number not in known]
-        if missing:
-            if len(known) > 1_000_000:
-                known = self._store._ids = {number: known[number] for number in numbers if number in known}
-            known.update(
-                self._rows(
-                    "SELECT number, id FROM documents WHERE number IN (SELECT value FROM json_each(?))",
-                    (json.dumps(missing),),
-                )
-            )
-        return known
+        rows = self._rows(
+            "SELECT number, id FROM documents WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(numbers),)
+        )
+        if len(rows) < len(set(numbers)):
+            raise MmrankError("the catalog lacks a document that its segments hold; run `mmrank verify`")
+        if len(known) > 1_000_000:
+            self._store._ids = dict(rows)
+        else:
+            known.update(rows)
 
     def _number(self, document_id: str) -> int:
         rows = self._rows("SELECT number FROM documents WHERE id = ?", (document_id,))

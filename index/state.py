@@ -62,12 +62,13 @@ class State:
         self, query: NDArray[np.float32], k: int, level: Level, allowed: Runs | None
     ) -> list[tuple[int, int, float]]:
         """The best (document number, position, inner product); at the document level, one row a document."""
+        segments = self._vectors[level]
+        if len(segments) == 1 and allowed is None:
+            return _search_segment(segments[0][1], query, k, level, None)[:k]  # best first already
         found: list[tuple[int, int, float]] = []
-        for number, segment in self._vectors[level]:
+        for number, segment in segments:
             if allowed is None or number in allowed:
                 found += _search_segment(segment, query, k, level, allowed[number] if allowed else None)
-        if len(self._vectors[level]) == 1 and level == "passage":
-            return found[:k]  # best first already
         found.sort(key=lambda match: (-match[2], match[0], match[1]))
         return found[:k]
 

@@ -204,6 +204,9 @@ class Store:
         self.close()
 
     def _state_of(self, version: int, connection: sqlite3.Connection) -> State:
+        state = self._state
+        if state is not None and state.version == version:
+            return state
         with self._lock:
             known = self._state
             if known is not None and known.version == version:

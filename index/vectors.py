@@ -85,12 +85,12 @@ class VectorIndex:
         self, queries: Vectors, k: int, keep: NDArray[np.bool_] | None = None
     ) -> tuple[Vectors, NDArray[np.int64]]:
         """Scores and rows, (queries, k) each, row -1 where there are no more; only rows in `keep`."""
-        faiss = load_faiss()
         if keep is None:
             if self._gpu is not None:
                 return self._gpu.search(queries, k)
             found: tuple[Vectors, NDArray[np.int64]] = self._index.search(queries, k)
             return found
+        faiss = load_faiss()
         # A GPU index takes no selector: what is filtered is searched on the CPU, with the same result.
         bits = np.packbits(keep, bitorder="little")
         selector = faiss.IDSelectorBitmap(bits)
