@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mmrank.adding import AddReport, Progress, add_files, encoded, free_name, pooled
-from mmrank.config import FREE, Settings, load_settings
+from mmrank.config import EMBEDDED_WEIGHT, FREE, Settings, load_settings
 from mmrank.errors import InputError
 from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
@@ -376,7 +376,10 @@ class Collection:
         if name not in self._rerankers:
             from mmrank.rerankers import load_reranker
 
-            self._rerankers[name] = load_reranker(name, fuse=self.settings.rerank_weight)
+            weight = self.settings.rerank_weight
+            if weight is None:
+                weight = 1.0 if ":" in name else EMBEDDED_WEIGHT
+            self._rerankers[name] = load_reranker(name, fuse=None if weight == 1 else weight)
         return self._rerankers[name]
 
     def _reranked(self, ranking: PageRanking, query: str | Query, reranker: Reranker, k: int) -> PageRanking:

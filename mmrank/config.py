@@ -18,6 +18,9 @@ PROFILES: dict[str, dict[str, object]] = {
 """What each profile changes from the defaults. "cpu" is the embedded one: everything it needs is on PyPI."""
 
 
+EMBEDDED_WEIGHT = 0.3
+
+
 class Settings(BaseSettings):
     """How a collection reads, encodes and searches. Environment variables `MMRANK_<NAME>` override defaults."""
 
@@ -38,7 +41,11 @@ class Settings(BaseSettings):
     )
     reranker: str | None = Field(default=None, description="as load_reranker takes it; none to rank by retrieval")
     rerank_weight: float | None = Field(
-        default=None, ge=0, le=1, description="of the reranker beside retrieval; none to rank by it alone"
+        default=None,
+        ge=0,
+        le=1,
+        description="of the reranker beside retrieval, 1 to rank by it alone; none: EMBEDDED_WEIGHT for the embedded"
+        " models, which were not trained to rank, and 1 for a model that is named",
     )
     rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker sees")
     rerank_unit: Literal["passage", "picture"] = Field(default="passage", description="what it sees of a page")

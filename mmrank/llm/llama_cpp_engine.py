@@ -16,6 +16,7 @@ from mmrank.llm.prefix import common_prefix
 from mmrank.llm.protocol import Answer, Chat, LabelLogits, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.stops import cut_at
+from mmrank.llm.threads import idle_threads
 from mmrank.llm.token_mask import TokenMask
 
 CONTROL = 1 << 0 | 1 << 3
@@ -32,7 +33,7 @@ class LlamaChat:
         path: the GGUF file.
         name: shown in results; by default the file's name.
         context_tokens: longest prompt and answer together; memory grows with it.
-        threads: processor threads; 0 for llama.cpp's own choice.
+        threads: processor threads; 0 for as many as there are idle cores when the model is loaded.
         gpu_layers: layers kept on a GPU, where llama.cpp was built for one; -1 for all.
     """
 
@@ -48,12 +49,13 @@ class LlamaChat:
         self._llama_cpp = require("llama_cpp", "llama")
         if not Path(path).is_file():
             raise InputError(f"there is no file {path}; name a GGUF file")
+        threads = threads or idle_threads()
         try:
             self._llama = self._llama_cpp.Llama(
                 str(path),
                 n_ctx=context_tokens,
-                n_threads=threads or None,
-                n_threads_batch=threads or None,
+                n_threads=threads,
+                n_threads_batch=threads,
                 n_gpu_layers=gpu_layers,
                 verbose=False,
             )
@@ -195,6 +197,9 @@ class LlamaChat:
         if sampling.form is not None:
             held = TokenMask(sampling.form, self._pieces, [self._llama.token_eos()], self._text)
             processors = self._llama_cpp.LogitsProcessorList([_Held(held, len(ids))])
+        if sampling.temperature > 0:
+            # A prompt that is partly kept is computed in other batches, which round otherwise and draw otherwise.
+            self._llama.reset()
         self._llama.set_seed(seed)
         written: list[int] = []
         finished = False

@@ -12,9 +12,9 @@ from mmrank.llm.protocol import ChatModel
 
 def _smollm2(**settings: Any) -> ChatModel:
     from mmrank.llm.llama_cpp_engine import LlamaChat
-    from mmrank.llm.smollm2 import NAME, gguf_path
+    from mmrank.llm.smollm2 import NAME, llama_file
 
-    return LlamaChat(gguf_path(), name=NAME, **settings)
+    return LlamaChat(llama_file(), name=NAME, **settings)
 
 
 def _smollm2_torch(**settings: Any) -> ChatModel:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib.util
 import logging
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from mmrank.errors import MissingExtraError, MmrankError
+from mmrank.errors import MissingExtraError, MmrankError, require
 from mmrank.llm.cache import cache_directory
 
 log = logging.getLogger(__name__)
@@ -62,12 +64,41 @@ def transformers_folder() -> Path:
         MissingExtraError: when the package is not installed.
         MmrankError: when the published file is damaged or the cache cannot be written.
     """
+    return _made("transformers", f"{NAME}-{SHA256[:12]}", "config.json", _dequantise)
+
+
+def llama_file() -> Path:
+    """The same weights as llama.cpp multiplies them fastest: in 16 bits (270 MB), three times as fast as in 4.
+
+    Made once (about a second) in the user's cache folder and reused from then on.
+
+    Raises:
+        MissingExtraError: when a package is not installed.
+        MmrankError: when the published file is damaged or the cache cannot be written.
+    """
+    llama_cpp = require("llama_cpp", "llama")
+    kind = "BF16" if b"AVX512_BF16 = 1" in llama_cpp.llama_print_system_info() else "F16"
+    name = f"{NAME}.{kind}.gguf"
+
+    def make(source: Path, target: Path) -> None:
+        logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)
+        settings = llama_cpp.llama_model_quantize_default_params()
+        settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
+        settings.allow_requantize = True
+        if llama_cpp.llama_model_quantize(bytes(source), bytes(target / name), ctypes.byref(settings)):
+            raise MmrankError(f"llama.cpp cannot convert {source} to {kind}")
+
+    return _made("llama.cpp", f"{NAME}-{SHA256[:12]}-{kind}", name, make) / name
+
+
+def _made(reader: str, name: str, last: str, make: Callable[[Path, Path], None]) -> Path:
+    """The folder `name` of the cache, made from the published weights where `last` is not in it yet."""
     source = gguf_path()
-    folder = cache_directory() / f"{NAME}-{SHA256[:12]}"
-    if (folder / "config.json").is_file():
+    folder = cache_directory() / name
+    if (folder / last).is_file():
         return folder
     verify(source)
-    log.info("preparing %s for transformers in %s (once)", NAME, folder)
+    log.info("preparing %s for %s in %s (once)", NAME, reader, folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -76,11 +107,11 @@ def transformers_folder() -> Path:
             f"{folder.parent} cannot be written ({error}). Set MMRANK_CACHE to a folder that can."
         ) from error
     try:
-        _dequantise(source, making)
+        make(source, making)
         try:
             making.replace(folder)
         except OSError:  # another process was first
-            if not (folder / "config.json").is_file():
+            if not (folder / last).is_file():
                 raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
