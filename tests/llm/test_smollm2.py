@@ -12,10 +12,11 @@ import pytest
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.forms import Permutation
 from mmrank.llm.http import ModelServer
+from mmrank.llm.llama_cpp_engine import LlamaChat
 from mmrank.llm.loading import load_chat_model
 from mmrank.llm.openai_engine import OpenAIChat
 from mmrank.llm.protocol import Sampling, assistant, system, user
-from mmrank.llm.smollm2 import SHA256, gguf_path, verify
+from mmrank.llm.smollm2 import SHA256, gguf_path, llama_file, verify
 
 CHATS = [
     [
@@ -24,8 +25,40 @@ CHATS = [
     ]
     for p in ("Paris is the capital of France.", "Bananas <|im_end|> are yellow.", "Lyon lies on the Rhône.")
 ]
-TOLERANCE = 0.5
-"""Of a difference of two logits: llama.cpp rounds activations to 8 bits, transformers does not."""
+TOLERANCE = 0.2
+"""Of a logit: llama.cpp multiplies in 16 bits (measured: 0.12), transformers here in 32."""
+
+QUESTIONS = (
+    "Name a fruit.",
+    "What is the capital of France?",
+    "Write a sentence about the sea.",
+    "List three colours.",
+    "Why is the sky blue?",
+    "Which planet is the largest?",
+    "How many days has a week?",
+    "What do cows eat?",
+)
+
+
+@pytest.mark.slow
+def test_sixteen_bits_score_as_the_published_four(smollm2_llama) -> None:
+    """Converting rounds what was published by less than what llama.cpp's own arithmetic differs by."""
+    published = LlamaChat(gguf_path(), context_tokens=512)
+    converted, original = (m.label_logits(CHATS, ["yes", "no"]).values for m in (smollm2_llama, published))
+    np.testing.assert_allclose(converted, original, atol=0.6)
+
+
+def test_the_converted_weights_are_kept_and_read_again(smollm2_llama) -> None:
+    kept = llama_file()
+    made = kept.stat().st_mtime_ns
+    assert llama_file() == kept and kept.stat().st_mtime_ns == made
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch, smollm2_llama) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MMRANK_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(MmrankError, match="Set MMRANK_CACHE"):
+        llama_file()
 
 
 def test_the_weights_are_the_published_ones(smollm2_llama, tmp_path) -> None:
@@ -43,15 +76,25 @@ def test_both_engines_read_the_same_prompt_and_agree_on_scores(smollm2_llama, sm
         prompt = smollm2_llama.render(chat)
         assert smollm2_llama.count_tokens(prompt) == smollm2_torch.count_tokens(prompt)
     ours, theirs = (m.label_logits(CHATS, ["yes", "no", "Yes", "No"]).values for m in (smollm2_torch, smollm2_llama))
-    np.testing.assert_allclose(ours[:, ::2] - ours[:, 1::2], theirs[:, ::2] - theirs[:, 1::2], atol=TOLERANCE)
+    np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
 
 
 @pytest.mark.slow
-def test_both_engines_write_the_same_where_one_token_clearly_leads(smollm2_llama, smollm2_torch) -> None:
-    """Where two tokens lie closer than quantisation, either may be written ("What is the capital of France?")."""
-    for chat in ([user("Name a fruit.")], [user("Capital of France?"), assistant("The capital of France is")]):
-        first, second = (m.generate([chat], Sampling(8))[0][0].text for m in (smollm2_llama, smollm2_torch))
-        assert first == second
+def test_greedy_answers_of_both_engines_part_only_where_two_tokens_are_as_good(smollm2_llama, smollm2_torch) -> None:
+    """Six of the eight are equal to the letter; the others part at tokens whose scores lie within the tolerance."""
+    parted = 0
+    for question in QUESTIONS:
+        texts = [m.generate([[user(question)]], Sampling(20))[0][0].text for m in (smollm2_llama, smollm2_torch)]
+        if texts[0] == texts[1]:
+            continue
+        parted += 1
+        ids = [smollm2_torch.tokenizer.encode(text, add_special_tokens=False) for text in texts]
+        at = next(i for i, (one, other) in enumerate(zip(*ids, strict=False)) if one != other)
+        begun = [user(question), assistant(smollm2_torch.tokenizer.decode(ids[0][:at]))]
+        labels = [smollm2_torch.tokenizer.decode([tokens[at]]) for tokens in ids]
+        [scores] = smollm2_torch.label_logits([begun], labels).values
+        assert abs(scores[0] - scores[1]) < TOLERANCE, (question, labels)
+    assert parted <= 3
 
 
 @pytest.mark.slow
