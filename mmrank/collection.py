@@ -19,6 +19,7 @@ from mmrank.types import Document, Hit, Query
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
     from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Snapshot, Store
+    from mmrank.rerankers.explain import Explainer
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.signals import Question
@@ -47,6 +48,7 @@ class Collection:
         self._given_encoder = encoder
         self._views: OrderedDict[str, DocumentView] = OrderedDict()
         self._rerankers: dict[str, Reranker] = {}
+        self._explainers: dict[str, Explainer] = {}
 
     @classmethod
     def create(
@@ -325,7 +327,9 @@ class Collection:
         from mmrank.rerankers.explain import Explainer
         from mmrank.types import Candidate, Part, PartKind
 
-        explainer = Explainer(load_chat_model(model))
+        if model not in self._explainers:
+            self._explainers[model] = Explainer(load_chat_model(model))
+        explainer = self._explainers[model]
         asked = Query(query) if isinstance(query, str) else query
         for hit in hits:
             page = self.document(hit.document_id).pages[hit.page]

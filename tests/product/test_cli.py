@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,18 +12,8 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def mmrank(tmp_path: Path) -> Run:
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "mmrank", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "COLUMNS": "140", "NO_COLOR": "1"},
-        )
-
-    return run
+def mmrank(command_line: Run) -> Run:
+    return command_line
 
 
 def test_a_folder_is_indexed_searched_shown_and_emptied(mmrank: Run, tmp_path: Path) -> None:
