@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -65,15 +66,17 @@ FREE = frozenset({"device", "workers", "reranker", "rerank_weight", "rerank_dept
 
 
 def load_settings(profile: str = "cpu", **changes: object) -> Settings:
-    """The settings of a profile, with changes.
+    """The settings of a profile; environment variables go over them, and changes over both.
 
     Raises:
         InputError: for an unknown profile, an unknown setting or a value out of range; names all of them.
     """
     if profile not in PROFILES:
         raise InputError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
+    environment = {name.upper() for name in os.environ}
+    chosen = {name: value for name, value in PROFILES[profile].items() if f"MMRANK_{name.upper()}" not in environment}
     try:
-        return Settings(**{**PROFILES[profile], "profile": profile, **changes})  # type: ignore[arg-type]
+        return Settings(**{**chosen, "profile": profile, **changes})  # type: ignore[arg-type]
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise InputError(f"these settings do not work: {faults}") from error
