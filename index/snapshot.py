@@ -37,6 +37,8 @@ class Snapshot:
     A snapshot that is held keeps the catalog's log from being emptied: take one a request, do not keep it.
     """
 
+    __slots__ = ("_connection", "_state", "_store")
+
     def __init__(self, store: Store, connection: sqlite3.Connection, state: State) -> None:
         self._store = store
         self._connection = connection

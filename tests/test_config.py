@@ -16,7 +16,7 @@ def test_variables_go_over_the_profile_and_arguments_over_both(monkeypatch: pyte
 
 
 def test_every_fault_is_named_at_once() -> None:
-    with pytest.raises(InputError, match="passage_tokens.*nonsense"):
+    with pytest.raises(InputError, match=r"passage_tokens.*nonsense"):
         load_settings(passage_tokens=3, nonsense=1)
     with pytest.raises(InputError, match="unknown profile 'tpu'; there are: cpu, gpu"):
         load_settings("tpu")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmrank.train.recipes.report import TrainingReport
 
 RECIPES = {
+    "contrastive": "ContrastiveConfig",
     "late_interaction": "LateInteractionConfig",
     "pointwise": "PointwiseConfig",
     "rank_r1": "RankR1Config",
@@ -26,6 +27,7 @@ RECIPES = {
 """Recipe → its settings. The recipe's module of the same name holds both the settings and `train`."""
 
 SUMMARIES = {
+    "contrastive": "Any encoder by contrast: text or vision-language, one vector a passage or one a token.",
     "late_interaction": "MiniLM's pooled and token vectors in one adapter, in-batch and hard negatives.",
     "pointwise": "The embedded cross-encoder: softmax over a question's candidates.",
     "rank_r1": "Setwise reasoning by GRPO (Rank-R1).",

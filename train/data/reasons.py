@@ -64,10 +64,12 @@ def listwise_example(
     kept = [(text, True) for text in example.positives[: candidates - 1]]
     kept += [(text, False) for text in example.negatives[: candidates - len(kept)]]
     random.Random(f"{seed}/{example.group}/{example.query}").shuffle(kept)
-    written = [
-        example.reasons.get(text) or template_reason(example.query, example.text_of(text), good) for text, good in kept
+    reasons = [
+        " ".join(example.reasons[text].split()[:words])
+        if text in example.reasons
+        else template_reason(example.query, example.text_of(text), good, words=words)
+        for text, good in kept
     ]
-    reasons = [" ".join(reason.split()[:words]) for reason in written]
     relevant = tuple(number for number, (_, good) in enumerate(kept, 1) if good)
     rest = [number for number, (_, good) in enumerate(kept, 1) if not good]
     return ListwiseExample(
@@ -111,20 +113,21 @@ def chat_teacher(model: ChatModel, *, words: int = 40) -> Teacher:
     return explain
 
 
-def template_reason(query: str, passage: str, relevant: bool) -> str:
-    """The sentence that shares most with the question, quoted where it answers.
+def template_reason(query: str, passage: str, relevant: bool, *, words: int = 40) -> str:
+    """The sentence that shares most with the question, then the verdict: what is written can be judged by it.
 
     >>> template_reason("Where is the anchor?", "It rained. The anchor lies here.", True)
-    'helps: "The anchor lies here."'
+    'says "The anchor lies here.": it helps'
     >>> template_reason("Where is the anchor?", "Sales rose.", False)
-    'does not help: it is about "Sales rose."'
+    'says "Sales rose.": it does not help'
     """
+    verdict = "it helps" if relevant else "it does not help"
     if not passage.strip():
-        return "helps: the answer is to be seen, not read" if relevant else "does not help: nothing on it can be read"
+        return f"says nothing that can be read: {verdict}"
     sentences = _sentences(passage)
     best = max(zip(word_overlap(query, sentences), sentences, strict=True), key=lambda pair: pair[0])[1]
-    quoted = " ".join(best.split()[:24])
-    return f'helps: "{quoted}"' if relevant else f'does not help: it is about "{quoted}"'
+    quoted = " ".join(best.split()[: max(1, words - 5)])
+    return f'says "{quoted}": {verdict}'
 
 
 def _sentences(passage: str) -> Sequence[str]:

@@ -13,12 +13,7 @@ from mmrank.train.data.examples import RankingExample
 
 THINGS = ("anchor", "bridge", "candle", "desert", "engine", "forest", "garden", "harbour")
 SHADES = ("old", "new", "red", "blue", "small", "tall")
-FRAMES = (
-    "the page shows a {} {} here",
-    "this table lists each {} {} found",
-    "a chart of every {} {} by year",
-    "one {} {} in text",
-)
+FRAMES = ("a {} {}", "the {} {}", "one {} {}", "every {} {}")
 
 
 def toy_examples(count: int, *, candidates: int = 4, seed: int = 0, held_out: bool = False) -> list[RankingExample]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmrank.llm.protocol import Chat
+from mmrank.train.recipes.vision import check_picture_tokens
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
@@ -45,7 +46,7 @@ def _tiny(texts: Sequence[str], seed: int) -> tuple[Any, Any]:
 
     special = ["<|pad|>", "<|end|>", "<|unknown|>", "<|system|>", "<|user|>", "<|assistant|>"]
     inner = Tokenizer(models.WordLevel(unk_token="<|unknown|>"))
-    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"</?\w+>|\d|\w+|[^\w\s]| |\n"), "isolated")
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"</?\w+>|\d| ?[^\W\d]+|[^\w\s]| |\n"), "isolated")
     inner.decoder = decoders.Fuse()
     marks = [*'0123456789[],.:>"', " ", "\n", "<think>", "</think>", "<answer>", "</answer>"]
     inner.train_from_iterator([*texts, *marks], trainers.WordLevelTrainer(special_tokens=special, show_progress=False))
@@ -77,12 +78,26 @@ def _tiny(texts: Sequence[str], seed: int) -> tuple[Any, Any]:
     return model, tokenizer
 
 
-def turns(chat: Chat) -> list[dict[str, str]]:
-    """A conversation as the trainers of trl take it."""
-    return [{"role": message.role, "content": message.text} for message in chat]
+Turns = list[dict[str, Any]]
 
 
-def tokenised(tokenizer: Any, chats: Sequence[list[dict[str, str]]]) -> dict[str, Tensor]:
+def turns(chat: Chat) -> Turns:
+    """A conversation as the trainers of trl take it: texts, or where there are pictures, parts with places for them."""
+    if not any(message.images for message in chat):
+        return [{"role": message.role, "content": message.text} for message in chat]
+    return [
+        {
+            "role": message.role,
+            "content": [
+                {"type": "text", "text": piece} if isinstance(piece, str) else {"type": "image"}
+                for piece in message.content
+            ],
+        }
+        for message in chat
+    ]
+
+
+def tokenised(tokenizer: Any, chats: Sequence[Turns]) -> dict[str, Tensor]:
     """Prompts that end where the answer begins, padded on the left."""
     texts = [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in chats]
     tokenizer.padding_side = "left"
@@ -92,16 +107,36 @@ def tokenised(tokenizer: Any, chats: Sequence[list[dict[str, str]]]) -> dict[str
 
 @torch.inference_mode()
 def complete(
-    model: Any, tokenizer: Any, chats: Sequence[list[dict[str, str]]], *, max_tokens: int, batch: int = 16
+    model: Any,
+    tokenizer: Any,
+    chats: Sequence[Turns],
+    *,
+    max_tokens: int,
+    batch: int = 16,
+    pictures: Callable[[int], list[Any]] | None = None,
 ) -> list[str]:
-    """Greedy answers, in order."""
+    """Greedy answers, in order.
+
+    Args:
+        model: put in eval mode.
+        tokenizer: the model's, or its processor where `pictures` are shown.
+        chats: prompts.
+        max_tokens: of an answer.
+        batch: prompts answered together; one at a time with pictures.
+        pictures: position of a chat → its pictures, rendered.
+    """
     model.eval()
     answers: list[str] = []
-    for start in range(0, len(chats), batch):
-        inputs = tokenised(tokenizer, chats[start : start + batch])
+    step = batch if pictures is None else 1
+    for start in range(0, len(chats), step):
+        if pictures is None:
+            inputs: Any = tokenised(tokenizer, chats[start : start + step])
+        else:
+            text = tokenizer.apply_chat_template(chats[start], tokenize=False, add_generation_prompt=True)
+            inputs = tokenizer(text=[text], images=pictures(start), return_tensors="pt")
+            check_picture_tokens(tokenizer, inputs["input_ids"], inputs)
         inputs = {name: value.to(model.device) for name, value in inputs.items()}
-        written = model.generate(
-            **inputs, max_new_tokens=max_tokens, do_sample=False, pad_token_id=tokenizer.pad_token_id
-        )
+        pad = getattr(tokenizer, "tokenizer", tokenizer).pad_token_id
+        written = model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False, pad_token_id=pad)
         answers += tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
     return answers

@@ -43,7 +43,7 @@ def train(config: LateInteractionConfig, out: Path, *, resume: bool = False) -> 
     last = checkpoint_to_resume(out, resume)
     torch.manual_seed(config.trainer.seed)
     model = load_base(config)
-    evaluator = CandidateRecall(held_out)
+    evaluator = CandidateRecall([example for example in held_out if example.negatives])
     arguments = SentenceTransformerTrainingArguments(
         **common_arguments(config.trainer, out),
         batch_sampler=BatchSamplers.NO_DUPLICATES,

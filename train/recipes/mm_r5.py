@@ -8,17 +8,20 @@ from typing import Any
 
 from pydantic import Field
 
+from mmrank.llm.protocol import Content
 from mmrank.rerankers.parsing import parse_ranking
 from mmrank.rerankers.prompts import listwise_chat
 from mmrank.rerankers.protocol import AnswerStatus
 from mmrank.train.data.examples import RankingExample
+from mmrank.train.data.pages import page_picture
 from mmrank.train.data.reasons import listwise_example
 from mmrank.train.recipes.causal import complete, load_causal, turns
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
 from mmrank.train.recipes.rank_r1 import spoken
-from mmrank.train.recipes.reinforce import GrpoSettings, Stage, imitate, reinforce
+from mmrank.train.recipes.reinforce import MAX_PIXELS, GrpoSettings, Stage, imitate, reinforce, save_whole
 from mmrank.train.recipes.report import TrainingReport
 from mmrank.train.recipes.source import Source
+from mmrank.train.recipes.vision import load_vision, opened
 from mmrank.train.rewards.mm_r5 import Mode, format_reward, ranking_quality, result_reward
 
 
@@ -31,6 +34,8 @@ class MmR5Config(RecipeConfig):
     reason_words: int = Field(40, ge=1)
     passage_words: int = Field(200, ge=1, description="a candidate's text is cut after this many words")
     prompt_tokens: int = Field(32768, ge=16)
+    pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
+    max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
     stages: list[Stage] = Field(default_factory=lambda: ["sft", "rl"])  # type: ignore[arg-type]
     reward_mode: Mode = "fixed"
     sft: TrainerSettings = TrainerSettings()
@@ -44,10 +49,12 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     examples, held_out = config.source.read()
     rows = [listwise_row(e, config) for e in examples]
     tests = [listwise_row(e, config) for e in held_out]
-    texts = [turn["content"] for row in (*rows, *tests) for turn in row["prompt"]] + [row["sft"] for row in rows]
-    model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
-    limit = config.grpo.completion_tokens
-    before = ranking_metrics(model, tokenizer, tests, limit)
+    if config.pictures:
+        model, tokenizer = load_vision(config.base)
+    else:
+        texts = [turn["content"] for row in (*rows, *tests) for turn in row["prompt"]] + [row["sft"] for row in rows]
+        model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
+    before = ranking_metrics(model, tokenizer, tests, config)
     after = dict(before)
     if "sft" in config.stages:
         model = imitate(
@@ -59,8 +66,10 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             max_tokens=config.prompt_tokens,
             out=out / "sft",
             resume=resume and (out / "sft" / "checkpoints").is_dir(),
+            pictures=[row["pictures"] for row in rows],
+            max_pixels=config.max_pixels,
         )
-        after = ranking_metrics(model, tokenizer, tests, limit)
+        after = ranking_metrics(model, tokenizer, tests, config)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
     if "rl" in config.stages:
         if hasattr(model, "merge_and_unload"):
@@ -68,26 +77,37 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
         model = reinforce(
             model,
             tokenizer,
-            [{"prompt": row["prompt"], "gold": row["gold"], "count": row["count"]} for row in rows],
+            [{name: row[name] for name in ("prompt", "gold", "count", "pictures")} for row in rows],
             reward_functions(config.reward_mode),
             settings=config.trainer,
             grpo=config.grpo,
             lora=config.lora,
             out=out / "rl",
             resume=resume and (out / "rl" / "checkpoints").is_dir(),
+            max_pixels=config.max_pixels,
         )
-        after = ranking_metrics(model, tokenizer, tests, limit)
-    model.save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "model")
+        after = ranking_metrics(model, tokenizer, tests, config)
+    save_whole(model, tokenizer, out / "model")
     return TrainingReport("mm_r5", out, before, after)
 
 
 def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
-    """`prompt`, `sft` (the answer to imitate), `gold` (relevant ids), `count`."""
+    """`prompt`, `sft` (the answer to imitate), `gold` (relevant ids), `count`, `pictures` in the prompt's order."""
     made = listwise_example(example, candidates=config.candidates, seed=config.trainer.seed, words=config.reason_words)
-    shown = [(" ".join(text.split()[: config.passage_words]),) for text in made.candidates]
-    chat = listwise_chat((made.query,), shown, noun="Passage", words=config.reason_words)
-    return {"prompt": turns(chat), "sft": made.answer(), "gold": list(made.relevant), "count": len(shown)}
+    shown: list[Sequence[Content]]
+    if config.pictures:
+        shown = [(page_picture(name),) for name in made.candidates]
+    else:
+        shown = [(" ".join(example.text_of(name).split()[: config.passage_words]),) for name in made.candidates]
+    noun = "Image" if config.pictures else "Passage"
+    chat = listwise_chat((made.query,), shown, noun=noun, words=config.reason_words)
+    return {
+        "prompt": turns(chat),
+        "sft": made.answer(noun),
+        "gold": list(made.relevant),
+        "count": len(shown),
+        "pictures": [picture for message in chat for picture in message.images],
+    }
 
 
 def reward_functions(mode: Mode) -> list[Any]:
@@ -102,9 +122,15 @@ def reward_functions(mode: Mode) -> list[Any]:
     return [ranking_result, ranking_format]
 
 
-def ranking_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], max_tokens: int) -> dict[str, float]:
+def ranking_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], config: MmR5Config) -> dict[str, float]:
     """Greedy answers on held-out rows, read as inference reads them (repaired; unusable keeps the order shown)."""
-    answers = complete(model, tokenizer, [row["prompt"] for row in rows], max_tokens=max_tokens)
+    answers = complete(
+        model,
+        tokenizer,
+        [row["prompt"] for row in rows],
+        max_tokens=config.grpo.completion_tokens,
+        pictures=(lambda place: opened(rows[place]["pictures"], config.max_pixels)) if config.pictures else None,
+    )
     recall = quality = complete_answers = 0.0
     for answer, row in zip(answers, rows, strict=True):
         parsed = parse_ranking(answer, row["count"])

@@ -20,7 +20,7 @@ from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSetti
 from mmrank.train.recipes.grouped import Row, fit, rows_of
 from mmrank.train.recipes.judged import LabelScorer
 from mmrank.train.recipes.rank_r1 import spoken
-from mmrank.train.recipes.reinforce import GrpoSettings, reinforce
+from mmrank.train.recipes.reinforce import GrpoSettings, reinforce, save_whole
 from mmrank.train.recipes.report import TrainingReport
 from mmrank.train.recipes.source import Source
 from mmrank.train.rewards.prorank import binary_form_reward, binary_label_reward
@@ -70,8 +70,7 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
         resume=resume and (out / "scores" / "checkpoints").is_dir(),
     )
     after = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
-    model.save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "model")
+    save_whole(model, tokenizer, out / "model")
     return TrainingReport("prorank", out, before, after)
 
 

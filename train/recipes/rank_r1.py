@@ -15,7 +15,7 @@ from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.reasons import template_reason
 from mmrank.train.recipes.causal import complete, load_causal, turns
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
-from mmrank.train.recipes.reinforce import GrpoSettings, Stage, imitate, reinforce
+from mmrank.train.recipes.reinforce import GrpoSettings, Stage, imitate, reinforce, save_whole
 from mmrank.train.recipes.report import TrainingReport
 from mmrank.train.recipes.source import Source
 from mmrank.train.rewards.rank_r1 import choice_reward
@@ -72,8 +72,7 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
             resume=resume and (out / "rl" / "checkpoints").is_dir(),
         )
         after = choice_metrics(model, tokenizer, tests, limit)
-    model.save_pretrained(out / "model")
-    tokenizer.save_pretrained(out / "model")
+    save_whole(model, tokenizer, out / "model")
     return TrainingReport("rank_r1", out, before, after)
 
 
@@ -88,7 +87,7 @@ def setwise_row(example: RankingExample, candidates: int, seed: int) -> dict[str
     return {
         "prompt": turns(setwise_chat((example.query,), shown, reason=True)),
         "gold": gold,
-        "sft": f"<think>[{gold}] {reason}</think><answer>[{gold}]</answer>",
+        "sft": f"<think>One {reason}. It is [{gold}].</think><answer>[{gold}]</answer>",
     }
 
 

@@ -8,11 +8,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mmrank.errors import InputError
+from mmrank.train.recipes.causal import Turns
 from mmrank.train.recipes.config import LoraSettings, TrainerSettings
 from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
+from mmrank.train.recipes.vision import check_picture_tokens, dataset
+from mmrank.types import ImageRef
 
 Stage = Literal["sft", "rl"]
-Turns = list[dict[str, str]]
+
+MAX_PIXELS = 1280 * 28 * 28
+"""A page picture is scaled to at most this many pixels, as at inference."""
 
 
 class GrpoSettings(BaseModel):
@@ -28,8 +34,8 @@ class GrpoSettings(BaseModel):
     updates: int = Field(1, ge=1, description="a batch, mu")
 
 
-def lora_config(lora: LoraSettings | None) -> Any:
-    """peft's configuration for a language model, None to train all weights."""
+def lora_config(lora: LoraSettings | None, *, sees: bool = False) -> Any:
+    """peft's configuration for a language model, None to train all weights. A model's vision tower stays frozen."""
     if lora is None:
         return None
     from peft import LoraConfig
@@ -40,6 +46,7 @@ def lora_config(lora: LoraSettings | None) -> Any:
         lora_dropout=lora.dropout,
         target_modules=lora.modules,
         layers_to_transform=lora.layers,
+        exclude_modules=r".*\.(visual|vision_tower|vision_model)\..*" if sees else None,
         task_type="CAUSAL_LM",
     )
 
@@ -54,39 +61,76 @@ def imitate(
     max_tokens: int,
     out: Path,
     resume: bool,
+    pictures: Sequence[Sequence[ImageRef]] = (),
+    max_pixels: int = MAX_PIXELS,
 ) -> Any:
     """Train on answers; prompts bear no loss. Returns the trained model.
 
-    Nothing is truncated: a conversation longer than `max_tokens` is refused.
+    Nothing is truncated: a conversation longer than `max_tokens` is refused (with pictures, when its batch comes).
+
+    Args:
+        model: trained in place.
+        tokenizer: the model's, or its processor where there are pictures.
+        pairs: conversation and answer.
+        settings: of the trainer.
+        lora: None to train all weights.
+        max_tokens: of the longest conversation.
+        out: folder for checkpoints and metrics.
+        resume: go on at the last checkpoint.
+        pictures: those of each conversation, in its order; empty for text.
+        max_pixels: of a picture.
 
     Raises:
-        InputError: when one is longer.
+        InputError: when a conversation is too long.
+        MmrankError: when a picture lost tokens.
     """
-    from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
-    from mmrank.errors import InputError
+    shown = any(pictures)
+    if not shown:
+        lengths = (
+            len(tokenizer.apply_chat_template([*chat, {"role": "assistant", "content": answer}])["input_ids"])
+            for chat, answer in pairs
+        )
+        _refuse_longer(max(lengths), max_tokens)
 
-    longest = max(
-        len(tokenizer.apply_chat_template([*chat, {"role": "assistant", "content": answer}])["input_ids"])
-        for chat, answer in pairs
-    )
-    if longest > max_tokens:
-        raise InputError(f"an example has {longest} tokens, more than max_tokens={max_tokens}: shorten the passages")
-    data = Dataset.from_list(
-        [{"prompt": chat, "completion": [{"role": "assistant", "content": answer}]} for chat, answer in pairs]
-    )
+    class Whole(DataCollatorForVisionLanguageModeling):
+        def torch_call(self, examples: Any) -> Any:
+            made = super().torch_call(examples)
+            _refuse_longer(int(made["attention_mask"].sum(dim=1).max()), max_tokens)
+            check_picture_tokens(tokenizer, made["input_ids"], made)
+            return made
+
+    rows: list[dict[str, Any]] = [
+        {"prompt": chat, "completion": [{"role": "assistant", "content": answer}]} for chat, answer in pairs
+    ]
+    for row, seen in zip(rows, pictures, strict=False):
+        row["pictures"] = seen
     last = checkpoint_to_resume(out, resume)
     trainer = SFTTrainer(
         model=model,
         processing_class=tokenizer,
-        args=SFTConfig(**common_arguments(settings, out), max_length=None, completion_only_loss=True),
-        train_dataset=data,
-        peft_config=lora_config(lora),
+        args=SFTConfig(
+            **common_arguments(settings, out),
+            max_length=None,
+            completion_only_loss=True,
+            **({"remove_unused_columns": False} if shown else {}),
+        ),
+        train_dataset=dataset(rows, max_pixels),
+        data_collator=Whole(tokenizer, completion_only_loss=True) if shown else None,
+        peft_config=lora_config(lora, sees=shown),
         callbacks=[JsonLines(out / METRICS)],
     )
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
+
+
+def _refuse_longer(tokens: int, limit: int) -> None:
+    if tokens > limit:
+        raise InputError(
+            f"an example has {tokens} tokens, more than prompt_tokens allows ({limit}): show fewer or shorter ones"
+        )
 
 
 def reinforce(
@@ -100,22 +144,32 @@ def reinforce(
     lora: LoraSettings | None,
     out: Path,
     resume: bool,
+    max_pixels: int = MAX_PIXELS,
 ) -> Any:
     """Train by group-relative policy optimisation. Returns the trained model.
 
     Args:
         model: the policy; with LoRA the reference is the model with its adapter off.
-        tokenizer: pads on the left.
-        prompts: `prompt` (conversation) and the columns the rewards take.
+        tokenizer: the model's, or its processor where there are pictures.
+        prompts: `prompt` (conversation), the columns the rewards take and, where there are any, `pictures`.
         rewards: trl reward functions; each is logged by its own name.
         settings: of the trainer.
         grpo: of the algorithm.
         lora: None to train all weights.
         out: folder for checkpoints and metrics.
         resume: go on at the last checkpoint.
+        max_pixels: of a picture.
+
+    Raises:
+        MmrankError: when a picture lost tokens.
     """
-    from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
+
+    class Whole(GRPOTrainer):
+        def _tokenize_prompts(self, prompts: Any) -> Any:
+            made = super()._tokenize_prompts(prompts)
+            check_picture_tokens(tokenizer, made[0], made[2])
+            return made
 
     last = checkpoint_to_resume(out, resume)
     adapted = hasattr(model, "peft_config")
@@ -125,7 +179,7 @@ def reinforce(
         if not (reference / "config.json").is_file():
             model.save_pretrained(reference)
         model.config._name_or_path = str(reference)
-    trainer = GRPOTrainer(
+    trainer = Whole(
         model=model,
         processing_class=tokenizer,
         reward_funcs=list(rewards),
@@ -140,9 +194,16 @@ def reinforce(
             loss_type="grpo",
             scale_rewards="group",
         ),
-        train_dataset=Dataset.from_list([dict(row) for row in prompts]),
-        peft_config=None if adapted else lora_config(lora),
+        train_dataset=dataset(prompts, max_pixels),
+        peft_config=None if adapted else lora_config(lora, sees=any(row.get("pictures") for row in prompts)),
         callbacks=[JsonLines(out / METRICS)],
     )
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
+
+
+def save_whole(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write model and tokenizer (or processor) as a checkpoint that inference loads; an adapter is merged into it."""
+    whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+    whole.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -28,7 +28,7 @@ class Source(BaseModel):
         """Examples to train on and examples held out, those without negatives left out.
 
         Args:
-            alone: keep training examples without negatives, for losses that find theirs in the batch.
+            alone: keep examples without negatives, for losses that find theirs in the batch.
 
         Raises:
             InputError: when neither files nor the toy task are named, or one document is in both files.
@@ -42,6 +42,10 @@ class Source(BaseModel):
                 "name the training examples by the settings examples: … and held_out: … in --config, or try toy: 200"
             )
         train = [example for example in read_examples(self.examples) if alone or example.negatives][: self.limit]
-        test = [example for example in read_examples(self.held_out) if example.negatives][: self.held_out_limit]
+        found = [example for example in read_examples(self.held_out) if alone or example.negatives]
+        test = found[: self.held_out_limit]
+        for path, side in ((self.examples, train), (self.held_out, test)):
+            if not side:
+                raise InputError(f"{path} holds no example with a negative, so there is nothing to rank; mine some")
         refuse_leakage(train, test)
         return train, test

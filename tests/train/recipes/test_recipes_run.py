@@ -15,6 +15,7 @@ from mmrank.train.run import RECIPES, run
 pytest.importorskip("trl")
 
 RESULTS = {
+    "contrastive": ["model/modules.json"],
     "late_interaction": ["adapter.safetensors"],
     "pointwise": ["adapter.safetensors"],
     "rank_r1": ["model/config.json"],
