@@ -40,6 +40,12 @@ class ListwiseExample:
         lines = "\n".join(f"{noun} {number}: {reason}" for number, reason in enumerate(self.reasons, 1))
         return f"<think>{lines}</think><answer>[{', '.join(map(str, self.ranking))}]</answer>"
 
+    def chain(self) -> str:
+        """The answer to be learnt in DeAR's form: three steps, then ids with > between them."""
+        held = " ".join(f"[{number}] {reason}." for number, reason in enumerate(self.reasons, 1))
+        order = " > ".join(f"[{number}]" for number in self.ranking)
+        return f"<think>1. The query asks: {self.query} 2. {held} 3. First what helps, then the rest.</think>{order}"
+
 
 def listwise_example(
     example: RankingExample,

@@ -16,7 +16,9 @@ SHADES = ("old", "new", "red", "blue", "small", "tall")
 FRAMES = ("a {} {}", "the {} {}", "one {} {}", "every {} {}")
 
 
-def toy_examples(count: int, *, candidates: int = 4, seed: int = 0, held_out: bool = False) -> list[RankingExample]:
+def toy_examples(
+    count: int, *, candidates: int = 4, kinds: int = len(THINGS), seed: int = 0, held_out: bool = False
+) -> list[RankingExample]:
     """Questions about a thing; one passage names it, each other one names another thing.
 
     Training and held-out passages are made of the same words, and no passage is in both: one half of all pairs of
@@ -25,6 +27,7 @@ def toy_examples(count: int, *, candidates: int = 4, seed: int = 0, held_out: bo
     Args:
         count: questions.
         candidates: passages a question, at most one a thing.
+        kinds: things that are asked for. With 1 a passage is told by itself, and nothing is to be matched.
         seed: of the choice.
         held_out: make the half that is not trained on.
 
@@ -33,11 +36,14 @@ def toy_examples(count: int, *, candidates: int = 4, seed: int = 0, held_out: bo
     """
     if not 2 <= candidates <= len(THINGS):
         raise InputError(f"the toy task has 2 to {len(THINGS)} candidates a question, not {candidates}")
+    if not 1 <= kinds <= len(THINGS):
+        raise InputError(f"the toy task asks for 1 to {len(THINGS)} things, not {kinds}")
     chance = random.Random(f"{seed}/{held_out}")
     part = "held-out" if held_out else "train"
     examples = []
     for number in range(count):
-        asked, *others = chance.sample(range(len(THINGS)), candidates)
+        asked = chance.randrange(kinds)
+        others = chance.sample([thing for thing in range(len(THINGS)) if thing != asked], candidates - 1)
         passages = [chance.choice(_passages(thing, held_out)) for thing in (asked, *others)]
         examples.append(
             RankingExample(

@@ -45,8 +45,8 @@ class TrainerSettings(BaseModel):
     eval_steps: int | None = Field(None, ge=1, description="None: at each save")
     log_steps: int = Field(10, ge=1)
     gradient_checkpointing: bool = False
-    deepspeed: str | None = None
-    fsdp: str | None = None
+    deepspeed: str | None = Field(None, description="zero2, zero3 or a JSON file; not run by us")
+    fsdp: str | None = Field(None, description="fsdp (our settings) or a JSON file; not run by us")
 
     @model_validator(mode="after")
     def _saves_fall_on_evaluations(self) -> TrainerSettings:

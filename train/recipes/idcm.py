@@ -96,7 +96,7 @@ def windowed(examples: Sequence[RankingExample], config: IdcmConfig, out: Path) 
             windows = cut[example.group]
             if len(windows) <= config.keep:
                 continue
-            key = (example.group, example.query)
+            key = (f"{teacher.name}/{example.group}", example.query)
             if key not in known:
                 texts = [tokenizer.decode([i for i in window if i]) for window in windows]
                 known[key] = teacher.score(example.query, texts)

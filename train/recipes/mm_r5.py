@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mmrank.llm.protocol import Content
-from mmrank.rerankers.parsing import parse_ranking
-from mmrank.rerankers.prompts import listwise_chat
+from mmrank.rerankers.parsing import Style, parse_ranking
+from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
 from mmrank.rerankers.protocol import AnswerStatus
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.pages import page_picture
@@ -38,10 +38,17 @@ class MmR5Config(RecipeConfig):
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
     stages: list[Stage] = Field(default_factory=lambda: ["sft", "rl"])  # type: ignore[arg-type]
     reward_mode: Mode = "fixed"
+    style: Style = Field("list", description='"chain" for DeAR\'s prompt and answer; imitation only')
     sft: TrainerSettings = TrainerSettings()
     grpo: GrpoSettings = GrpoSettings()
     sft_lora: LoraSettings | None = LoraSettings()
     lora: LoraSettings | None = LoraSettings()
+
+    @model_validator(mode="after")
+    def _chains_are_imitated(self) -> MmR5Config:
+        if self.style == "chain" and (self.pictures or "rl" in self.stages):
+            raise ValueError("style: chain is DeAR's: stages: [sft], pictures: false")
+        return self
 
 
 def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingReport:
@@ -100,10 +107,14 @@ def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
     else:
         shown = [(" ".join(example.text_of(name).split()[: config.passage_words]),) for name in made.candidates]
     noun = "Image" if config.pictures else "Passage"
-    chat = listwise_chat((made.query,), shown, noun=noun, words=config.reason_words)
+    if config.style == "chain":
+        chat, answer = stepwise_chat((made.query,), shown), made.chain()
+    else:
+        chat = listwise_chat((made.query,), shown, noun=noun, words=config.reason_words)
+        answer = made.answer(noun)
     return {
         "prompt": turns(chat),
-        "sft": made.answer(noun),
+        "sft": answer,
         "gold": list(made.relevant),
         "count": len(shown),
         "pictures": [picture for message in chat for picture in message.images],
@@ -133,7 +144,7 @@ def ranking_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], config: MmR
     )
     recall = quality = complete_answers = 0.0
     for answer, row in zip(answers, rows, strict=True):
-        parsed = parse_ranking(answer, row["count"])
+        parsed = parse_ranking(answer, row["count"], style=config.style)
         order = parsed.order or tuple(range(1, row["count"] + 1))
         recall += order[0] in row["gold"]
         quality += ranking_quality(order, row["gold"])

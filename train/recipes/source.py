@@ -21,6 +21,7 @@ class Source(BaseModel):
     held_out: Path | None = None
     toy: int = Field(0, ge=0, description="questions of the toy task instead of files")
     toy_candidates: int = Field(4, ge=2)
+    toy_kinds: int = Field(8, ge=1, description="things the toy task asks for; 1 where nothing is to be matched")
     limit: int | None = Field(None, ge=1, description="training examples, at most")
     held_out_limit: int = Field(400, ge=1)
 
@@ -34,9 +35,9 @@ class Source(BaseModel):
             InputError: when neither files nor the toy task are named, or one document is in both files.
         """
         if self.toy:
-            size = self.toy_candidates
-            train = toy_examples(self.toy, candidates=size)
-            return train, toy_examples(self.held_out_limit, candidates=size, held_out=True)
+            size, kinds = self.toy_candidates, self.toy_kinds
+            train = toy_examples(self.toy, candidates=size, kinds=kinds)
+            return train, toy_examples(self.held_out_limit, candidates=size, kinds=kinds, held_out=True)
         if self.examples is None or self.held_out is None:
             raise InputError(
                 "name the training examples by the settings examples: … and held_out: … in --config, or try toy: 200"

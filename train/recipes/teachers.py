@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmrank.errors import MmrankError
 from mmrank.train.data.examples import fingerprint
 from mmrank.train.recipes.grouped import Row
 
@@ -51,14 +52,27 @@ class MaxSimTeacher:
 
 
 class CrossEncoderTeacher:
-    """A cross-encoder of sentence-transformers: a folder or a name on the hub."""
+    """A cross-encoder: an adapter that `pointwise` or `dear` wrote, or a folder or hub name of sentence-transformers.
+
+    Raises:
+        MmrankError: when it cannot be loaded.
+    """
 
     def __init__(self, source: str) -> None:
+        self.name = source
+        self._model: Any
+        if source.endswith(".safetensors"):
+            from mmrank.rerankers.cross_encoder import MiniLMCrossEncoder
+
+            self._model = MiniLMCrossEncoder(source)
+            return
         from sentence_transformers import CrossEncoder
         from torch.nn import Identity
 
-        self.name = source
-        self._model: Any = CrossEncoder(source, activation_fn=Identity())
+        try:
+            self._model = CrossEncoder(source, activation_fn=Identity())
+        except (OSError, ValueError) as error:
+            raise MmrankError(f"the teacher {source} cannot be loaded: {error}") from error
 
     def score(self, query: str, candidates: Sequence[str]) -> list[float]:
         """See `Teacher`."""
@@ -66,7 +80,7 @@ class CrossEncoderTeacher:
 
 
 def load_teacher(name: str) -> Teacher:
-    """ "maxsim" for the embedded one, otherwise a cross-encoder's folder or name."""
+    """ "maxsim" for the embedded one, otherwise a cross-encoder: adapter.safetensors, a folder, or a name."""
     return MaxSimTeacher() if name == "maxsim" else CrossEncoderTeacher(name)
 
 

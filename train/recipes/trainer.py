@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,27 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
         **({"gradient_checkpointing": True} if settings.gradient_checkpointing else {}),
-        **({"deepspeed": settings.deepspeed} if settings.deepspeed else {}),
-        **({"fsdp": settings.fsdp} if settings.fsdp else {}),
+        **({"deepspeed": device_settings(settings.deepspeed)} if settings.deepspeed else {}),
+        **({"fsdp": True, "fsdp_config": device_settings(settings.fsdp)} if settings.fsdp else {}),
     }
+
+
+DEVICES = {"zero2": "deepspeed_zero2.json", "zero3": "deepspeed_zero3.json", "fsdp": "fsdp.json"}
+"""Settings for several GPUs that come with mmrank. Written by the libraries' documentation, never run by us."""
+
+
+def device_settings(name: str) -> dict[str, Any]:
+    """Settings of DeepSpeed or FSDP: one of `DEVICES`, or a JSON file.
+
+    Raises:
+        InputError: when it is neither.
+    """
+    path = files("mmrank.train.recipes") / "devices" / DEVICES[name] if name in DEVICES else Path(name)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{name} is none of {', '.join(DEVICES)} and no JSON file ({error})") from error
+    return found
 
 
 class JsonLines(TrainerCallback):

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError
+from mmrank.rerankers.parsing import parse_ranking, parse_reasons
+from mmrank.rerankers.protocol import AnswerStatus
 from mmrank.train.data.examples import RankingExample, fingerprint, read_examples, write_examples
 from mmrank.train.data.negatives import hard_negatives, word_overlap
 from mmrank.train.data.reasons import listwise_example, with_reasons
@@ -122,8 +124,6 @@ def test_a_reasoned_example_ranks_the_relevant_first_and_says_who_wrote_the_reas
 
 
 def test_reasoned_answers_are_complete_to_the_parser_and_earn_full_reward() -> None:
-    from mmrank.rerankers.parsing import parse_ranking, parse_reasons
-    from mmrank.rerankers.protocol import AnswerStatus
     from mmrank.train.rewards.mm_r5 import format_reward, result_reward
 
     for example in toy_examples(20):
@@ -132,6 +132,12 @@ def test_reasoned_answers_are_complete_to_the_parser_and_earn_full_reward() -> N
         assert parse_ranking(answer, 4).status is AnswerStatus.COMPLETE
         assert len(parse_reasons(answer, 4)) == 4
         assert result_reward(answer, made.relevant) == format_reward(answer, 4) == 1
+
+
+def test_a_chain_is_read_by_the_parser_of_chains() -> None:
+    made = listwise_example(toy_examples(1)[0])
+    parsed = parse_ranking(made.chain(), 4, style="chain")
+    assert (parsed.order, parsed.status) == (made.ranking, AnswerStatus.COMPLETE)
 
 
 def test_candidates_are_shuffled_so_that_no_place_gives_the_answer_away() -> None:

@@ -73,3 +73,19 @@ def test_the_trained_cross_encoder_is_what_inference_loads(tmp_path: Path) -> No
     first = scorer.predict([("where is the anchor", "the anchor is here"), ("where is the anchor", "a bridge")])
     assert first.shape == (2,)
     assert first[0] != first[1]
+
+
+@pytest.mark.slow
+def test_a_trained_cross_encoder_teaches_the_selector_of_windows(tmp_path: Path) -> None:
+    run("pointwise", variant="small", out=tmp_path / "teacher")
+    teacher = str(tmp_path / "teacher" / "adapter.safetensors")
+    report = run("idcm", variant="small", out=tmp_path / "run", teacher=teacher)
+    assert set(report.after) == {"selector coverage", "first coverage", "random coverage"}
+    assert teacher in (tmp_path / "run" / "teacher.jsonl").read_text()
+
+
+@pytest.mark.slow
+def test_chains_of_dears_second_stage_are_imitated(tmp_path: Path) -> None:
+    report = run("mm_r5", variant="small", out=tmp_path / "run", style="chain", stages=["sft"])
+    assert not (tmp_path / "run" / "rl").exists()
+    assert "recall" in report.after

@@ -127,3 +127,14 @@ def test_token_scores_ignore_padding_on_both_sides() -> None:
     assert torch.allclose(token_scores(wide_q, q_mask, wide_p, p_mask), kept, atol=1e-6)
     by_hand = (queries[0] @ passages[1].T).max(dim=1).values.mean()
     assert kept[0, 1].item() == pytest.approx(by_hand.item(), abs=1e-6)
+
+
+def test_settings_for_several_gpus_are_read_by_name_or_from_a_file(tmp_path: Path) -> None:
+    from mmrank.train.recipes.trainer import DEVICES, device_settings
+
+    assert device_settings("zero3")["zero_optimization"]["stage"] == 3
+    assert all(device_settings(name) for name in DEVICES)
+    (tmp_path / "own.json").write_text('{"version": 1}', encoding="utf-8")
+    assert device_settings(str(tmp_path / "own.json")) == {"version": 1}
+    with pytest.raises(InputError, match="zero4"):
+        device_settings("zero4")
