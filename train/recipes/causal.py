@@ -70,6 +70,8 @@ def _tiny(texts: Sequence[str], seed: int) -> tuple[Any, Any]:
             num_attention_heads=4,
             num_key_value_heads=4,
             max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            initializer_range=0.05,
             pad_token_id=tokenizer.pad_token_id,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
