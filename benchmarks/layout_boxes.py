@@ -1,10 +1,12 @@
 """How well elements fit gold layout boxes, and how well BM25 finds pages with their text.
 
     python benchmarks/layout_boxes.py --data ../shared/mmdocir --cache DIR [--layout fast model] [--no-ocr]
+    python benchmarks/layout_boxes.py --gold-pages    boxes only, reading only the pages that hold gold boxes
 
 For every gold box of the development split: the share of it that elements of a fitting kind cover, the best
 intersection over union of one element, and how large the covering elements are beside it. "blocks" is what
-PyMuPDF itself calls the blocks and pictures of a page: the state before. For pages: recall of BM25 over
+PyMuPDF itself calls the blocks and pictures of a page: the state before; "parts" are those that are not page-wide (a
+box as large as the page covers everything and tells nothing). For pages: recall of BM25 over
 each document's own pages, with the text of our elements and with PyMuPDF's text (scans recognised whole).
 """
 
@@ -14,6 +16,7 @@ import argparse
 import ast
 import json
 import re
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +25,11 @@ from typing import Any
 import numpy as np
 
 from mmrank.ingest import IngestOptions, read_documents
+from mmrank.ingest.assemble import assemble
 from mmrank.ingest.drafts import hull
 from mmrank.ingest.ocr import Recogniser
+from mmrank.ingest.opening import opened
+from mmrank.ingest.pages import page_draft
 from mmrank.ingest.store import DocumentStore
 from mmrank.types import BBox, Document, ElementKind
 
@@ -125,17 +131,22 @@ def _bm25(pages: list[list[str]], k1: float = 1.2, b: float = 0.75) -> Any:
     return score
 
 
-def plain(path: Path, recogniser: Recogniser | None) -> tuple[Boxes, list[str]]:
-    """PyMuPDF's own blocks and pictures, and its text; the pictures of pages without any are recognised whole."""
+def plain(path: Path, recogniser: Recogniser | None) -> tuple[Boxes, Boxes, list[str]]:
+    """PyMuPDF's own blocks and pictures, those that are not page-wide, and its text (pages without: recognised)."""
     import pymupdf
 
     boxes: Boxes = {}
+    parts: Boxes = {}
     texts: list[str] = []
     with pymupdf.open(path) as file:
         for page in file:
             blocks = [b for b in page.get_text("dict")["blocks"] if pymupdf.Rect(b["bbox"]).is_valid]
             boxes[page.number] = [
                 (ElementKind.FIGURE if b["type"] else ElementKind.TEXT, BBox(*b["bbox"])) for b in blocks
+            ]
+            ground = 0.8 * page.rect.width * page.rect.height
+            parts[page.number] = [
+                (kind, box) for kind, box in boxes[page.number] if kind is ElementKind.TEXT or box.area < ground
             ]
             text = page.get_text()
             pictures = page.get_image_info()
@@ -144,7 +155,7 @@ def plain(path: Path, recogniser: Recogniser | None) -> tuple[Boxes, list[str]]:
                 density = max(p["width"] / max(1.0, box[2] - box[0]) for p, box in zip(pictures, shown, strict=True))
                 text = " ".join(line.text for line in recogniser.lines(page, hull(shown), density))
             texts.append(text)
-    return boxes, texts
+    return boxes, parts, texts
 
 
 def main() -> None:
@@ -154,45 +165,64 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=None, help="keeps documents and recognised pictures")
     parser.add_argument("--layout", nargs="+", default=["fast", "model"])
     parser.add_argument("--no-ocr", action="store_true")
+    parser.add_argument("--gold-pages", action="store_true", help="read only the pages that hold gold boxes")
     given = parser.parse_args()
     rows = [json.loads(line) for line in (given.data / "annotations.jsonl").read_text().splitlines()]
     files = [(given.data / "documents" / row["doc_name"], row["doc_name"]) for row in rows]
 
     figures: dict[str, Any] = {}
-    arms: dict[str, tuple[dict[str, Boxes], dict[str, list[str]]]] = {"blocks": reference(files, given)}
+    arms: dict[str, tuple[dict[str, Boxes], dict[str, list[str]]]] = {}
+    boxes, parts, texts = reference(files, given)
+    arms["blocks"], arms["parts"] = (boxes, texts), (parts, {})
     for layout in given.layout:
         options = IngestOptions(layout=layout, ocr=not given.no_ocr)
+        if given.gold_pages:
+            started = time.perf_counter()
+            arms[layout] = {row["doc_name"]: gold_pages(given, row, options) for row in rows}, {}
+            print(f"{layout:7} read in {time.perf_counter() - started:.0f} s")
+            continue
         documents = {
             outcome.name: outcome.document for outcome in read_documents(files, options=options, cache=given.cache)
         }
         arms[layout] = ours(documents)
     for arm, (boxes, texts) in arms.items():
-        figures[arm] = {"boxes": fit(rows, boxes), "pages": recall(rows, texts)}
+        figures[arm] = {"boxes": fit(rows, boxes)}
         for name, values in figures[arm]["boxes"].items():
             print(f"{arm:7} {name:7}", *(f"{key} {value:<6}" for key, value in values.items()))
-        print(f"{arm:7} BM25   ", figures[arm]["pages"])
+        if texts and not given.gold_pages:
+            figures[arm]["pages"] = recall(rows, texts)
+            print(f"{arm:7} BM25   ", figures[arm]["pages"])
     ratios = {}
-    for arm in given.layout:
+    for arm, before in ((arm, before) for arm in given.layout for before in ("blocks", "parts")):
         for measure in ("coverage", "best_iou"):
-            before, after = (figures[name]["boxes"]["all"][measure] for name in ("blocks", arm))
-            ratios[f"{arm}_{measure}_vs_blocks"] = round(after / before, 2)
-        before, after = (figures[name]["pages"]["R@1"] for name in ("blocks", arm))
-        ratios[f"{arm}_bm25_vs_plain_text"] = round(after / before, 2)
+            told = [figures[name]["boxes"]["all"][measure] for name in (before, arm)]
+            ratios[f"{arm}_{measure}_vs_{before}"] = round(told[1] / told[0], 2)
+    for arm in given.layout if not given.gold_pages else []:
+        told = [figures[name]["pages"]["R@1"] for name in ("blocks", arm)]
+        ratios[f"{arm}_bm25_vs_plain_text"] = round(told[1] / told[0], 2)
     print(json.dumps({"benchmark": "layout_boxes", "ratios": ratios, "figures": figures}))
 
 
 def reference(
     files: list[tuple[Path, str]], given: argparse.Namespace
-) -> tuple[dict[str, Boxes], dict[str, list[str]]]:
-    """Boxes and texts of the state before."""
+) -> tuple[dict[str, Boxes], dict[str, Boxes], dict[str, list[str]]]:
+    """Boxes, boxes that are not page-wide, and texts of the state before."""
     recogniser = None
-    if not given.no_ocr:
+    if not (given.no_ocr or given.gold_pages):
         recogniser = Recogniser(DocumentStore(given.cache, IngestOptions()).ocr_folder if given.cache else None)
-    boxes: dict[str, Boxes] = {}
-    texts: dict[str, list[str]] = {}
-    for path, name in files:
-        boxes[name], texts[name] = plain(path, recogniser)
-    return boxes, texts
+    told = {name: plain(path, recogniser) for path, name in files}
+    return tuple({name: one[at] for name, one in told.items()} for at in range(3))  # type: ignore[return-value]
+
+
+def gold_pages(given: argparse.Namespace, row: dict[str, Any], options: IngestOptions) -> Boxes:
+    """Boxes of our elements on the pages of a document that hold gold boxes, read in this process."""
+    path = given.data / "documents" / row["doc_name"]
+    wanted = {spot["page"] for question in row["questions"] for spot in question["layout_mapping"]}
+    recogniser = None if given.no_ocr else Recogniser(given.cache and DocumentStore(given.cache, options).ocr_folder)
+    with opened(path, options.limits) as file:
+        drafts = [page_draft(file[number], number, options, recogniser) for number in sorted(wanted)]
+    document = assemble(drafts, document_id="x", name=path.name, path=str(path), metadata={}, options=options)
+    return {page.page: [(e.kind, e.box) for e in page.elements] for page in document.pages}
 
 
 def ours(documents: dict[str, Document | None]) -> tuple[dict[str, Boxes], dict[str, list[str]]]:
