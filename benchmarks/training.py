@@ -2,8 +2,8 @@
 
     python benchmarks/training.py rank_r1 mm_r5 prorank sft_vs_cl
 
-The task is invented (`mmrank.train.data.toy`) and says nothing about real documents. Reasoning models start from one
-that was taught the form of an answer alone (relevance drawn at random), as the papers start from an instruct model.
+The task is invented (`mmrank.train.data.toy`) and says nothing about real documents. RL alone starts from a model that
+was taught the form of an answer and nothing else (relevance drawn at random): random weights never earn a reward.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def reasoning(recipe: str, out: Path, say: Callable[[str, Figures], None], kinds
         return out / name / "model"
 
     form = start("tiny", "sft", "form", "form")
-    imitated = start(form, "sft", "train", "SFT")
+    imitated = start("tiny", "sft", "train", "SFT")
     start(form, "rl", "train", "RL")
     start(imitated, "rl", "train", "SFT, then RL")
 

@@ -61,7 +61,11 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     else:
         texts = [turn["content"] for row in (*rows, *tests) for turn in row["prompt"]] + [row["sft"] for row in rows]
         model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
-    before = ranking_metrics(model, tokenizer, tests, config)
+
+    def measure(trained: Any) -> dict[str, float]:
+        return ranking_metrics(trained, tokenizer, tests, config)
+
+    before = measure(model)
     after = dict(before)
     if "sft" in config.stages:
         model = imitate(
@@ -75,8 +79,9 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             resume=resume and (out / "sft" / "checkpoints").is_dir(),
             pictures=[row["pictures"] for row in rows],
             max_pixels=config.max_pixels,
+            best=(measure, "quality"),
         )
-        after = ranking_metrics(model, tokenizer, tests, config)
+        after = measure(model)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
     if "rl" in config.stages:
         if hasattr(model, "merge_and_unload"):
@@ -92,8 +97,9 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             out=out / "rl",
             resume=resume and (out / "rl" / "checkpoints").is_dir(),
             max_pixels=config.max_pixels,
+            best=(measure, "quality"),
         )
-        after = ranking_metrics(model, tokenizer, tests, config)
+        after = measure(model)
     save_whole(model, tokenizer, out / "model")
     return TrainingReport("mm_r5", out, before, after)
 

@@ -45,7 +45,11 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
     texts = [ZERO_ONE.frame(str(row["query"]), "") + " ".join(row["candidates"]) for row in (*rows, *tests)]
     model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
     scorer = LabelScorer(tokenizer, ZERO_ONE)
-    before = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
+
+    def measure(trained: Any) -> dict[str, float]:
+        return judge_metrics(trained, tokenizer, scorer, tests, config.grpo.completion_tokens)
+
+    before = measure(model)
     model = reinforce(
         model,
         tokenizer,
@@ -56,8 +60,9 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
         lora=config.lora,
         out=out / "warmup",
         resume=resume and (out / "warmup" / "checkpoints").is_dir(),
+        best=(measure, "form"),
     )
-    warm = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
+    warm = measure(model)
     before = {**before, **{f"warm_{name}": value for name, value in warm.items()}}
     fit(
         model,
@@ -69,7 +74,7 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
         out=out / "scores",
         resume=resume and (out / "scores" / "checkpoints").is_dir(),
     )
-    after = judge_metrics(model, tokenizer, scorer, tests, config.grpo.completion_tokens)
+    after = measure(model)
     save_whole(model, tokenizer, out / "model")
     return TrainingReport("prorank", out, before, after)
 

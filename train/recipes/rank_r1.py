@@ -43,7 +43,11 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
     texts = [message["content"] for row in (*rows, *tests) for message in row["prompt"]] + [r["sft"] for r in rows]
     model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
     limit = config.grpo.completion_tokens
-    before = choice_metrics(model, tokenizer, tests, limit)
+
+    def measure(trained: Any) -> dict[str, float]:
+        return choice_metrics(trained, tokenizer, tests, limit)
+
+    before = measure(model)
     after = dict(before)
     if "sft" in config.stages:
         answers = [r["sft"] if config.sft_reasons else f"<answer>[{r['gold']}]</answer>" for r in rows]
@@ -56,8 +60,9 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
             max_tokens=config.prompt_tokens + limit,
             out=out / "sft",
             resume=resume and (out / "sft" / "checkpoints").is_dir(),
+            best=(measure, "recall"),
         )
-        after = choice_metrics(model, tokenizer, tests, limit)
+        after = measure(model)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
     if "rl" in config.stages:
         model = reinforce(
@@ -70,8 +75,9 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
             lora=config.lora,
             out=out / "rl",
             resume=resume and (out / "rl" / "checkpoints").is_dir(),
+            best=(measure, "recall"),
         )
-        after = choice_metrics(model, tokenizer, tests, limit)
+        after = measure(model)
     save_whole(model, tokenizer, out / "model")
     return TrainingReport("rank_r1", out, before, after)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmrank.errors import InputError
+from mmrank.train.recipes.best import BestOnHeldOut, Measure
 from mmrank.train.recipes.causal import Turns
 from mmrank.train.recipes.config import LoraSettings, TrainerSettings
 from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
@@ -63,6 +64,7 @@ def imitate(
     resume: bool,
     pictures: Sequence[Sequence[ImageRef]] = (),
     max_pixels: int = MAX_PIXELS,
+    best: tuple[Measure, str] | None = None,
 ) -> Any:
     """Train on answers; prompts bear no loss. Returns the trained model.
 
@@ -79,6 +81,7 @@ def imitate(
         resume: go on at the last checkpoint.
         pictures: those of each conversation, in its order; empty for text.
         max_pixels: of a picture.
+        best: what measures each checkpoint, and the figure by which the best one is kept; None for the last.
 
     Raises:
         InputError: when a conversation is too long.
@@ -120,7 +123,7 @@ def imitate(
         train_dataset=dataset(rows, max_pixels),
         data_collator=Whole(tokenizer, completion_only_loss=True) if shown else None,
         peft_config=lora_config(lora, sees=shown),
-        callbacks=[JsonLines(out / METRICS)],
+        callbacks=[JsonLines(out / METRICS), *([BestOnHeldOut(*best, out / METRICS)] if best else [])],
     )
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
@@ -145,6 +148,7 @@ def reinforce(
     out: Path,
     resume: bool,
     max_pixels: int = MAX_PIXELS,
+    best: tuple[Measure, str] | None = None,
 ) -> Any:
     """Train by group-relative policy optimisation. Returns the trained model.
 
@@ -159,6 +163,7 @@ def reinforce(
         out: folder for checkpoints and metrics.
         resume: go on at the last checkpoint.
         max_pixels: of a picture.
+        best: what measures each checkpoint, and the figure by which the best one is kept; None for the last.
 
     Raises:
         MmrankError: when a picture lost tokens.
@@ -196,7 +201,7 @@ def reinforce(
         ),
         train_dataset=dataset(prompts, max_pixels),
         peft_config=None if adapted else lora_config(lora, sees=any(row.get("pictures") for row in prompts)),
-        callbacks=[JsonLines(out / METRICS)],
+        callbacks=[JsonLines(out / METRICS), *([BestOnHeldOut(*best, out / METRICS)] if best else [])],
     )
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
