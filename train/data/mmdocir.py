@@ -20,7 +20,7 @@ def mmdocir_examples(
 
     Args:
         data: folder, as `load_mmdocir` takes it.
-        cache: what was read of each file is kept here.
+        cache: of evaluations: what was read of each file is kept where `eval mmdocir` keeps it.
         score: the current retriever.
         mining: how candidates are chosen.
         failed: told of files that could not be read.
@@ -31,7 +31,7 @@ def mmdocir_examples(
     benchmark = load_mmdocir(data, cache=cache / "mmdocir")
     papers = {paper.name: paper for paper in benchmark.papers if paper.questions}
     files = [(paper.path, name) for name, paper in papers.items()]
-    for outcome in read_documents(files, cache=cache / "documents"):
+    for outcome in read_documents(files, cache=cache / "mmrank" / "documents"):
         document = outcome.document
         if document is None:
             failed(outcome.name, outcome.error or "could not be read")
