@@ -65,7 +65,8 @@ def add_files(
         known = snapshot.documents()
     by_id = {record.id: record for record in known}
     names = {record.name: record for record in known}
-    todo: list[tuple[Path, str]] = []
+    todo: dict[str, tuple[Path, str]] = {}
+    twins: dict[str, str] = {}
     for path, name in files:
         try:
             content = stamp(path).digest
@@ -77,13 +78,20 @@ def add_files(
             report.unchanged.append(name)
         elif twin is not None:
             report.duplicates[name] = twin.name
+        elif content in todo:
+            twins[name] = todo[content][1]
         else:
-            todo.append((path, name))
+            todo[content] = (path, name)
     if todo:
         options = IngestOptions(layout=settings.layout, ocr=settings.ocr, passage_tokens=settings.passage_tokens)
-        outcomes = read_documents(todo, options=options, workers=settings.workers, cache=cache)
+        outcomes = read_documents(list(todo.values()), options=options, workers=settings.workers, cache=cache)
         seen = {identifier: record.name for identifier, record in by_id.items()}
         _write(store, encoder, outcomes, len(todo), names, seen, report, progress, wait)
+    for name, first in twins.items():
+        if first in report.failed:
+            report.failed[name] = report.failed[first]
+        else:
+            report.duplicates[name] = first
     report.seconds = time.monotonic() - started
     return report
 

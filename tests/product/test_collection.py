@@ -123,6 +123,14 @@ def test_the_same_content_under_two_names_is_stored_once(tmp_path: Path) -> None
         assert report.added == ["a.md"] and report.duplicates == {"b.md": "a.md"}
 
 
+def test_the_same_bad_content_under_two_names_fails_under_both(tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.pdf"):
+        (tmp_path / name).write_bytes(b"this is no PDF")
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        report = library.add(tmp_path)
+        assert set(report.failed) == {"a.pdf", "b.pdf"} and not report.duplicates
+
+
 def test_files_of_one_name_in_two_folders_are_both_kept(tmp_path: Path) -> None:
     with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
         for folder in ("north", "south"):
