@@ -16,8 +16,7 @@ from mmrank.retrieve.view import Pool
 PAGE_WEIGHT = 0.4
 """What a standard deviation of the page's score counts beside the score of a spot on it."""
 WEIGHTS: dict[str, float] = {
-    "lexical": 0.3,
-    "lexical_passage": 0.5,
+    "lexical": 0.6,
     "dense": 0.5,
     "heading": 0.2,
     "pairs": 0.35,

@@ -35,11 +35,6 @@ class Question:
 
 
 def lexical(question: Question, pool: Pool) -> Scores:
-    """BM25 of the page."""
-    return pool.page_words.scores(question.words)
-
-
-def lexical_passage(question: Question, pool: Pool) -> Scores:
     """BM25 of the page's best passage, with the headings it stands under."""
     return pool.page_max(pool.passage_words.scores(question.words), empty=0.0)
 
@@ -162,7 +157,6 @@ def statement(question: Question, pool: Pool) -> Scores:
 
 TEXT_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
     "lexical": lexical,
-    "lexical_passage": lexical_passage,
     "dense": dense,
     "heading": heading,
     "pairs": pairs,
