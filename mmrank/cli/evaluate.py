@@ -134,7 +134,7 @@ def _cross_validate(data: Path, out: Path | None, limit: int | None, cache: Path
     benchmark = load_mmdocir(data, cache=kept / "mmdocir")
     asked = benchmark if limit is None else benchmark.limited(limit)
     with errors.status("preparing the documents …"):
-        found = cross_fit(ProductSystem(kept / "mmrank", rerank="none"), asked, WEIGHTS)
+        found = cross_fit(ProductSystem(kept / "mmrank", rerank="none"), asked, dict.fromkeys(WEIGHTS, 1.0))
     if out is not None:
         write_report(out, found.report)
     for part in report_tables(found.report):

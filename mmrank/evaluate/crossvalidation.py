@@ -21,7 +21,7 @@ from mmrank.evaluate.report import Report, score
 from mmrank.evaluate.runs import Answered
 from mmrank.evaluate.systems import Ranking, System
 
-STRENGTH = 0.02
+STRENGTH = 0.001
 """How much weights are held near their start: the square of their distance, in units of the start, times this."""
 
 
