@@ -106,6 +106,12 @@ class MiniLM:
         return self._joined([query.text])
 
     @cached_property
+    def word_embeddings(self) -> Vectors:
+        """What each token is before any other is looked at: (30522, 384), unit vectors."""
+        words = self._network.words.cpu().numpy()
+        return np.asarray(words / np.maximum(np.linalg.norm(words, axis=1, keepdims=True), 1e-12), dtype=np.float32)
+
+    @cached_property
     def _tokenizer(self) -> Tokenizer:
         from tokenizers import Tokenizer
 

@@ -79,7 +79,7 @@ class MiniLMNetwork:
             return weights[name].to(device=device, dtype=wanted)
 
         self.device, self.dtype = device, dtype
-        self._words = take("embeddings.word_embeddings.weight")  # (30522, 384)
+        self.words = take("embeddings.word_embeddings.weight")  # (30522, 384)
         # Every token is of segment 0, so its vector joins the positions.
         positions = (
             weights["embeddings.position_embeddings.weight"] + weights["embeddings.token_type_embeddings.weight"][0]
@@ -113,7 +113,7 @@ class MiniLMNetwork:
         if not bool(mask.all()):
             bias = torch.zeros(mask.shape, dtype=self.dtype, device=self.device).masked_fill(~mask, -torch.inf)
             bias = bias[:, None, None, :]  # (batch, 1, 1, tokens)
-        x = _norm(self._words[ids] + self._positions[:longest], self._norm)
+        x = _norm(self.words[ids] + self._positions[:longest], self._norm)
         for layer in self._layers:
             x = _layer(x, bias, layer)
         return x, mask

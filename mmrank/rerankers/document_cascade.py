@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,8 @@ from mmrank.rerankers.protocol import Ranking, Reranker
 from mmrank.rerankers.selector import Selector
 from mmrank.types import Candidate, Part, PartKind, Query
 
+UNDECIDED = 4
+"""Candidates that are looked at again."""
 _TEXT_ONLY = ModelInfo("the cascade within documents", "none", 0)
 
 
@@ -49,6 +51,9 @@ class DocumentCascade:
         selector: scores all windows, cheaply.
         dear: scores the chosen ones; any reranker whose scores do not depend on the other candidates.
         keep: windows chosen a candidate; 0 for all (the full model, for comparison).
+        top: how many candidates matter. The four whose scores are nearest to the border below the first `top` have
+            `more` further windows scored. 0: no second look, as published.
+        more: see `top`.
         weights: of the best window scores, best first.
         missing: stands for windows a candidate does not have; None for the least score at hand.
         size: words a window.
@@ -63,6 +68,8 @@ class DocumentCascade:
         dear: Reranker,
         *,
         keep: int = 4,
+        top: int = 0,
+        more: int = 5,
         weights: Sequence[float] = (1.0, 1.0, 1.0),
         missing: float | None = None,
         size: int = 50,
@@ -70,11 +77,13 @@ class DocumentCascade:
         mode: Literal["official", "fixed"] = "fixed",
         name: str = "document-cascade",
     ) -> None:
-        if keep < 0 or not weights:
-            raise InputError("keep cannot be negative, and there must be at least one weight")
+        if min(keep, top, more) < 0 or not weights:
+            raise InputError("keep, top and more cannot be negative, and there must be at least one weight")
         self._selector = selector
         self._dear = dear
         self._keep = keep
+        self._top = top
+        self._more = more
         self._weights = tuple(weights)
         self._missing = 0.0 if mode == "official" else missing
         self._size = size
@@ -96,21 +105,30 @@ class DocumentCascade:
         if not candidates:
             return ledger.ranking((), self._name)
         documents = [self._windows(candidate) for candidate in candidates]
-        chosen = self._chosen(query, documents)
-        asked = [
-            Candidate(f"{at}/{place}", (Part(PartKind.TEXT, documents[at][place], ()),), 0.0)
-            for at, places in enumerate(chosen)
-            for place in places
-        ]
-        scored = self._dear.rerank(query, asked)
-        ledger.include(scored)
+        order = self._order(query, documents)
         found: list[list[tuple[float, str]]] = [[] for _ in candidates]
-        for item in scored.items:
-            found[int(item.candidate.id.partition("/")[0])].append((item.score, item.candidate.text))
-        missing = self._missing
-        if missing is None:
-            missing = min(item.score for item in scored.items)
-        scores = [combine([score for score, _ in rows], self._weights, missing=missing) for rows in found]
+
+        def judge(counts: Mapping[int, int]) -> list[float]:
+            """Score so many further windows of each document; returns the documents' scores so far."""
+            asked = [
+                Candidate(f"{at}/{place}", (Part(PartKind.TEXT, documents[at][place], ()),), 0.0)
+                for at, count in counts.items()
+                for place in order[at][len(found[at]) : len(found[at]) + count]
+            ]
+            scored = self._dear.rerank(query, asked)
+            ledger.include(scored)
+            for item in scored.items:
+                found[int(item.candidate.id.partition("/")[0])].append((item.score, item.candidate.text))
+            missing = self._missing
+            if missing is None:
+                missing = min(score for rows in found for score, _ in rows)
+            return [combine([score for score, _ in rows], self._weights, missing=missing) for rows in found]
+
+        scores = judge({at: self._keep or len(places) for at, places in enumerate(order)})
+        if self._keep and 0 < self._top < len(candidates):
+            border = sum(sorted(scores, reverse=True)[self._top - 1 : self._top + 1]) / 2
+            near = sorted(range(len(candidates)), key=lambda at: abs(scores[at] - border))[:UNDECIDED]
+            scores = judge(dict.fromkeys(near, self._more))
         reasons = {i: max(rows)[1] for i, rows in enumerate(found)}
         return ledger.ranking(ranked(candidates, scores, reasons), self._name)
 
@@ -120,9 +138,9 @@ class DocumentCascade:
         spans = window_spans(len(words), size=self._size, overlap=self._overlap)
         return [text[words[begin][0] : words[end - 1][1]] for begin, end in spans]
 
-    def _chosen(self, query: Query, documents: Sequence[Sequence[str]]) -> list[list[int]]:
-        """Positions of the windows to be scored, a list a document."""
+    def _order(self, query: Query, documents: Sequence[Sequence[str]]) -> list[list[int]]:
+        """Positions of each document's windows, the most promising first."""
         if not self._keep:
             return [list(range(len(windows))) for windows in documents]
         cheap: list[NDArray[np.float32]] = self._selector.select(query.text, documents)
-        return [[int(i) for i in np.argsort(-scores, kind="stable")[: self._keep]] for scores in cheap]
+        return [[int(i) for i in np.argsort(-scores, kind="stable")] for scores in cheap]

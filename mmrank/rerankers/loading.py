@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.rerankers.protocol import Reranker
+
+if TYPE_CHECKING:
+    from mmrank.rerankers.selector import Selector
 
 SHIPPED_CROSS_ENCODER = Path(__file__).parent / "weights" / "minilm_cross_encoder.safetensors"
 
@@ -164,14 +167,33 @@ def _cascade(model: str, *, keep: int = 8, **of_model: Any) -> Reranker:
 
 
 def _document_cascade(
-    model: str, *, keep: int = 4, selector: str | Path = "lexical", mode: str = "fixed", **of_model: Any
+    model: str,
+    *,
+    keep: int = 4,
+    top: int = 5,
+    more: int = 5,
+    selector: str | Path = "minilm",
+    mode: str = "fixed",
+    **of_model: Any,
 ) -> Reranker:
-    from mmrank.rerankers.ck import CKSelector
     from mmrank.rerankers.document_cascade import DocumentCascade
-    from mmrank.rerankers.selector import LexicalSelector
 
-    chosen = LexicalSelector() if selector == "lexical" else CKSelector.load(selector, mode=mode)  # type: ignore[arg-type]
-    return DocumentCascade(chosen, _pointwise(model, **of_model), keep=keep, mode=mode)  # type: ignore[arg-type]
+    chosen = _selector(selector, mode)
+    return DocumentCascade(chosen, _pointwise(model, **of_model), keep=keep, top=top, more=more, mode=mode)  # type: ignore[arg-type]
+
+
+def _selector(name: str | Path, mode: str) -> Selector:
+    if name == "minilm":
+        from mmrank.rerankers.minilm_selector import MiniLMSelector
+
+        return MiniLMSelector()
+    if name == "lexical":
+        from mmrank.rerankers.selector import LexicalSelector
+
+        return LexicalSelector()
+    from mmrank.rerankers.ck import CKSelector
+
+    return CKSelector.load(name, mode=mode)  # type: ignore[arg-type]
 
 
 def _served(model: str, *, path: str = "rerank", batch: int = 16, **of_server: Any) -> Reranker:

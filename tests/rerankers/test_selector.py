@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from mmrank.encoders.minilm import MiniLM
 from mmrank.errors import InputError
 from mmrank.rerankers.chunking import official_windows, window_spans
 from mmrank.rerankers.ck import CKSelector
 from mmrank.rerankers.document_cascade import DocumentCascade, combine
+from mmrank.rerankers.minilm_selector import MiniLMSelector
 from mmrank.rerankers.pointwise import Pointwise
 from mmrank.rerankers.selector import MEANS, CKNetwork, LexicalSelector
 from mmrank.types import Query
@@ -167,8 +169,57 @@ def test_lexical_selection_prefers_rare_words() -> None:
     assert scores.argmax() == 1
 
 
+def test_minilm_selects_by_meaning_where_no_word_is_shared() -> None:
+    documents = [["The cat slept on the sofa.", "Net sales rose by a tenth."], [], ["It rained all day."]]
+    scores = MiniLMSelector().select("How did revenue develop?", documents)
+    assert [len(found) for found in scores] == [2, 0, 1]
+    assert scores[0].argmax() == 1 and scores[0][1] > scores[2][0]
+    assert [len(found) for found in MiniLMSelector().select("anything", [[], []])] == [0, 0]
+
+
+def test_minilm_selects_by_words_where_meaning_is_alike() -> None:
+    codes = [f"The part of the pump with the number {code} costs little." for code in ("qx81", "zw47", "kv55")]
+    [scores] = MiniLMSelector().select("What does zw47 cost?", [codes])
+    assert scores.argmax() == 1
+
+
+def test_what_minilm_computed_of_a_window_is_kept_within_its_memory() -> None:
+    class Counting(MiniLM):
+        encoded = 0
+
+        def encode_passages(self, passages):
+            passages = list(passages)
+            self.encoded += len(passages)
+            return super().encode_passages(passages)
+
+    encoder = Counting()
+    selector = MiniLMSelector(encoder, memory=3)
+    first = selector.select("red", [["a red circle", "a blue square", "a red circle"]])
+    assert encoder.encoded == 2
+    again = selector.select("red", [["a red circle", "a blue square", "a red circle"]])
+    assert encoder.encoded == 2 and (first[0] == again[0]).all()
+    selector.select("red", [["one", "two", "three", "four"]])
+    selector.select("red", [["a red circle"]])
+    assert encoder.encoded == 7
+
+
+def test_a_second_look_goes_to_the_candidates_at_the_border(overlap_model, candidate) -> None:
+    question = Query("which page shows the red circle")
+    plants = ["", "red", "red circle", "the red circle", "shows the red circle", "which page shows the red circle"]
+    documents = [candidate(str(i), " ".join([plant, filler(400)])) for i, plant in enumerate(plants)]
+    pointwise = Pointwise(overlap_model)
+    plain = DocumentCascade(LexicalSelector(), pointwise, keep=2).rerank(question, documents)
+    twice = DocumentCascade(LexicalSelector(), pointwise, keep=2, top=3, more=3).rerank(question, documents)
+    assert plain.calls == 6 * 2 and twice.calls == 6 * 2 + 4 * 3
+    assert DocumentCascade(LexicalSelector(), pointwise, keep=2, top=6).rerank(question, documents).calls == 6 * 2
+
+
 def test_settings_that_cannot_be_are_refused(overlap_model) -> None:
     with pytest.raises(InputError):
         DocumentCascade(LexicalSelector(), Pointwise(overlap_model), keep=-1)
     with pytest.raises(InputError):
         LexicalSelector(b=2)
+    with pytest.raises(InputError):
+        DocumentCascade(LexicalSelector(), Pointwise(overlap_model), top=-1)
+    with pytest.raises(InputError):
+        MiniLMSelector(memory=-1)

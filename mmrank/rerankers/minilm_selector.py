@@ -1,0 +1,80 @@
+"""Windows by the embedded MiniLM: a cheap choice for a dear model, cheaper still for documents seen before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.encoders.minilm import MiniLM
+from mmrank.encoders.protocol import Vectors
+from mmrank.errors import InputError
+from mmrank.rerankers.late_interaction import as_passage
+from mmrank.types import Candidate, Part, PartKind, Query
+
+Kept = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Of a window: its vector (384,), and its token ids (tokens,)."""
+
+
+class MiniLMSelector:
+    """Scores windows by what they mean and by the words they hold.
+
+    The first is the cosine of MiniLM's vectors; the second, for each token of the question, the greatest cosine of its
+    word embedding with that of a token in the window, summed by rarity among the windows at hand. Both are standardised
+    over all windows of a call.
+
+    What was computed of a window is kept: a document asked about again costs two products of matrices.
+
+    Args:
+        encoder: MiniLM.
+        words: weight of the second beside the first.
+        memory: windows kept, about 2 KB each; the oldest go first.
+    """
+
+    def __init__(self, encoder: MiniLM | None = None, *, words: float = 0.35, memory: int = 20_000) -> None:
+        if words < 0 or memory < 0:
+            raise InputError(f"words and memory cannot be negative, got {words} and {memory}")
+        self._encoder = MiniLM() if encoder is None else encoder
+        self._words = words
+        self._memory = memory
+        self._kept: dict[str, Kept] = {}
+
+    def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """Score the passages of each document. Returns one (passages,) array a document."""
+        windows = [window for document in documents for window in document]
+        if not windows:
+            return [np.zeros(0, dtype=np.float32) for _ in documents]
+        vectors, tokens = zip(*self._computed(windows), strict=True)
+        [asked] = self._encoder.encode_queries([Query(query)])
+        scores = _standardised(np.stack(vectors) @ asked)
+        scores += self._words * _standardised(self._word_matches(self._encoder.query_tokens(Query(query)), tokens))
+        return np.split(scores, np.cumsum([len(document) for document in documents])[:-1])
+
+    def _computed(self, windows: Sequence[str]) -> list[Kept]:
+        new = [window for window in dict.fromkeys(windows) if window not in self._kept]
+        passages = [as_passage(Candidate("", (Part(PartKind.TEXT, window, ()),), 0.0)) for window in new]
+        for window, passage, vector in zip(new, passages, self._encoder.encode_passages(passages), strict=True):
+            self._kept[window] = (vector, np.array(self._encoder.passage_tokens(passage), dtype=np.int64))
+        found = [self._kept[window] for window in windows]
+        for window in list(self._kept)[: max(0, len(self._kept) - self._memory)]:
+            del self._kept[window]
+        return found
+
+    def _word_matches(self, query: Sequence[int], windows: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+        """(windows,). The special tokens at both ends of the query are left out."""
+        asked = np.array(query[1:-1], dtype=np.int64)
+        flat = np.concatenate(windows)
+        starts = np.cumsum([0, *map(len, windows[:-1])])
+        known, where = np.unique(flat, return_inverse=True)
+        embeddings = self._encoder.word_embeddings
+        cosines = (embeddings[asked] @ embeddings[known].T)[:, where]  # (query tokens, all tokens)
+        best = np.maximum.reduceat(cosines, starts, axis=1)  # (query tokens, windows)
+        holding = np.logical_or.reduceat(flat == asked[:, None], starts, axis=1).sum(1)
+        rarity = np.log(1 + (len(windows) - holding + 0.5) / (holding + 0.5))
+        return np.asarray(rarity @ best, dtype=np.float32)
+
+
+def _standardised(scores: Vectors) -> NDArray[np.float32]:
+    deviation = float(scores.std())
+    return np.asarray((scores - scores.mean()) / deviation if deviation > 1e-9 else scores * 0, dtype=np.float32)
