@@ -12,8 +12,6 @@ from mmrank.rerankers.protocol import Reranker
 if TYPE_CHECKING:
     from mmrank.rerankers.selector import Selector
 
-SHIPPED_CROSS_ENCODER = Path(__file__).parent / "weights" / "minilm_cross_encoder.safetensors"
-
 
 def _chat(model: str, settings: dict[str, Any]) -> Any:
     from mmrank.llm.loading import load_chat_model
@@ -40,12 +38,13 @@ def _cross_encoder(
 
     if model:
         return CrossEncoderReranker.load(model, device=device, dtype=dtype)
-    weights = weights or SHIPPED_CROSS_ENCODER
-    if not Path(weights).is_file():
-        raise MmrankError(
-            f"the cross-encoder's weights {Path(weights).name} are not there; train them, name a file with weights=,"
-            " or name a model: cross-encoder:owner/name"
+    if weights is None:
+        raise InputError(
+            "a cross-encoder needs a model (cross-encoder:owner/name) or weights that were trained for the embedded"
+            " MiniLM (weights=runs/pointwise/adapter.safetensors, written by mmrank train pointwise)"
         )
+    if not Path(weights).is_file():
+        raise MmrankError(f"the cross-encoder's weights {weights} are not there")
     return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
 
 
