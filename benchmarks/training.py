@@ -88,12 +88,14 @@ PAPERS: dict[str, Callable[[Path, Callable[[str, Figures], None]], None]] = {
 def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("papers", nargs="*", default=list(PAPERS), choices=list(PAPERS))
+    parser.add_argument("papers", nargs="*", metavar="PAPER", help=f"of {', '.join(PAPERS)}; all by default")
     parser.add_argument("--out", type=Path, help="folder for the runs; a temporary one by default")
     chosen = parser.parse_args()
+    if unknown := sorted(set(chosen.papers) - set(PAPERS)):
+        parser.error(f"there is no {', '.join(unknown)}; choose of {', '.join(PAPERS)}")
     found: dict[str, dict[str, Figures]] = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for paper in chosen.papers:
+        for paper in chosen.papers or PAPERS:
             begun = time.monotonic()
             shown: dict[str, Figures] = {}
 
