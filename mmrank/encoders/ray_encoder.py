@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import cycle, islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from mmrank.errors import InputError, require
 from mmrank.types import Passage, Query
 
 BLOCK = 256
-"""Passages of one task."""
+"""Most passages of one task."""
+LEAST = 8
+"""Up to so many passages stay together: about one forward pass."""
 AHEAD = 2
 """Blocks in flight an actor: the next is there when one is done, and memory stays bounded."""
 
@@ -38,6 +40,7 @@ class _Worker:
 class RayEncoder:
     """An encoder whose work is done by Ray actors; its vectors are those of the local encoder.
 
+    The actors take turns from one call to the next, so that many small calls keep all of them busy too.
     Where pictures are read, the PDFs must be found under the same paths on every machine.
 
     Args:
@@ -65,6 +68,7 @@ class RayEncoder:
         kind = ray.remote(num_gpus=share, max_restarts=2, max_task_retries=2)(_Worker)
         self._ray = ray
         self._actors = [kind.remote(name, options) for _ in range(count)]
+        self._turns = cycle(self._actors)
         self._info: EncoderInfo = ray.get(self._actors[0].info.remote())
 
     @property
@@ -81,7 +85,7 @@ class RayEncoder:
 
     def encode_queries(self, queries: Sequence[Query]) -> Any:
         """Encode queries, as the encoder in the actors does."""
-        return self._ray.get(self._actors[0].queries.remote(list(queries)))
+        return self._ray.get(next(self._turns).queries.remote(list(queries)))
 
     def close(self) -> None:
         """End the actors."""
@@ -90,13 +94,26 @@ class RayEncoder:
 
     def _ordered(self, passages: Iterable[Passage]) -> Iterator[Vectors]:
         """Results of blocks in the order of the passages; at most `AHEAD` blocks an actor are in flight."""
-        waiting = iter(passages)
+        waiting = blocks(passages, len(self._actors))
         flying: list[Any] = []
-        sent = 0
         while True:
-            while len(flying) < AHEAD * len(self._actors) and (block := list(islice(waiting, BLOCK))):
-                flying.append(self._actors[sent % len(self._actors)].passages.remote(block))
-                sent += 1
+            for block in islice(waiting, AHEAD * len(self._actors) - len(flying)):
+                flying.append(next(self._turns).passages.remote(block))
             if not flying:
                 return
             yield self._ray.get(flying.pop(0))
+
+
+def blocks(passages: Iterable[Passage], actors: int) -> Iterator[list[Passage]]:
+    """Passages in order, in blocks of even size: one an actor, or fewer where `LEAST` or less would go to each.
+
+    At most `BLOCK` passages an actor are read ahead; more of them make another round of blocks.
+
+    >>> [len(block) for block in blocks([...] * 50, 3)]
+    [16, 17, 17]
+    """
+    waiting = iter(passages)
+    while ahead := list(islice(waiting, BLOCK * actors)):
+        count = min(actors, -(-len(ahead) // LEAST))
+        cuts = [number * len(ahead) // count for number in range(count + 1)]
+        yield from (ahead[start:end] for start, end in pairwise(cuts))
