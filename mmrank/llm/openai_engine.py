@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mmrank.errors import InputError
+from mmrank.llm.estimate import estimated_tokens
 from mmrank.llm.http import ModelServer
 from mmrank.llm.protocol import Answer, Chat, Content, Form, LabelLogits, Message, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
@@ -25,8 +26,7 @@ FLAVOURS: tuple[Flavour, ...] = ("openai", "vllm", "sglang", "llama.cpp")
 class OpenAIChat:
     """A model of a server that answers `/chat/completions`.
 
-    Tokens are counted by an estimate on the safe side (three characters a token), for servers do not share their
-    tokenizer.
+    Tokens are counted by an upper estimate, `estimated_tokens`, for servers do not share their tokenizer.
 
     Args:
         server: where it is, and how patient to be.
@@ -63,7 +63,7 @@ class OpenAIChat:
 
     def count_tokens(self, text: str) -> int:
         """An upper estimate of how many tokens `text` takes."""
-        return math.ceil(len(text.encode()) / 3)
+        return estimated_tokens(text)
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
         """Answer each chat `samples` times.

@@ -43,9 +43,10 @@ def shorten(text: str, limit: int, count: Callable[[str], int]) -> str:
     >>> shorten("one two three four", 2, lambda text: len(text.split()))
     'one two'
     """
-    if len(text) <= limit or count(text) <= limit:
+    # A token holds at least a byte, but not always a letter: those of Chinese may take two or three.
+    if len(text.encode(errors="replace")) <= limit or count(text) <= limit:
         return text
-    # No token is empty, so nothing past `limit` words can be kept; characters bound what must be counted.
+    # No token is empty, so nothing past `limit` words can be kept.
     ends = [found.end() for found in re.finditer(r"\S+", text)]
     low, high = 0, min(len(ends), limit)
     while low < high:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrank.errors import InputError
+from mmrank.llm.estimate import estimated_tokens
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.shorten import share, shorten, shorten_all
 
@@ -33,6 +34,11 @@ def test_no_text_is_left_out_or_cut_from_the_left() -> None:
 
 def test_a_single_long_word_is_cut_within() -> None:
     assert 0 < len(shorten("x" * 1000, 10, lambda text: len(text) // 4)) < 50
+
+
+def test_letters_of_several_tokens_each_are_cut_to_the_limit() -> None:
+    text = "净销售额" * 10
+    assert estimated_tokens(shorten(text, len(text), estimated_tokens)) <= len(text) < estimated_tokens(text)
 
 
 def test_too_little_room_for_all_is_an_error() -> None:
