@@ -39,12 +39,14 @@ class VectorCache:
             connection.execute(SCHEMA)
 
     def get(self, keys: Sequence[bytes], dimension: int) -> dict[bytes, Vectors]:
-        """Those that are there and sound."""
+        """Those that are there and sound. An array without rows is not: every passage has a vector."""
         found: dict[bytes, Vectors] = {}
         with self._open() as connection:
             for key in keys:
                 row = connection.execute("SELECT rows, data, checksum FROM vectors WHERE key = ?", (key,)).fetchone()
-                if row is None or zlib.crc32(row[1]) != row[2] or len(row[1]) != row[0] * dimension * 4:
+                if row is None or not row[0]:
+                    continue
+                if zlib.crc32(row[1]) != row[2] or len(row[1]) != row[0] * dimension * 4:
                     continue
                 found[key] = np.frombuffer(row[1], "<f4").astype(np.float32).reshape(row[0], dimension)
         return found

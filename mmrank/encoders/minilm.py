@@ -88,7 +88,10 @@ class MiniLM:
         return _stack(pooled), tokens
 
     def token_vectors(self, texts: Iterable[Asked], read: Callable[[Asked], Tokens]) -> list[Vectors]:
-        """One (tokens, 384) array of unit vectors a text; the two special tokens are left out."""
+        """One (tokens, 384) array of unit vectors a text.
+
+        The two special tokens are left out, unless there is nothing else: every text has a vector.
+        """
         return [many for _, many in self._states(texts, read, pool=False, keep=True)]
 
     def passage_tokens(self, passage: Passage) -> Tokens:
@@ -162,7 +165,10 @@ class MiniLM:
 
 
 class MiniLMTokens:
-    """MiniLM's last hidden states as unit vectors, one a token, for late interaction. Special tokens are left out."""
+    """MiniLM's last hidden states as unit vectors, one a token, for late interaction.
+
+    The two special tokens are left out, except where a passage or a query holds no text: then they are all it has.
+    """
 
     def __init__(self, base: MiniLM) -> None:
         """Share the weights of `base`."""
@@ -176,7 +182,7 @@ class MiniLMTokens:
         return replace(self.base.info, name="minilm-tokens", pooling="none", multi_vector=True)
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, 384) array a passage, at most 254 tokens."""
+        """Encode passages. Returns one (tokens, 384) array a passage, 1 to 254 tokens."""
         return self.base.token_vectors(passages, self.base.passage_tokens)
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
@@ -204,8 +210,13 @@ def _forward(network: MiniLMNetwork, token_ids: list[Tokens], pool: bool, keep: 
         pooled = list(normalize(total, dim=-1).cpu().numpy())
     if keep:
         unit = normalize(states, dim=-1).cpu().numpy()
-        tokens = [rows[1 : len(ids) - 1].copy() for rows, ids in zip(unit, token_ids, strict=True)]
+        tokens = [rows[_spoken(ids)].copy() for rows, ids in zip(unit, token_ids, strict=True)]
     return list(zip(pooled, tokens, strict=True))
+
+
+def _spoken(ids: Tokens) -> slice:
+    """Where the tokens of the text stand between the special ones; the special ones where there are no others."""
+    return slice(1, len(ids) - 1) if len(ids) > 2 else slice(0, len(ids))
 
 
 def _stack(rows: list[NDArray[np.float32]]) -> Vectors:

@@ -58,7 +58,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class MultiVectorEncoder(Protocol):
-    """One vector a token, compared by MaxSim. Same promises; each vector is of unit length."""
+    """One vector a token, compared by MaxSim. Same promises; each vector is of unit length, and no passage is without."""
 
     @property
     def info(self) -> EncoderInfo:

@@ -61,7 +61,7 @@ class VisionTokensEncoder:
         )
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, dimension) array a passage."""
+        """Encode passages. Returns one (tokens, dimension) array a passage, never an empty one."""
         if self._whole:
             return self._encode(passages, self.inputs.passage, "document")
         owners: list[int] = []
@@ -88,12 +88,19 @@ class VisionTokensEncoder:
         return self._encode(queries, prepare, "query")
 
     def embed(self, rows: Sequence[Features], task: str) -> tuple[Tensor, Tensor]:
-        """Token vectors (batch, tokens, dimension), float32 and of unit length, and the mask of those that count."""
+        """Token vectors (batch, tokens, dimension), float32 and of unit length, and the mask of those that count.
+
+        A checkpoint may count some tokens only, those of pictures for example. Where a row has none of them, all its
+        tokens count, so that every row has a vector.
+        """
         from torch.nn.functional import normalize
 
         batch = moved(self.inputs.batch(rows), self.model.device, self.model.dtype)
+        read = batch["attention_mask"].bool()  # (batch, tokens)
         output = self.model(batch, task=task)
-        return normalize(output["token_embeddings"].float(), dim=-1), output["attention_mask"].bool()
+        counted = output["attention_mask"].bool()  # (batch, tokens)
+        counted = counted | (read & ~counted.any(dim=1, keepdim=True))
+        return normalize(output["token_embeddings"].float(), dim=-1), counted
 
     def _plain_query(self, query: Query) -> Features:
         """A question as the checkpoint's own processor writes it, with its prefix and its buffer tokens."""

@@ -79,6 +79,13 @@ def test_token_vectors_are_kept_too(tmp_path: Path, many) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_arrays_without_vectors_are_made_anew(tmp_path: Path, passage) -> None:
+    encoder = load_encoder("minilm-tokens", device="cpu", cache=tmp_path / "t.sqlite")
+    wordless = passage("")
+    VectorCache(tmp_path / "t.sqlite").put({passage_key(encoder.info, wordless): np.empty((0, 384), np.float32)})
+    assert encoder.encode_passages([wordless])[0].shape == (2, 384)
+
+
 def test_the_key_changes_with_content_and_encoder_but_not_with_place(passage) -> None:
     info = MiniLM(device="cpu").info
     base = passage("text", 0)

@@ -130,10 +130,19 @@ def test_it_loads_without_network_and_without_transformers() -> None:
 def test_token_vectors_are_the_normalised_last_hidden_states(exact, passages, reference) -> None:
     ours = load_encoder("minilm-tokens", device="cpu", dtype="float32").encode_passages(passages)
     states = reference.encode([passage_text(one) for one in passages], output_value="token_embeddings")
-    for own, all_states in zip(ours, states, strict=True):
-        inner = torch.nn.functional.normalize(all_states[1 : len(own) + 1], dim=-1)
+    for one, own, all_states in zip(passages, ours, states, strict=True):
+        count = len(exact.passage_tokens(one)) - 2
+        inner = torch.nn.functional.normalize(all_states[1 : count + 1] if count else all_states, dim=-1)
         np.testing.assert_allclose(own, inner.numpy(), atol=1e-4)
-    assert [len(own) for own in ours] == [len(exact.passage_tokens(one)) - 2 for one in passages]
+
+
+@pytest.mark.parametrize("nothing", ["", "  ", "\x00\u200b"])
+def test_a_passage_or_query_without_text_has_token_vectors_too(exact, passage, nothing: str) -> None:
+    encoder = load_encoder("minilm-tokens", device="cpu", dtype="float32")
+    _, (both,) = exact.encode_passages_both([passage(nothing)])
+    for vectors in (both, *encoder.encode_passages([passage(nothing)]), *encoder.encode_queries([Query(nothing)])):
+        assert vectors.shape == (2, 384)
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 def test_one_pass_gives_both_kinds_of_vectors(exact, passages) -> None:

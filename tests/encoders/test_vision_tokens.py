@@ -87,6 +87,24 @@ def test_one_part_at_a_time_keeps_passages_apart(by_part, mixed) -> None:
         np.testing.assert_allclose(vectors, by_part.encode_passages([one])[0], atol=1e-4)
 
 
+def test_a_passage_without_text_and_picture_has_vectors_too(encoder, by_part, passage) -> None:
+    for kind in (encoder, by_part):
+        before, vectors, after = kind.encode_passages([passage("above"), passage(""), passage(0)])
+        assert min(map(len, (before, vectors, after))) > 0
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_where_only_pictures_count_a_passage_without_one_keeps_its_words(encoder, passage, monkeypatch) -> None:
+    (mask,) = (module for module in encoder.model if hasattr(module, "keep_only_token_ids"))
+    picture = encoder.model.tokenizer.convert_tokens_to_ids(encoder.model.processor.image_token)
+    words, both = passage("only words"), passage("words and", 0)
+    alone = encoder.encode_passages([words])[0]
+    monkeypatch.setattr(mask, "keep_only_token_ids", [picture])
+    told, shown = encoder.encode_passages([words, both])
+    np.testing.assert_allclose(told, alone, atol=1e-4)
+    assert len(shown) == encoder.inputs.passage(both)["input_ids"][0].tolist().count(picture)
+
+
 def test_a_question_with_a_picture_is_refused(encoder, drawings) -> None:
     with pytest.raises(InputError, match="questions in words"):
         encoder.encode_queries([Query("this", ImageRef(drawings, 0))])
