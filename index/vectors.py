@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError
-from mmrank.index.gpu import load_faiss, on_gpus
+from mmrank.index.gpu import MOST, GpuIndex, load_faiss, on_gpus
 from mmrank.index.segments import SegmentData
 
 Vectors = NDArray[np.float32]
@@ -49,7 +49,7 @@ def default_factory(rows: int, dimension: int) -> str:
 
 
 class VectorIndex:
-    """A FAISS index over all rows of a segment, living and dead; ids are row numbers."""
+    """A FAISS index over all rows of a segment, living and dead; ids are row numbers. On the CPU until `use_gpus`."""
 
     def __init__(self, index: Any, factory: str) -> None:
         faiss = load_faiss()
@@ -63,7 +63,11 @@ class VectorIndex:
         self.exact_scores = plain and self._base is self._inner
         coarse = not isinstance(self._base, faiss.IndexScalarQuantizer | faiss.IndexIVFScalarQuantizer)
         self.overfetch = 1 if self.exact_scores else OVERFETCH if coarse else OVERFETCH // 2
-        self._gpu = on_gpus(self._base) if self._base is self._inner else None
+        self._gpu: GpuIndex | None = None
+
+    def use_gpus(self) -> None:
+        """Search on the GPUs from now on, where there are any and FAISS can (`mmrank.index.gpu.has_gpu_form`)."""
+        self._gpu = on_gpus(self._inner)
 
     @property
     def effort(self) -> int:
@@ -80,13 +84,15 @@ class VectorIndex:
             self._base.nprobe = min(value, int(self._base.nlist))
         elif isinstance(self._base, faiss.IndexHNSW):
             self._base.hnsw.efSearch = value
+        if self._gpu is not None:
+            self.use_gpus()  # a copy keeps the effort that it was made with
 
     def search(
         self, queries: Vectors, k: int, keep: NDArray[np.bool_] | None = None
     ) -> tuple[Vectors, NDArray[np.int64]]:
         """Scores and rows, (queries, k) each, row -1 where there are no more; only rows in `keep`."""
         if keep is None:
-            if self._gpu is not None:
+            if self._gpu is not None and max(k, self.effort) <= MOST:
                 return self._gpu.search(queries, k)
             found: tuple[Vectors, NDArray[np.int64]] = self._index.search(queries, k)
             return found
@@ -127,21 +133,32 @@ class VectorIndex:
 
     @classmethod
     def load(cls, path: Path, rows: int, mapped: bool = True) -> VectorIndex | None:
-        """An index that `save` wrote, mapped or read into memory; None where there is none that fits."""
+        """An index that `save` wrote, mapped or read into memory, and on the GPUs where there are any.
+
+        None where there is none that fits.
+
+        Raises:
+            MmrankError: when there are GPUs and it cannot be copied to them.
+        """
         faiss = load_faiss()
         try:
             note = json.loads(path.with_suffix(".json").read_text())
+            factory = str(note["factory"])
             if path.stat().st_size != note["bytes"]:
                 return None
             # Not IO_FLAG_MMAP, which maps IVF too but starts prefetching threads for every query: three times as slow.
             index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return None
-        return cls(index, note["factory"]) if index.ntotal == rows else None
+        if index.ntotal != rows:
+            return None
+        loaded = cls(index, factory)
+        loaded.use_gpus()
+        return loaded
 
 
 def build(vectors: Vectors, factory: str) -> VectorIndex:
-    """Train on a sample, add all vectors, and set the effort for a recall@10 of `GOAL`.
+    """Train on a sample, add all vectors, and set the effort for a recall@10 of `GOAL`; all on the CPU.
 
     Raises:
         InputError: when FAISS does not know the factory string, or there are too few vectors for it.

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
 from mmrank.index import Filter, Store, repair, verify
 from mmrank.index import vectors as vector_module
 from mmrank.index.vectors import VectorIndex, build, default_factory
@@ -139,10 +139,13 @@ def test_the_effort_is_set_for_the_recall_that_was_asked_for(unit_vectors):
 
 
 class StandInForGpu:
-    """FAISS's GPU functions, on the CPU: says how many GPUs there are, and notes what it was asked."""
+    """FAISS's GPU functions, on the CPU: says how many GPUs there are, keeps what was copied, refuses as FAISS does."""
+
+    KINDS = ("IndexFlat", "IndexFlatIP", "IndexIVFFlat", "IndexIVFScalarQuantizer", "IndexIVFPQ")
 
     def __init__(self, faiss, gpus):
-        self.asked = []
+        self.copies = []
+        self.full = False
         self._faiss = faiss
         self._gpus = gpus
 
@@ -153,26 +156,95 @@ class StandInForGpu:
         return self._gpus
 
     def GpuMultipleClonerOptions(self):  # noqa: N802 - FAISS's name
-        return types.SimpleNamespace(shard=False)
+        return types.SimpleNamespace(shard=False, use_cuvs=True, useFloat16=False)
 
     def index_cpu_to_all_gpus(self, index, co):
-        self.asked.append(co.shard)
-        return self._faiss.clone_index(index)
+        assert co.shard
+        kind = type(index).__name__
+        if kind not in self.KINDS or (kind == "IndexIVFPQ" and index.pq.nbits != 8):
+            raise RuntimeError("This index type is not implemented on GPU.")
+        if co.use_cuvs and kind == "IndexIVFScalarQuantizer":
+            raise RuntimeError("this type of index is not implemented for cuVS")
+        if self.full:
+            raise RuntimeError("StandardGpuResources: alloc fail: out of memory")
+        self.copies.append(self._faiss.clone_index(index))
+        return self.copies[-1]
 
 
-@pytest.mark.parametrize(("gpus", "factory", "copies"), [(0, "IVF8,Flat", 0), (2, "IVF8,Flat", 1), (2, "HNSW8", 0)])
-def test_gpus_are_used_where_they_can_be_with_the_same_results(unit_vectors, monkeypatch, gpus, factory, copies):
-    """Only the way there is tested: that there are GPUs, that the index is split over them, that selectors stay off."""
+@pytest.fixture
+def gpus(monkeypatch):
+    """Two GPUs."""
     import faiss
 
     from mmrank.index import gpu
 
-    vectors, queries = unit_vectors(500), unit_vectors(5, seed=1)
-    plain = build(vectors, factory)
-    stand_in = StandInForGpu(faiss, gpus)
+    stand_in = StandInForGpu(faiss, 2)
     monkeypatch.setattr(gpu, "load_faiss", lambda: stand_in)
-    copied = VectorIndex(faiss.clone_index(plain._index), factory)
-    assert stand_in.asked == [True] * copies
-    for keep in (None, np.arange(500) % 2 == 0):
-        for expected, found in zip(plain.search(queries, 5, keep), copied.search(queries, 5, keep), strict=True):
+    return stand_in
+
+
+def test_the_effort_is_tuned_and_kept_where_there_are_gpus(tmp_path, unit_vectors, monkeypatch, gpus):
+    """Only the way there is tested: what is built, copied and asked, not FAISS's own kernels."""
+    vectors, queries = unit_vectors(5000), unit_vectors(20, seed=1)
+    built = build(vectors, "IVF64,Flat")
+    with monkeypatch.context() as without:
+        without.setattr(gpus, "_gpus", 0)
+        plain = build(vectors, "IVF64,Flat")
+    assert 8 <= built.effort == plain.effort < 64
+    built.save(tmp_path / "i.faiss")
+    loaded = VectorIndex.load(tmp_path / "i.faiss", 5000)
+    assert [copy.nprobe for copy in gpus.copies] == [plain.effort]
+    for keep in (None, np.arange(5000) % 2 == 0):  # GPUs take no selector
+        for expected, found in zip(plain.search(queries, 5, keep), loaded.search(queries, 5, keep), strict=True):
             np.testing.assert_array_equal(found, expected)
+    loaded.effort = 3
+    assert gpus.copies[-1].nprobe == loaded.effort == 3
+    plain.effort = 3
+    np.testing.assert_array_equal(loaded.search(queries, 5)[1], plain.search(queries, 5)[1])
+
+
+@pytest.mark.parametrize(
+    ("factory", "copies"),
+    [
+        ("Flat", 1),
+        ("IVF8,Flat", 1),
+        ("IVF8,SQ8", 1),
+        ("IVF8,PQ8", 1),
+        ("IVF8,PQ8x4fs", 0),
+        ("IVF8,PQ8x4", 0),
+        ("IVF8,FlatDedup", 0),
+        ("IVF8_HNSW4,Flat", 0),
+        ("PCA8,IVF8,Flat", 0),
+        ("SQ8", 0),
+        ("HNSW8", 0),
+    ],
+)
+def test_kinds_without_a_gpu_form_stay_on_the_cpu(tmp_path, unit_vectors, gpus, factory, copies):
+    vectors = unit_vectors(500)
+    build(vectors, factory).save(tmp_path / "i.faiss")
+    loaded = VectorIndex.load(tmp_path / "i.faiss", 500)
+    assert len(gpus.copies) == copies
+    assert loaded.search(vectors[:3], 5)[1].shape == (3, 5)
+
+
+def test_the_default_index_has_a_gpu_form_at_every_size_that_wants_one(unit_vectors, gpus):
+    from mmrank.index.gpu import has_gpu_form
+
+    for rows in (1_000_000, 100_000_000):
+        name = default_factory(rows, 384).partition(",")[2]
+        assert has_gpu_form(gpus.downcast_index(gpus.index_factory(384, f"IVF8,{name}", gpus.METRIC_INNER_PRODUCT)))
+
+
+def test_a_search_too_large_for_a_gpu_is_done_by_the_cpu(unit_vectors, gpus, monkeypatch):
+    vectors = unit_vectors(3000)
+    index = build(vectors, "Flat")
+    index.use_gpus()
+    monkeypatch.setattr(index._gpu, "search", lambda *_: pytest.fail("asked of the GPU"))
+    assert index.search(vectors[:1], 2500)[1].shape == (1, 2500)
+
+
+def test_an_index_that_does_not_fit_on_the_gpus_says_what_to_do(tmp_path, unit_vectors, gpus):
+    build(unit_vectors(500), "IVF8,Flat").save(tmp_path / "i.faiss")
+    gpus.full = True
+    with pytest.raises(MmrankError, match=r"out of memory.*CUDA_VISIBLE_DEVICES"):
+        VectorIndex.load(tmp_path / "i.faiss", 500)
