@@ -195,14 +195,15 @@ def _selector(name: str | Path, mode: str) -> Selector:
     return CKSelector.load(name, mode=mode)  # type: ignore[arg-type]
 
 
-def _served(model: str, *, path: str = "rerank", batch: int = 16, **of_server: Any) -> Reranker:
+def _served(model: str, *, path: str = "rerank", batch: int = 16, max_tokens: int = 0, **of_server: Any) -> Reranker:
     from mmrank.llm.http import ModelServer
     from mmrank.rerankers.served import Served
 
     url, _, name = model.partition("#")
     if not url or not name:
         raise InputError("where is the server, and which model? Name both: served:http://host:8000/v1#model")
-    return Served(ModelServer(url, **of_server), name, path=path, batch=batch)  # type: ignore[arg-type]
+    server = ModelServer(url, **of_server)
+    return Served(server, name, path=path, batch=batch, max_tokens=max_tokens)  # type: ignore[arg-type]
 
 
 FAMILIES: dict[str, Callable[..., Reranker]] = {

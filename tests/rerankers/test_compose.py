@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mmrank.errors import InputError, MmrankError
+from mmrank.llm.estimate import estimated_tokens
 from mmrank.llm.http import ModelServer
 from mmrank.rerankers import FAMILIES, load_reranker
 from mmrank.rerankers.compose import Cascade, DualStage, Fused
@@ -10,7 +11,7 @@ from mmrank.rerankers.explain import Explainer, focus, grounded
 from mmrank.rerankers.listwise import Listwise
 from mmrank.rerankers.pointwise import Pointwise
 from mmrank.rerankers.served import Served
-from mmrank.types import Candidate
+from mmrank.types import Candidate, Query
 
 
 def ids(ranking) -> list[str]:
@@ -67,6 +68,28 @@ def test_a_server_that_loses_a_candidate_is_an_error(scripted, candidates, quest
     scripted.faults = ["empty"] * 9
     with pytest.raises(MmrankError, match="malformed answer"):
         Served(ModelServer(scripted.url, wait=0.01, retries=1), "m").rerank(question, candidates)
+
+
+@pytest.mark.parametrize("path", ["rerank", "score"])
+def test_what_a_server_is_sent_is_shortened_evenly_when_bounded(scripted, candidate, path) -> None:
+    rows = " ".join(f"{year} net sales {year * 977:,}" for year in range(1900, 2024))
+    long = candidate("long", rows, heading_path=("Net sales by year",))
+    short = candidate("short", "the red circle")
+    reranker = load_reranker(f"served:{scripted.url}#m", path=path, max_tokens=200, wait=0.01)
+    ranking = reranker.rerank(Query("Which year? " + "sales " * 400), [long, short])
+    assert sorted(ids(ranking)) == ["long", "short"]
+    [body] = scripted.bodies
+    query, texts = (body["query"], body["documents"]) if path == "rerank" else (body["text_1"], body["text_2"])
+    assert query.startswith("Which year? sales") and texts[0].startswith("Net sales by year\n1900 net sales")
+    assert texts[1] == "the red circle"
+    assert 150 < estimated_tokens(query) + estimated_tokens(texts[0]) <= 200
+
+
+def test_a_server_is_sent_whole_texts_unless_bounded(scripted, candidate, question) -> None:
+    load_reranker(f"served:{scripted.url}#m").rerank(question, [candidate("long", "word " * 9000)])
+    assert len(scripted.bodies[0]["documents"][0].split()) == 9000
+    with pytest.raises(InputError, match="max_tokens is 0"):
+        load_reranker(f"served:{scripted.url}#m", max_tokens=-1)
 
 
 def test_reasons_come_one_by_one_in_the_order_of_the_hits(overlap_model, candidates, question) -> None:
