@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmrank.config import Settings
+from mmrank.errors import MmrankError
 from mmrank.types import Document
 
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
-    from mmrank.index import DocumentRecord, Store
+    from mmrank.index import DocumentRecord, Store, Writer
     from mmrank.ingest import Outcome
 
     AnyEncoder = Encoder | MultiVectorEncoder
@@ -86,7 +87,7 @@ def add_files(
         options = IngestOptions(layout=settings.layout, ocr=settings.ocr, passage_tokens=settings.passage_tokens)
         outcomes = read_documents(list(todo.values()), options=options, workers=settings.workers, cache=cache)
         seen = {identifier: record.name for identifier, record in by_id.items()}
-        _write(store, encoder, outcomes, len(todo), names, seen, report, progress, wait)
+        _write(store, encoder, settings, outcomes, len(todo), names, seen, report, progress, wait)
     for name, first in twins.items():
         if first in report.failed:
             report.failed[name] = report.failed[first]
@@ -99,6 +100,7 @@ def add_files(
 def _write(
     store: Store,
     encoder: Callable[[], AnyEncoder],
+    settings: Settings,
     outcomes: Iterator[Outcome],
     total: int,
     names: Mapping[str, DocumentRecord],
@@ -120,8 +122,9 @@ def _write(
                     report.failed[outcome.name] = outcome.error or "could not be read"
                 elif document.id in seen:
                     report.duplicates[outcome.name] = seen[document.id]
+                elif (problem := _put(writer, encoder(), document, settings)) is not None:
+                    report.failed[outcome.name] = problem
                 else:
-                    writer.put(document, *encoded(encoder(), document), metadata=document.metadata)
                     seen[document.id] = outcome.name
                     (report.replaced if outcome.name in names else report.added).append(outcome.name)
                     report.pages += len(document.pages)
@@ -141,14 +144,35 @@ def free_name(path: Path, name: str, names: Mapping[str, DocumentRecord]) -> str
     return f"{path.absolute().parent.name}/{name}"
 
 
-def encoded(encoder: AnyEncoder, document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
-    """Passage vectors, the document's merged vector and, of a multi-vector encoder, token vectors."""
+def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:
+    """Encode a document and put it into the store. Returns what is wrong with it: that costs this document alone."""
+    try:
+        writer.put(document, *encoded(encoder, document, settings), metadata=document.metadata)
+    except MmrankError as error:
+        return str(error)
+    return None
+
+
+def encoded(
+    encoder: AnyEncoder, document: Document, settings: Settings
+) -> tuple[Vectors, Vectors, list[Vectors] | None]:
+    """Passage vectors, the document's merged vectors and, of a multi-vector encoder, token vectors.
+
+    A document without passages (a blank page) has no vectors either: it is listed, and never found.
+    """
     from mmrank.encoders.merge import merge
+    from mmrank.index import pool_tokens
 
     encoded = encoder.encode_passages(document.passages)
     tokens = encoded if isinstance(encoded, list) else None
     vectors = pooled(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
-    return vectors, merge(vectors), tokens
+    if not len(vectors):
+        return vectors, vectors, tokens
+    lengths = [max(len(passage.text), 1) for passage in document.passages]
+    merged = merge(vectors, settings.merge, lengths=lengths, vectors=settings.merge_vectors)
+    if tokens is not None:
+        tokens = [pool_tokens(passage, settings.token_pooling) for passage in tokens]
+    return vectors, merged, tokens
 
 
 def pooled(tokens: Sequence[Vectors], dimension: int) -> Vectors:

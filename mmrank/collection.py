@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.signals import Question
-    from mmrank.retrieve.view import DocumentView
+    from mmrank.retrieve.view import DocumentView, Pool
 
     AnyEncoder = Encoder | MultiVectorEncoder
 
@@ -131,13 +131,13 @@ class Collection:
         """
         from mmrank.index import repair
 
-        made: list[AnyEncoder] = []
+        made: list[tuple[AnyEncoder, Settings]] = []
 
         def encode(document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
             if not made:
                 with cls.open(path, encoder=encoder, read_only=True) as library:
-                    made.append(library.encoder)
-            return encoded(made[0], document)
+                    made.append((library.encoder, library.settings))
+            return encoded(made[0][0], document, made[0][1])
 
         return repair(path, encode=encode, wait=wait)
 
@@ -362,13 +362,12 @@ class Collection:
             InputError: when there is no such document, for an empty or overlong query, or an unknown reranker.
         """
         from mmrank.retrieve.pages import rank_pages
-        from mmrank.retrieve.view import Pool
 
         question = self.question(query)
         record = self.record(name)
         reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            ranking = rank_pages(question, Pool([self._view(snapshot, record.id)]), weights)
+            ranking = rank_pages(question, self._pool(snapshot, [record.id], question), weights)
         return ranking if reranker is None else self._reranked(ranking, query, reranker, 1)
 
     def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
@@ -383,7 +382,8 @@ class Collection:
             weight = self.settings.rerank_weight
             if weight is None:
                 weight = 1.0 if ":" in name else EMBEDDED_WEIGHT
-            self._rerankers[name] = load_reranker(name, fuse=None if weight == 1 else weight)
+            fuse = None if weight == 1 else weight
+            self._rerankers[name] = load_reranker(name, fuse=fuse, **self.settings.rerank_settings)
         return self._rerankers[name]
 
     def _reranked(self, ranking: PageRanking, query: str | Query, reranker: Reranker, k: int) -> PageRanking:
@@ -404,22 +404,41 @@ class Collection:
         from mmrank.retrieve.words import telling_words
 
         asked = Query(query) if isinstance(query, str) else query
-        analysis = analyse(check_query(asked.text))
+        text = check_query(asked.text) if asked.text.strip() or asked.image is None else ""
+        analysis = analyse(text)
         encoded = self.encoder.encode_queries([Query(analysis.text, asked.image)])
-        vector = pooled(encoded, self.encoder.info.dimension)[0] if isinstance(encoded, list) else encoded[0]
-        return Question(analysis, vector, telling_words(analysis.text))
+        if isinstance(encoded, list):
+            vector, tokens = pooled(encoded, self.encoder.info.dimension)[0], encoded[0]
+        else:
+            vector, tokens = encoded[0], None
+        return Question(analysis, vector, telling_words(analysis.text), tokens)
 
     def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
         from mmrank.retrieve.candidates import two_stage
         from mmrank.retrieve.pages import rank_pages
-        from mmrank.retrieve.view import Pool
 
         with self._store.snapshot() as snapshot:
             candidates = two_stage(snapshot, vector=question.vector, text=question.analysis.text, where=where)
             chosen = list(dict.fromkeys(candidate.document_id for candidate in candidates))
             if not chosen:
                 return None
-            return rank_pages(question, Pool([self._view(snapshot, identifier) for identifier in chosen]))
+            return rank_pages(question, self._pool(snapshot, chosen, question))
+
+    def _pool(self, snapshot: Snapshot, documents: Sequence[str], question: Question) -> Pool:
+        """The pages of some documents; with a multi-vector encoder their passages are compared token by token."""
+        import numpy as np
+
+        from mmrank.retrieve.view import Pool
+
+        views = [self._view(snapshot, identifier) for identifier in documents]
+        if question.tokens is None:
+            return Pool(views)
+        places = [(view.document.id, at) for view in views for at in range(len(view.vectors))]
+        found = {
+            (match.document_id, match.position): max(match.score / len(question.tokens), -1.0)
+            for match in snapshot.score_tokens(question.tokens, places)
+        }
+        return Pool(views, np.array([found[place] for place in places]))
 
     def _view(self, snapshot: Snapshot, identifier: str) -> DocumentView:
         """A document prepared for ranking; the last ones used are kept. An id is a content hash, so none goes stale."""

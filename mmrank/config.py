@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +40,12 @@ class Settings(BaseSettings):
     passage_tokens: int = Field(
         default=160, ge=16, le=32_768, description="upper bound of a passage, in words and marks"
     )
+    merge: Literal["mean", "length", "kmeans"] = Field(
+        default="mean",
+        description="passage vectors into a document's: their mean, weighted by length, or some centres of them",
+    )
+    merge_vectors: int = Field(default=4, ge=1, description="most centres of a document, for kmeans")
+    token_pooling: int = Field(default=1, ge=1, description="of so many token vectors about one is kept")
     reranker: str | None = Field(default=None, description="as load_reranker takes it; none to rank by retrieval")
     rerank_weight: float | None = Field(
         default=None,
@@ -50,6 +56,7 @@ class Settings(BaseSettings):
     )
     rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker sees")
     rerank_unit: Literal["passage", "picture"] = Field(default="passage", description="what it sees of a page")
+    rerank_settings: dict[str, Any] = Field(default={}, description="of the reranker, as load_reranker takes them")
 
     def content(self) -> dict[str, object]:
         """What decides what a collection holds: kept with it."""
@@ -61,7 +68,7 @@ class Settings(BaseSettings):
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
-FREE = frozenset({"device", "workers", "reranker", "rerank_weight", "rerank_depth", "rerank_unit"})
+FREE = frozenset({"device", "workers", "reranker", "rerank_weight", "rerank_depth", "rerank_unit", "rerank_settings"})
 """Settings of a machine or of a search: a collection may be opened with others than it was made with."""
 
 

@@ -336,6 +336,8 @@ class Hit:
     heading_path: tuple[str, ...] = ()
     reasoning: str | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
+    """How many answers of the reranker's language model were complete, repaired, or unusable, over the whole search."""
     picture: ImageRef | None = None
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ from mmrank.cli.output import console, errors, print_json
 if TYPE_CHECKING:
     from mmrank.collection import Collection
     from mmrank.index import Filter
-    from mmrank.types import Hit
+    from mmrank.types import Hit, ImageRef
 
 
 class Unit(StrEnum):
@@ -30,6 +31,32 @@ Rerank = Annotated[
 ]
 
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A setting of the reranker: selector=lexical (docs/rerankers.md). May be repeated."),
+]
+
+
+def reranker_settings(given: list[str] | None) -> dict[str, Any]:
+    """What `--set name=value` says; values are JSON where they can be, else text.
+
+    Raises:
+        InputError: for one without a name or a value.
+    """
+    from mmrank.errors import InputError
+
+    settings: dict[str, Any] = {}
+    for pair in given or []:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise InputError(f"--set takes name=value, not {pair!r}")
+        try:
+            settings[name] = loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command()(search)
@@ -37,7 +64,7 @@ def register(app: typer.Typer) -> None:
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="The question.")],
+    query: Annotated[str, typer.Argument(help="The question; may be empty beside --image.")],
     collection: CollectionPath = DEFAULT,
     k: Annotated[int, typer.Option("-k", help="How many pages.")] = 5,
     document: Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")] = None,
@@ -49,6 +76,8 @@ def search(
     weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
     unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
+    set_: Settings = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to ask with, for encoders that see.")] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Then let a small language model say why, hit by hit.")
     ] = False,
@@ -58,25 +87,29 @@ def search(
     """Find the pages that answer a question, the spots on them, and why."""
     from mmrank.collection import Collection
     from mmrank.errors import InputError
+    from mmrank.types import Query
 
-    given = {"rerank_weight": weight, "rerank_depth": depth, "rerank_unit": unit and unit.value}
-    settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    settings = rerank_options(weight, depth, unit, set_)
+    asked = Query(query, None if image is None else _picture(image))
     with Collection.open(collection, read_only=True, **settings) as library:
         if settings and (rerank or library.settings.reranker) in (None, "none"):
-            raise InputError("--weight, --depth and --unit say how a reranker is used; name one with --rerank")
+            raise InputError("--weight, --depth, --unit and --set say how a reranker is used; name one with --rerank")
         chosen = _filter(library, document, folder, where or [], since, until)
-        hits = library.search(query, k=k, where=chosen, rerank=rerank)
+        hits = library.search(asked, k=k, where=chosen, rerank=rerank)
         drawn = _draw(hits, draw) if draw is not None else {}
         if json:
-            shown = list(library.explain(query, hits)) if explain else hits
+            shown = list(library.explain(asked, hits)) if explain else hits
             print_json([_plain(hit, drawn.get(rank)) for rank, hit in enumerate(shown)])
             return
         if not hits:
             console.print("Nothing found: the collection, or what the filters leave of it, is empty.")
             return
         _print(hits)
+        unusable, answers = hits[0].answers.get("unusable", 0), sum(hits[0].answers.values())
+        if unusable:
+            errors.print(f"{unusable} of {answers} answers of {hits[0].stage} could not be used.", style="yellow")
         if explain:
-            for rank, (before, hit) in enumerate(zip(hits, library.explain(query, hits), strict=True), 1):
+            for rank, (before, hit) in enumerate(zip(hits, library.explain(asked, hits), strict=True), 1):
                 said = hit.reasoning if hit is not before else "(nothing that holds against the page)"
                 console.print(f"{rank}. {hit.document}, page {hit.page_number}: {said}", markup=False, highlight=False)
     for path in drawn.values():
@@ -90,6 +123,7 @@ def rerank(
     beir: Annotated[Path | None, typer.Option(help="BEIR folder with the texts of a TREC run.")] = None,
     depth: Annotated[int, typer.Option(min=1, help="Candidates a query; the others keep their place.")] = 100,
     weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside the scores given.")] = None,
+    set_: Settings = None,
     json: Json = False,
 ) -> None:
     """Rank candidates that another system found.
@@ -101,7 +135,7 @@ def rerank(
     from mmrank.rerankers import load_reranker
 
     asked = read_candidates(candidates, beir)
-    chosen = load_reranker(reranker, fuse=weight)
+    chosen = load_reranker(reranker, fuse=weight, **reranker_settings(set_))
     tag = "-".join(chosen.name.split())
     check_output(out, asked, tag)
     with errors.status("ranking …") as status:
@@ -117,6 +151,28 @@ def rerank(
     else:
         for name, value in report.items():
             console.print(f"{name}: {value}", markup=False, highlight=False)
+
+
+def rerank_options(
+    weight: float | None, depth: int | None, unit: Unit | None, given: list[str] | None
+) -> dict[str, Any]:
+    """Settings of a collection that say how a reranker is used, those that were given."""
+    options = {
+        "rerank_weight": weight,
+        "rerank_depth": depth,
+        "rerank_unit": unit and unit.value,
+        "rerank_settings": reranker_settings(given) or None,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _picture(path: Path) -> ImageRef:
+    from mmrank.errors import InputError
+    from mmrank.types import ImageRef
+
+    if not path.is_file():
+        raise InputError(f"there is no picture {path}")
+    return ImageRef(str(path), 0)
 
 
 def _filter(
@@ -185,6 +241,7 @@ def _plain(hit: Hit, drawn: Path | None) -> dict[str, object]:
         "score": hit.score,
         "scores": dict(hit.scores),
         "stage": hit.stage,
+        "answers": dict(hit.answers),
         "heading_path": hit.heading_path,
         "snippet": hit.snippet,
         "reasoning": hit.reasoning,

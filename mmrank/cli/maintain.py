@@ -58,18 +58,20 @@ def compact(
     collection: CollectionPath = DEFAULT,
     index: Annotated[str | None, typer.Option(help="Change the FAISS index: a factory string, Flat or auto.")] = None,
     wait: Wait = 0.0,
+    json: Json = False,
 ) -> None:
     """Merge what many small changes left behind, and give back the room of what was removed."""
     from mmrank.collection import Collection
 
     with Collection.open(collection) as library, errors.status("compacting …"):
         library.store.compact(index, wait=wait)
-    console.print(f"{collection} is compact.", highlight=False)
+    _done(f"{collection} is compact.", collection, None, json)
 
 
 def export(
     file: Annotated[Path, typer.Argument(help="A new .tar file.")],
     collection: CollectionPath = DEFAULT,
+    json: Json = False,
 ) -> None:
     """Write a collection into one file, as it stands at this moment."""
     from mmrank.collection import Collection
@@ -77,16 +79,24 @@ def export(
 
     with Collection.open(collection, read_only=True) as library, errors.status("exporting …"):
         export_archive(library.store, file)
-    console.print(f"{collection} is in {file}.", highlight=False)
+    _done(f"{collection} is in {file}.", collection, file, json)
 
 
 def import_(
     file: Annotated[Path, typer.Argument(help="A file that export wrote.")],
     collection: CollectionPath = DEFAULT,
+    json: Json = False,
 ) -> None:
     """Make a collection of what export wrote."""
     from mmrank.index import import_archive
 
     with errors.status("importing …"):
         import_archive(file, collection).close()
-    console.print(f"{file} is in {collection}.", highlight=False)
+    _done(f"{file} is in {collection}.", collection, file, json)
+
+
+def _done(said: str, collection: Path, file: Path | None, json: bool) -> None:
+    if json:
+        print_json({"collection": str(collection)} | ({} if file is None else {"file": str(file)}))
+    else:
+        console.print(said, highlight=False)

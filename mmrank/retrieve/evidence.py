@@ -35,14 +35,16 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
         pool: the pages that are ranked together.
         at: which of them.
     """
-    view = pool.views[int(pool.owner[at])]
+    owner = int(pool.owner[at])
+    view = pool.views[owner]
     page = int(pool.number[at])
     elements = [element for element in view.document.pages[page].elements if element.kind not in FURNITURE]
     named = {identifier for handle in question.analysis.handles for identifier in view.document.resolve(handle)}
     passage_score: dict[str, float] = {}
     for passage in view.document.passages:
         if passage.page == page:
-            score = float(view.vectors[passage.position] @ question.vector)
+            place = int(pool.first_passage[owner]) + passage.position
+            [score] = pool.similarities(question.vector, slice(place, place + 1))
             for identifier in passage.element_ids:
                 passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
     weights = {word: pool.page_words.idf(word) for word in question.words}

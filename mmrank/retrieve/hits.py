@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from mmrank.retrieve.evidence import page_evidence, snippet
 from mmrank.retrieve.pages import PageRanking
 from mmrank.retrieve.reasons import reason
@@ -15,6 +17,7 @@ CLEAR = 0.6
 def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
     """The first k pages of a ranking, best first."""
     pool, question = ranking.pool, ranking.question
+    answers = Counter(map(str, ranking.judged.statuses)) if ranking.judged is not None else Counter[str]()
     hits = []
     for at in map(int, ranking.order()[:k]):
         view = pool.views[int(pool.owner[at])]
@@ -39,6 +42,7 @@ def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
                 heading_path=view.heading_path(shown[0].element.id) if shown else (),
                 reasoning=said.text if said is not None else reason(ranking, at, evidence),
                 scores={name: float(values[at]) for name, values in ranking.signals.items()},
+                answers=dict(answers),
                 picture=view.document.page_image(page),
             )
         )

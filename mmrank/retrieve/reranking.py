@@ -84,14 +84,13 @@ def passage_scores(ranking: PageRanking) -> np.ndarray[tuple[int], np.dtype[np.f
     """How well each passage of the pool fits the question: words and vectors, z-scores added. (passages,)"""
     pool, question = ranking.pool, ranking.question
     words = pool.passage_words.scores(question.words)
-    return standardise(words) + standardise((pool.vectors @ question.vector).astype(np.float64))
+    return standardise(words) + standardise(pool.similarities(question.vector))
 
 
 def _candidate(ranking: PageRanking, at: int, position: int) -> Candidate:
     pool = ranking.pool
     owner = int(pool.owner[at])
-    before = sum(len(view.document.passages) for view in pool.views[:owner])
-    passage = pool.views[owner].document.passages[position - before]
+    passage = pool.views[owner].document.passages[position - int(pool.first_passage[owner])]
     return Candidate(
         passage.id,
         passage.parts,

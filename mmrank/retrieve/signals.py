@@ -24,11 +24,15 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question ready to be compared with pages. `vector` is (dimension,), of unit length."""
+    """A question ready to be compared with pages.
+
+    `vector` is (dimension,), of unit length; `tokens` (tokens, dimension), with a multi-vector encoder.
+    """
 
     analysis: Analysis
     vector: NDArray[np.float32]
     words: tuple[str, ...]
+    tokens: NDArray[np.float32] | None = None
 
 
 # Text
@@ -49,8 +53,8 @@ def heading(question: Question, pool: Pool) -> Scores:
 
 
 def dense(question: Question, pool: Pool) -> Scores:
-    """Cosine of the page's best passage."""
-    similarities = (pool.vectors @ question.vector).astype(np.float64)
+    """Cosine, or MaxSim over token vectors, of the page's best passage."""
+    similarities = pool.similarities(question.vector)
     floor = float(similarities.min()) if len(similarities) else 0.0
     return pool.page_max(similarities, empty=floor)
 

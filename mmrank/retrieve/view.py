@@ -84,10 +84,16 @@ class Pool:
         number: (pages,), its 0-based page in that document.
         passage_page: (passages,), the page of each passage, by position in `pages`.
         vectors: (passages, dimension).
+
+    Args:
+        views: the documents.
+        maxsim: (passages,), how alike each passage and the question are token by token, −1 to 1; None without a
+            multi-vector encoder.
     """
 
-    def __init__(self, views: Sequence[DocumentView]) -> None:
+    def __init__(self, views: Sequence[DocumentView], maxsim: NDArray[np.float64] | None = None) -> None:
         self.views = list(views)
+        self._maxsim = maxsim
         self.pages = [page for view in views for page in view.pages]
         counts = [len(view.pages) for view in views]
         self.owner = np.repeat(np.arange(len(counts)), counts)
@@ -98,12 +104,18 @@ class Pool:
         pages = [view.passage_pages + start for view, start in zip(views, starts[:-1], strict=True)]
         self.passage_page = np.concatenate(pages) if pages else np.zeros(0, dtype=np.int64)
         self.vectors = np.concatenate([view.vectors for view in views]) if views else np.zeros((0, 1), dtype=np.float32)
+        self.first_passage = np.cumsum([0, *(len(view.vectors) for view in views)])[:-1]
         self.page_words = Bags([page.words for page in self.pages])
-        self.heading_words = Bags([page.heading_words for page in self.pages])
         self.passage_words = Bags([words for view in views for words in view.passage_words])
 
     def __len__(self) -> int:
         return len(self.pages)
+
+    def similarities(self, vector: NDArray[np.float32], passages: slice = slice(None)) -> NDArray[np.float64]:
+        """How alike passages and the question are: MaxSim where there is one, else the cosine with its vector."""
+        if self._maxsim is not None:
+            return self._maxsim[passages]
+        return (self.vectors[passages] @ vector).astype(np.float64)
 
     def page_max(self, passage_scores: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
         """The best passage of each page; `empty` for pages without passages. (passages,) to (pages,)."""

@@ -13,7 +13,7 @@ import pytest
 
 import mmrank
 from mmrank.errors import InputError
-from mmrank.rerankers import RankedCandidate, Ranking
+from mmrank.rerankers import AnswerStatus, RankedCandidate, Ranking
 from mmrank.types import Candidate, Hit, Query
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,6 +62,30 @@ def test_a_reranker_of_ones_own_sees_the_first_pages_passages_and_decides(librar
     assert {hit.reasoning for hit in hits} == {"I said so."}
     for hit in hits:
         assert hit.boxes and set(hit.element_ids) <= {e for c in shown for part in c.parts for e in part.element_ids}
+
+
+def test_unusable_answers_are_told_with_the_hits(library: mmrank.Collection) -> None:
+    class Silent(Backwards):
+        def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
+            items = tuple(RankedCandidate(c, -float(rank)) for rank, c in enumerate(candidates))
+            return Ranking(items, self.name, statuses=(AnswerStatus.UNUSABLE, AnswerStatus.COMPLETE))
+
+    assert library.search(QUESTION, k=1)[0].answers == {}
+    assert library.search(QUESTION, k=1, rerank=Silent())[0].answers == {"unusable": 1, "complete": 1}
+
+
+def test_a_reranker_takes_settings_by_name(library_path: Path, command_line: Run) -> None:
+    words = {"selector": "lexical", "keep": 1}
+    library = mmrank.Collection.open(library_path, read_only=True, rerank_settings=words)
+    with library, pytest.raises(InputError, match="does not take these settings"):
+        library.search(QUESTION, rerank="late-interaction")
+    wrong = command_line("search", QUESTION, "-c", library_path, "--rerank", "late-interaction", "--set", "keep=1")
+    assert wrong.returncode == 2 and "does not take these settings" in wrong.stderr
+    assert "name=value" in command_line("search", "x", "-c", library_path, "--set", "keep").stderr
+    right = command_line(
+        "search", QUESTION, "-c", library_path, "--rerank", "late-interaction", "--set", "dtype=float32", "-k", "1"
+    )
+    assert right.returncode == 0, right.stderr
 
 
 def test_more_hits_than_the_depth_are_all_reranked(library: mmrank.Collection) -> None:
