@@ -133,7 +133,7 @@ def cached(encoder: Encoder | MultiVectorEncoder, path: Path) -> CachedEncoder |
 
 
 def passage_key(info: EncoderInfo, passage: Passage) -> bytes:
-    """Hash of everything the vector depends on: the encoder, and what it reads of the passage.
+    """Hash of everything the vector depends on: the encoder, how it is called, and what it reads of the passage.
 
     A picture counts by its document (whose id is the hash of the file), page and box; not by where the file lies.
     The precision of the computation does not count: its vectors agree.
@@ -143,6 +143,7 @@ def passage_key(info: EncoderInfo, passage: Passage) -> bytes:
         for part in passage.parts
     ]
     identity = [info.name, info.revision, info.dimension, info.pooling, info.max_tokens, info.max_pixels]
+    identity += [info.calling] if info.calling else []
     return hashlib.sha256(json.dumps([identity, passage.heading_path, content]).encode()).digest()
 
 

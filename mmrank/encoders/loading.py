@@ -85,7 +85,7 @@ def _checkpoint(
 
     from mmrank.device import choose_device, choose_dtype
     from mmrank.encoders.conventions import CONVENTIONS
-    from mmrank.encoders.revision import weights_revision
+    from mmrank.encoders.revision import checkpoint_revision
 
     local = Path(name).is_dir()
     convention = CONVENTIONS.get(name)
@@ -111,7 +111,6 @@ def _checkpoint(
         raise
     except (OSError, ImportError, ValueError, SafetensorError) as error:
         raise MmrankError(_unavailable(source, local, error)) from error
-    found = weights_revision(source, model[0].config)
     options = replace(convention.vision, dimension=dimension or convention.vision.dimension, **limits)
     if limits and not convention.kind.startswith("vision"):
         raise InputError(f"{name} is a text encoder: max_tokens and max_pixels do not apply")
@@ -119,6 +118,8 @@ def _checkpoint(
         raise InputError(f"{name} gives one vector a token, which cannot be cut to {dimension} numbers")
     if dimension > (model.get_embedding_dimension() or dimension):
         raise InputError(f"{name} gives {model.get_embedding_dimension()} numbers; {dimension} are more than that")
+    calling = options.calling if convention.kind.startswith("vision") else ""
+    found = checkpoint_revision(source, model[0].config, calling)
     return _wrapped(convention.kind, model, options, Path(name).resolve().name if local else name, found)
 
 

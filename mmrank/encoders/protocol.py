@@ -18,8 +18,10 @@ Vectors = NDArray[np.float32]
 class EncoderInfo:
     """Everything that decides what a vector means. Two encoders with equal infos are interchangeable.
 
-    `revision` is a hash of the weights or a pinned hub revision; `max_tokens` bounds one passage; `max_pixels`
-    bounds one picture (0 where the encoder reads no pictures).
+    `revision` is a pinned hub revision or a hash over the files of a local checkpoint and its `calling`; `dtype` is
+    the precision of the computation, whose results are float32 whatever it is; `max_tokens` bounds one passage;
+    `max_pixels` bounds one picture (0 where the encoder reads no pictures); `calling` is a hash of the instructions
+    and whatever else is chosen in how the model is called (empty where nothing is).
     """
 
     name: str
@@ -31,6 +33,7 @@ class EncoderInfo:
     max_pixels: int = 0
     reads_images: bool = False
     multi_vector: bool = False
+    calling: str = ""
 
 
 @runtime_checkable
@@ -58,7 +61,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class MultiVectorEncoder(Protocol):
-    """One vector a token, compared by MaxSim. Same promises; each vector is of unit length, and no passage is without."""
+    """One vector a token, compared by MaxSim. Same promises; every passage has at least one, each of unit length."""
 
     @property
     def info(self) -> EncoderInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 OPTIONS_FILE = "mmrank_encoder.json"
 """Beside the weights: how the checkpoint wants to be called."""
+LIMITS = ("max_tokens", "max_pixels", "dimension", "batch_tokens")
+"""Options that do not say how a checkpoint is called, but how much of it."""
 WINDOW = 16
 """Passages whose pictures are in memory together."""
 
@@ -43,6 +46,12 @@ class VisionOptions:
     max_pixels: int = 1_003_520
     dimension: int = 0
     batch_tokens: int = 8192
+
+    @property
+    def calling(self) -> str:
+        """SHA-256 of all that changes a vector, save the limits, which are fields of `EncoderInfo` themselves."""
+        said = {key: value for key, value in asdict(self).items() if key not in LIMITS}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 class VisionEncoder:
@@ -77,6 +86,7 @@ class VisionEncoder:
             max_tokens=self.options.max_tokens,
             max_pixels=self.options.max_pixels,
             reads_images=True,
+            calling=self.options.calling,
         )
 
     def encode_passages(self, passages: Iterable[Passage]) -> Vectors:

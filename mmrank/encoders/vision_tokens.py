@@ -58,6 +58,7 @@ class VisionTokensEncoder:
             max_pixels=self.options.max_pixels,
             reads_images=True,
             multi_vector=True,
+            calling=self.options.calling,
         )
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:

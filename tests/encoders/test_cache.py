@@ -1,5 +1,6 @@
 """A run that was cut goes on where it stopped."""
 
+import json
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from mmrank.encoders import load_encoder
 from mmrank.encoders.cache import WINDOW, VectorCache, cached, passage_key
 from mmrank.encoders.minilm import MiniLM
+from mmrank.encoders.minilm_network import WEIGHTS_SHA256
+from mmrank.encoders.vision import OPTIONS_FILE
 from mmrank.errors import MmrankError
 from mmrank.types import Passage
 
@@ -95,12 +98,31 @@ def test_the_key_changes_with_content_and_encoder_but_not_with_place(passage) ->
     assert passage_key(replace(info, dtype="other"), base) == key
     others = [
         passage_key(replace(info, revision="other"), base),
+        passage_key(replace(info, calling="other"), base),
         passage_key(info, passage("text", 1)),
         passage_key(info, passage("texts", 0)),
         passage_key(info, passage("text", 0, heading=("Title",))),
         passage_key(info, replace(base, document_id="other")),
     ]
-    assert len({key, *others}) == 6
+    assert len({key, *others}) == 7
+
+
+def test_vectors_of_the_embedded_encoder_keep_their_key(passage) -> None:
+    info = MiniLM(device="cpu").info
+    assert (info.name, info.revision) == ("minilm", WEIGHTS_SHA256)
+    assert passage_key(info, passage("text")).hex().startswith("e5328367858f80b9")
+
+
+def test_vectors_made_under_another_instruction_are_not_served(tiny_qwen3_vl, tmp_path: Path, passage) -> None:
+    folder = tiny_qwen3_vl.save(tmp_path / "model")
+
+    def encode(instruction: str, cache: Path | None) -> np.ndarray:
+        (folder / OPTIONS_FILE).write_text(json.dumps({"passage_instruction": instruction}))
+        encoder = load_encoder(str(folder), device="cpu", dtype="float32", cache=cache)
+        return encoder.encode_passages([passage("a circle")])
+
+    encode("Represent the text.", tmp_path / "v.sqlite")
+    np.testing.assert_array_equal(encode("Sing it.", tmp_path / "v.sqlite"), encode("Sing it.", None))
 
 
 def test_another_kind_of_file_is_named_and_left_alone(tmp_path: Path) -> None:

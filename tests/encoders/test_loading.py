@@ -1,15 +1,20 @@
 """Encoders load by name, and what cannot be loaded says why."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from mmrank.device import DTYPES
 from mmrank.encoders import known_encoders, load_encoder
 from mmrank.encoders.conventions import CONVENTIONS
 from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.revision import checkpoint_revision
 from mmrank.encoders.text import TextEncoder, TextTokensEncoder
 from mmrank.errors import InputError, MmrankError
 from mmrank.types import ImageRef, Query
@@ -135,3 +140,62 @@ def test_equal_weights_have_equal_revisions_and_others_have_not(tiny_qwen3_vl, t
     )
     revisions = [load_encoder(str(folder), device="cpu").info.revision for folder in (one, one, other)]
     assert revisions[0] == revisions[1] != revisions[2]
+
+
+OTHERWISE = {
+    "mmrank_encoder.json": lambda _: '{"passage_instruction": "Represent it."}',
+    "tokenizer.json": lambda text: json.dumps({**json.loads(text), "normalizer": {"type": "Lowercase"}}),
+    "tokenizer_config.json": lambda text: json.dumps({**json.loads(text), "padding_side": "left"}),
+    "config.json": lambda text: json.dumps({**json.loads(text), "tie_word_embeddings": True}),
+    "chat_template.jinja": lambda text: "Passage: " + text,
+}
+
+
+@pytest.mark.parametrize("file", OTHERWISE)
+def test_a_folder_whose_files_are_edited_is_another_encoder(tiny_qwen3_vl, tmp_path: Path, file: str) -> None:
+    folder = tiny_qwen3_vl.save(tmp_path / "edited")
+    path = folder / file
+    before = load_encoder(str(folder), device="cpu").info
+    path.write_text(OTHERWISE[file](path.read_text("utf-8") if path.exists() else ""), "utf-8")
+    after = load_encoder(str(folder), device="cpu").info
+    assert after.revision != before.revision
+
+
+def test_a_copied_folder_is_the_same_encoder_whatever_its_notes_and_batches(tiny_qwen3_vl, tmp_path: Path) -> None:
+    folder = tiny_qwen3_vl.save(tmp_path / "one" / "model")
+    copied = shutil.copytree(folder, tmp_path / "other" / "model")
+    (copied / "README.md").write_text("Notes.")
+    (copied / "mmrank_encoder.json").write_text('{"batch_tokens": 4096}')
+    one, other = (load_encoder(str(path), device="cpu").info for path in (folder, copied))
+    assert one == other
+
+
+def test_other_limits_are_told_by_their_own_fields(tiny_qwen3_vl, tmp_path: Path) -> None:
+    folder = str(tiny_qwen3_vl.save(tmp_path / "model"))
+    whole, less = load_encoder(folder, device="cpu").info, load_encoder(folder, device="cpu", max_tokens=200).info
+    assert less == replace(whole, max_tokens=200)
+
+
+def test_the_weights_prompts_and_tokenizer_of_a_text_model_count(tmp_path: Path) -> None:
+    folder = shutil.copytree(embedded_folder(), tmp_path / "model")
+    revisions = {checkpoint_revision(str(folder), None)}
+    for file in ("vocab.txt", "tokenizer.json", "config_sentence_transformers.json", "1_Pooling/config.json"):
+        with (folder / file).open("a") as opened:
+            opened.write("\n")
+        revisions.add(checkpoint_revision(str(folder), None))
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    revisions.add(checkpoint_revision(str(folder), None))
+    assert len(revisions) == 6
+
+
+def test_a_hub_checkpoint_is_named_by_its_commit() -> None:
+    assert checkpoint_revision("some/model", SimpleNamespace(_commit_hash="c0ffee"), "calling") == "c0ffee"
+    with pytest.raises(MmrankError, match="not known"):
+        checkpoint_revision("some/model", SimpleNamespace())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_info_tells_the_precision_of_the_computation(tiny_qwen3_vl, tiny_colqwen2, tmp_path, dtype: str) -> None:
+    folders = [tiny.save(tmp_path / str(number)) for number, tiny in enumerate((tiny_qwen3_vl, tiny_colqwen2))]
+    for name in ("minilm", "minilm-tokens", embedded_folder(), *folders):
+        assert load_encoder(str(name), device="cpu", dtype=dtype).info.dtype == dtype

@@ -137,6 +137,9 @@ def test_saved_and_loaded_it_gives_the_same_vectors(encoder, mixed, tmp_path: Pa
 def test_instructions_differ_between_questions_and_passages(encoder, passage) -> None:
     options = VisionOptions(query_instruction="Find it.", passage_instruction="Represent it.", max_tokens=MAX_TOKENS)
     told = VisionEncoder(encoder.model, options, name="told", revision="1")
+    assert (
+        told.info != VisionEncoder(encoder.model, VisionOptions(max_tokens=MAX_TOKENS), name="told", revision="1").info
+    )
     decode = told.model.tokenizer.decode
     assert "Find it." in decode(told.inputs.query(Query("the circle"))["input_ids"][0])
     assert "Represent it." in decode(told.inputs.passage(passage("the circle"))["input_ids"][0])
