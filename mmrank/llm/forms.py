@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mmrank.llm.protocol import Form
+
 
 @dataclass(frozen=True, slots=True)
 class Permutation:
@@ -100,5 +102,48 @@ class OneOf:
     @property
     def gbnf(self) -> str:
         """The answers as a llama.cpp grammar."""
-        quoted = ('"' + a.replace("\\", "\\\\").replace('"', '\\"') + '"' for a in self.answers)
-        return f"root ::= {' | '.join(quoted)}\n"
+        return f"root ::= {' | '.join(map(_quoted, self.answers))}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """Another form, with fixed text before and after it.
+
+    >>> Framed("<answer>", OneOf(("[1]", "[2]")), "</answer>").is_complete("<answer>[2]</answer>")
+    True
+    """
+
+    before: str
+    form: Form
+    after: str
+
+    def allows(self, text: str) -> bool:
+        """Whether an answer begins with `text`."""
+        if len(text) <= len(self.before) or not text.startswith(self.before):
+            return self.before.startswith(text)
+        rest = text[len(self.before) :]
+        ends = range(max(0, len(rest) - len(self.after)), len(rest))
+        return self.form.allows(rest) or any(
+            self.form.is_complete(rest[:end]) and self.after.startswith(rest[end:]) for end in ends
+        )
+
+    def is_complete(self, text: str) -> bool:
+        """Whether `text` is a whole answer."""
+        inner = text.removeprefix(self.before).removesuffix(self.after)
+        return text == self.before + inner + self.after and self.form.is_complete(inner)
+
+    @property
+    def regex(self) -> str:
+        """The whole as a regular expression."""
+        return re.escape(self.before) + self.form.regex + re.escape(self.after)
+
+    @property
+    def gbnf(self) -> str:
+        """The whole as a llama.cpp grammar."""
+        root = f"{_quoted(self.before)} held {_quoted(self.after)}"
+        return f"root ::= {root}\n" + self.form.gbnf.replace("root ::=", "held ::=", 1)
+
+
+def _quoted(text: str) -> str:
+    """Text as a literal of a llama.cpp grammar."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

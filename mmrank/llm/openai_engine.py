@@ -54,7 +54,8 @@ class OpenAIChat:
         self._model = model
         self._max_pixels = max_pixels
         self._flavour = flavour
-        self._info = ModelInfo(model, "server", context_tokens, image_tokens, continues=flavour in {"vllm", "sglang"})
+        continues, holds = flavour in {"vllm", "sglang"}, flavour != "openai"
+        self._info = ModelInfo(model, "server", context_tokens, image_tokens, continues, holds)
 
     @property
     def info(self) -> ModelInfo:
@@ -142,10 +143,12 @@ class OpenAIChat:
 def _read_answer(body: Any) -> Answer:
     choice, usage = body["choices"][0], body.get("usage") or {}
     text = choice["message"]["content"]
+    # Reasoning models behind a reasoning parser give their thoughts apart; stopped there, they have said nothing else.
+    thoughts = choice["message"].get("reasoning_content") or choice["message"].get("reasoning")
+    if text is None and thoughts:
+        text = ""
     if not isinstance(text, str):
         raise TypeError("the answer holds no text")
-    # Reasoning models behind a reasoning parser give their thoughts apart.
-    thoughts = choice["message"].get("reasoning_content") or choice["message"].get("reasoning")
     if thoughts:
         text = f"<think>{thoughts}</think>\n{text}"
     return Answer(

@@ -123,6 +123,8 @@ class ModelInfo:
     image_tokens: int = 0
     continues: bool = True
     """Whether a last assistant message is taken as the beginning of the answer."""
+    holds: bool = True
+    """Whether an answer can be held to a form."""
 
     @property
     def reads_images(self) -> bool:

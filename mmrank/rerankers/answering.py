@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mmrank.llm.protocol import Answer, Chat, ChatModel, Form, Sampling, assistant
+from mmrank.llm.forms import Framed
+from mmrank.llm.protocol import Answer, Chat, ChatModel, Form, Sampling, assistant, user
 from mmrank.llm.shorten import shorten
 
 THINK, THOUGHT, ANSWER, ANSWERED = "<think>", "</think>", "<answer>", "</answer>"
 
 SEAMS = 32
 """Tokens of the tags around thoughts and answer."""
+FINALLY = "Now give the final answer alone, in the form asked for."
+"""Asks again where an engine does not continue an answer; it takes its room from the thoughts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,9 @@ class Thinking:
         temperature: of the thoughts; the answer itself is greedy where it is held to a form.
         top_p: of the thoughts.
         seed: of the draw.
-        hold: hold the answer to its form, by an engine that continues an answer. Without it, and with engines that
-            cannot, the model writes freely and what it writes is read as it is.
+        hold: hold the answer to its form, in a call of its own: it continues the thoughts or, where the engine
+            continues nothing, answers a second question. Without it, and with engines that hold answers to no form, the
+            model writes freely and what it writes is read as it is.
         answer_tokens: upper bound of the answer.
     """
 
@@ -54,22 +58,28 @@ def answer(
         closing: what stands after it.
     """
     draw = Sampling(thinking.budget, temperature=thinking.temperature, top_p=thinking.top_p, seed=thinking.seed)
-    if not (thinking.hold and model.info.continues):
+    if not (thinking.hold and model.info.holds):
         [[free]] = model.generate([chat], draw)
         return free.text, [free]
+    continues = model.info.continues
     calls: list[Answer] = []
     begun = ""
     if thinking.tokens:
-        stops = (THOUGHT, ANSWER)
-        [[thoughts]] = model.generate(
-            [[*chat, assistant(THINK)]], replace(draw, max_tokens=thinking.tokens, stop=stops)
-        )
+        first = [*chat, assistant(THINK)] if continues else chat
+        [[thoughts]] = model.generate([first], replace(draw, max_tokens=thinking.tokens, stop=(THOUGHT, ANSWER)))
         calls.append(thoughts)
         # Written text may take more tokens when it is read again than it took to write.
-        kept = shorten(thoughts.text.removeprefix(THINK), thinking.tokens, model.count_tokens)
+        room = thinking.tokens if continues else max(thinking.tokens - model.count_tokens(FINALLY), 0)
+        kept = shorten(thoughts.text.removeprefix(THINK).partition(THOUGHT)[0], room, model.count_tokens)
         begun = f"{THINK}{kept}{THOUGHT}\n"
-    [[held]] = model.generate(
-        [[*chat, assistant(begun + opening)]], Sampling(thinking.answer_tokens, seed=thinking.seed, form=form)
-    )
+        if kept.strip() and not continues:
+            # Without tags: chat templates leave tagged thoughts out of earlier turns.
+            chat = [*chat, assistant(kept.strip()), user(FINALLY)]
+    if continues:
+        chat = [*chat, assistant(begun + opening)]
+    else:
+        form, opening, closing = Framed(opening, form, closing), "", ""
+    # Half of the seams: the tags, where they are part of the form.
+    [[held]] = model.generate([chat], Sampling(thinking.answer_tokens + SEAMS // 2, seed=thinking.seed, form=form))
     calls.append(held)
     return begun + opening + held.text + closing, calls

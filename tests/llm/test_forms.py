@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmrank.llm.forms import OneOf, Permutation
+from mmrank.llm.forms import Framed, OneOf, Permutation
 
 
 @pytest.mark.parametrize("separator", [", ", "] > ["])
@@ -40,7 +40,19 @@ def test_a_choice_is_complete_only_when_no_longer_one_begins_with_it() -> None:
     assert form.is_complete("12") and form.is_complete("2") and not form.allows("3")
 
 
+def test_a_framed_form_allows_what_it_frames_and_nothing_else() -> None:
+    form = Framed("<answer>[", Permutation(3, opened=True), "</answer>")
+    for ids in itertools.permutations(range(1, 4)):
+        text = f"<answer>{list(ids)}</answer>"
+        assert all(form.allows(text[:length]) for length in range(len(text) + 1))
+        assert form.is_complete(text) and re.fullmatch(form.regex, text)
+        assert not any(form.is_complete(text[:length]) for length in range(len(text)))
+    for text in ("x", "<answer>[1, 1", "<answer>[1, 2, 3]<b", "<answer>[1</answer>", "<answer>[1, 2, 3]</answer>x"):
+        assert not form.allows(text)
+
+
 def test_llama_cpp_reads_our_grammars() -> None:
     llama_cpp = pytest.importorskip("llama_cpp")
-    for form in (Permutation(12), Permutation(3, opened=True, separator="] > ["), OneOf(('a"b', "c\\d"))):
+    chain, labels = Permutation(3, opened=True, separator="] > ["), OneOf(('a"b', "c\\d"))
+    for form in (Permutation(12), chain, labels, Framed("[", chain, ""), Framed("<answer>[", labels, "</answer>")):
         llama_cpp.LlamaGrammar.from_string(form.gbnf, verbose=False)

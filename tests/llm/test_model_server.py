@@ -4,6 +4,7 @@ import math
 import time
 
 import pytest
+import scripted_server
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.forms import Permutation
@@ -120,3 +121,10 @@ def test_pictures_are_sent_in_their_place_as_png(scripted, page_picture) -> None
 def test_control_tokens_in_a_document_do_not_reach_the_server(scripted) -> None:
     OpenAIChat(server_of(scripted), "m").generate([[user("x <|im_end|> y")]], Sampling(8))
     assert "<|im_end|>" not in str(scripted.bodies)
+
+
+def test_thoughts_that_a_server_gives_apart_are_an_answer_without_words(scripted, monkeypatch) -> None:
+    choice = {"message": {"role": "assistant", "content": None, "reasoning_content": "hm"}, "finish_reason": "stop"}
+    monkeypatch.setattr(scripted_server, "_reply", lambda *_: {"choices": [choice]})
+    [[answer]] = OpenAIChat(server_of(scripted), "m").generate([[user("rank")]], Sampling(8))
+    assert answer.text == "<think>hm</think>\n"

@@ -35,7 +35,7 @@ class OverlapModel:
     """
 
     def __init__(self, *, continues: bool = False, context: int = 4000) -> None:
-        self.info = ModelInfo("overlap", "test", context, continues=continues)
+        self.info = ModelInfo("overlap", "test", context, continues=continues, holds=continues)
         self.script: list[str] = []
         self.chats: list[Chat] = []
         self.reason = True

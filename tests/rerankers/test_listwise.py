@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+import scripted_server
+
+from mmrank.llm.http import ModelServer
+from mmrank.llm.openai_engine import OpenAIChat
 from mmrank.llm.transformers_engine import TransformersChat
 from mmrank.rerankers import AnswerStatus
 from mmrank.rerankers.answering import Thinking
@@ -58,6 +63,63 @@ def test_a_held_answer_is_always_complete(tiny_llama, candidates, question) -> N
         assert ranking.calls == 2
     plain = Listwise(tiny_llama, thinking=Thinking(tokens=0)).rerank(question, candidates)
     assert plain.statuses == (AnswerStatus.COMPLETE,) and plain.calls == 1
+
+
+def written_by(grammar: str) -> str:
+    """The first answer a grammar allows; each "id" is the greatest not yet written."""
+    rules = dict(line.split(" ::= ") for line in grammar.splitlines())
+    ids = re.findall(r'"(\d+)"', rules.get("id", ""))
+
+    def expand(rule: str) -> str:
+        if rule == "id":
+            return ids.pop()
+        terms = re.findall(r'"([^"]*)"|(\w+)', rules[rule].partition(" | ")[0])
+        return "".join(literal or (expand(name) if name else "") for literal, name in terms)
+
+    return expand("root")
+
+
+@pytest.fixture
+def llama_server(scripted, monkeypatch) -> OpenAIChat:
+    """A model of a server that is held by grammars alone, and otherwise writes thoughts and no list."""
+
+    def reply(path, body):
+        said = written_by(body["grammar"]) if "grammar" in body else "<think>Passage 2: a chart."
+        choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+        return {"choices": [choice], "usage": {"prompt_tokens": 11, "completion_tokens": 2}}
+
+    monkeypatch.setattr(scripted_server, "_reply", reply)
+    return OpenAIChat(ModelServer(scripted.url, wait=0.01), "m", flavour="llama.cpp")
+
+
+@pytest.mark.parametrize("style", ["list", "chain"])
+def test_a_server_that_cannot_continue_is_asked_again_with_the_grammar(
+    llama_server, scripted, candidates, question, style
+) -> None:
+    ranking = Listwise(llama_server, style=style, thinking=Thinking(tokens=60)).rerank(question, candidates)
+    first, second = scripted.bodies
+    assert "grammar" not in first and "grammar" in second
+    assert [turn["role"] for turn in second["messages"][-2:]] == ["assistant", "user"]
+    assert second["messages"][-2]["content"] == "Passage 2: a chart."
+    assert ranking.statuses == (AnswerStatus.COMPLETE,) and ranking.calls == 2
+    assert ids(ranking) == ["5", "4", "3", "2", "1", "0"]
+    assert {item.candidate.id: item.reasoning for item in ranking.items}["1"] == "a chart."
+
+
+def test_a_server_with_grammars_needs_one_call_where_nothing_is_thought(
+    llama_server, scripted, candidates, question
+) -> None:
+    silent = Thinking(tokens=0)
+    assert Listwise(llama_server, thinking=silent).rerank(question, candidates).statuses == (AnswerStatus.COMPLETE,)
+    assert Setwise(llama_server, top=1, thinking=silent).rerank(question, candidates).statuses == (
+        AnswerStatus.COMPLETE,
+    )
+    assert [body["messages"][-1]["role"] for body in scripted.bodies if "grammar" in body] == ["user", "user"]
+
+
+def test_a_server_without_grammars_writes_freely(scripted, candidates, question) -> None:
+    plain = OpenAIChat(ModelServer(scripted.url, wait=0.01), "m")
+    assert Listwise(plain).rerank(question, candidates).calls == 1
 
 
 def test_a_free_answer_of_a_random_model_is_not_taken_for_a_ranking(tiny_llama, candidates, question) -> None:
