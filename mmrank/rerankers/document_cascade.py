@@ -29,7 +29,7 @@ def combine(scores: Sequence[float], weights: Sequence[float], *, missing: float
 
     Args:
         scores: of the windows that were scored, in any order.
-        weights: learned; 1 each before training.
+        weights: of the best scores, best first.
         missing: stands for windows a short document does not have. The official 0 lets short documents win wherever
             scores are negative; a learned or the least score does not.
 
@@ -79,6 +79,8 @@ class DocumentCascade:
     ) -> None:
         if min(keep, top, more) < 0 or not weights:
             raise InputError("keep, top and more cannot be negative, and there must be at least one weight")
+        if size < 1 or overlap < 0:
+            raise InputError(f"a window holds at least 1 word and overlaps by at least 0, got {size} and {overlap}")
         self._selector = selector
         self._dear = dear
         self._keep = keep

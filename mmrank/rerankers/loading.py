@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,14 +171,31 @@ def _document_cascade(
     keep: int = 4,
     top: int = 5,
     more: int = 5,
+    weights: Sequence[float] = (1.0, 1.0, 1.0),
+    missing: float | None = None,
+    size: int = 50,
+    overlap: int = 7,
     selector: str | Path = "minilm",
+    dear: str = "pointwise",
     mode: str = "fixed",
-    **of_model: Any,
+    **of_dear: Any,
 ) -> Reranker:
     from mmrank.rerankers.document_cascade import DocumentCascade
 
-    chosen = _selector(selector, mode)
-    return DocumentCascade(chosen, _pointwise(model, **of_model), keep=keep, top=top, more=more, mode=mode)  # type: ignore[arg-type]
+    if model and ":" in dear:
+        raise InputError(f"document-cascade is told two dear models, {model} and {dear}; name one of them")
+    return DocumentCascade(
+        _selector(selector, mode),
+        load_reranker(f"{dear}:{model}" if model else dear, **of_dear),
+        keep=keep,
+        top=top,
+        more=more,
+        weights=weights,
+        missing=missing,
+        size=size,
+        overlap=overlap,
+        mode=mode,  # type: ignore[arg-type]
+    )
 
 
 def _selector(name: str | Path, mode: str) -> Selector:

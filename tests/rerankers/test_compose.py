@@ -136,6 +136,37 @@ def test_a_reranker_by_name_ranks(candidates, question) -> None:
     assert ids(ranking)[0] == "2"
 
 
+def test_the_cascade_within_documents_takes_its_settings_by_name(candidate, question) -> None:
+    words = " ".join(f"word{i}" for i in range(30))
+    documents = [candidate("plant", f"the red circle {words}"), candidate("twice", f"red {words} red circle {words}")]
+    settings = {"selector": "lexical", "dear": "late-interaction", "dtype": "float32", "size": 10, "overlap": 0}
+    every = load_reranker("document-cascade", keep=0, weights=(1, 0.5, 0.2), **settings).rerank(question, documents)
+    scores = {item.candidate.id: item.score for item in every.items}
+    windows = [" ".join(f"the red circle {words}".split()[i : i + 10]) for i in range(0, 33, 10)]
+    alone = load_reranker("late-interaction", dtype="float32").rerank(question, [candidate(w, w) for w in windows])
+    best = [item.score for item in alone.items]
+    assert scores["plant"] == pytest.approx(best[0] + 0.5 * best[1] + 0.2 * best[2], abs=1e-4)
+    one = load_reranker("document-cascade", keep=1, top=0, missing=-2.0, weights=(1, 1), **settings)
+    assert one.rerank(question, documents).items[0].score == pytest.approx(best[0] - 2.0, abs=1e-4)
+
+
+def test_the_dear_model_of_the_cascade_is_of_any_family_and_named_once(tmp_path) -> None:
+    with pytest.raises(InputError, match="unknown reranker 'magic'"):
+        load_reranker("document-cascade", selector="lexical", dear="magic")
+    with pytest.raises(InputError, match="a cross-encoder needs a model"):
+        load_reranker("document-cascade", selector="lexical", dear="cross-encoder")
+    with pytest.raises(MmrankError, match=r"cannot be loaded"):
+        load_reranker(f"document-cascade:{tmp_path}", selector="lexical", dear="cross-encoder")
+    with pytest.raises(MmrankError, match=r"cannot be loaded"):
+        load_reranker("document-cascade", selector="lexical", dear=f"cross-encoder:{tmp_path}")
+    with pytest.raises(InputError, match="two dear models"):
+        load_reranker("document-cascade:one", dear="cross-encoder:another")
+    with pytest.raises(InputError, match="does not take these settings"):
+        load_reranker("document-cascade", selector="lexical", dear="late-interaction", colour="red")
+    with pytest.raises(InputError, match="at least 1 word"):
+        load_reranker("document-cascade", selector="lexical", dear="late-interaction", size=0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["pointwise", "setwise", "listwise", "dual-stage", "attention", "cascade", "document-cascade"]
