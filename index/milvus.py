@@ -1,20 +1,24 @@
 """The store beyond one machine: the same searches on a Milvus server or cluster (or, embedded, on Milvus Lite).
 
 Two Milvus collections, `<name>_passages` and `<name>_documents`, each row with its dense vector, its words (counted by
-Milvus's own BM25) and everything filters look at. Milvus has no transactions: a document's passages are written before
-its own row, and its row is removed before its passages, so that a listed document is always whole; several documents
-are not one change. Document contents other than passages, and token vectors, stay out.
+Milvus's own BM25) and everything filters look at. Document contents other than passages, and token vectors, stay out.
+
+Milvus has no transactions and no snapshots. What holds all the same: a document is listed by its row at position 0,
+which is written after everything else of it and removed before its passages; searches pass over what belongs to no
+listed document. So a new document appears whole, and one whose writer died is not found; putting it again makes it
+whole, and removing it clears what is left. What does not hold: several documents are not one change; one that is put
+again under its id is overwritten in place, partly old and partly new until `put` returns (for good, where the writer
+dies: put it again); one that replaces another id of its name is there beside it for a moment; and what a search found
+may be gone when its passages are asked for.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +28,7 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError, require
 from mmrank.index.filters import Filter
+from mmrank.index.milvus_rows import ENCODER, document_key, expression, make_collection, quoted, rows_of
 from mmrank.index.records import DocumentRecord, DuplicateContentError, EncoderIdentity, Level, Match
 from mmrank.index.validation import check_document
 from mmrank.index.words import tokenize
@@ -31,14 +36,8 @@ from mmrank.types import Document, Passage
 
 Vectors = NDArray[np.float32]
 
-LIMIT = 65_535
-"""Bytes of a Milvus string."""
-
 MOST = 16_384
 """Results of one Milvus search."""
-
-ENCODER = "mmrank.encoder"
-"""Property of a Milvus collection."""
 
 BATCH = 500
 """Rows sent at once."""
@@ -70,7 +69,7 @@ class MilvusStore:
         if client.has_collection(f"{name}_passages"):
             raise InputError(f"{address} holds a collection {name!r} already; open it instead")
         for level in ("passages", "documents"):
-            _create(client, f"{name}_{level}", encoder, index)
+            make_collection(client, f"{name}_{level}", encoder, index)
         return cls(client, name, encoder)
 
     @classmethod
@@ -137,66 +136,35 @@ class MilvusWriter:
         if token_vectors is not None:
             raise InputError(f"{document.name}: token vectors are kept by the store on disk only")
         check_document(document, passage_vectors, document_vectors, None, metadata, self._store.encoder)
-        old = self._documents(f"name == {_quoted(document.name)}")
-        for row in self._documents(f"document == {_quoted(document.id)}"):
+        old = self._documents(f"name == {quoted(document.name)}")
+        for row in self._documents(f"document == {quoted(document.id)}"):
             if row["name"] != document.name:
                 raise DuplicateContentError(document.name, row["name"])
-        added = time.time()
-        shared = {
-            "document": document.id,
-            "name": document.name,
-            "path": document.path,
-            "date": metadata.get("date", datetime.fromtimestamp(added, UTC).date().isoformat())[:10],
-            "metadata": metadata,
-        }
-        rows = []
-        for passage, vector in zip(document.passages, passage_vectors, strict=True):
-            row = {
-                **shared,
-                "key": passage.id,
-                "position": passage.position,
-                "words": _words(passage.text),
-                "body": base64.b85encode(zlib.compress(codec.to_json(passage))).decode(),
-                "vector": vector.tolist(),
-            }
-            if len(row["body"]) > LIMIT:
-                raise InputError(
-                    f"{document.name}: passage {passage.position} is too long for Milvus ({LIMIT:,} bytes)"
-                )
-            rows.append(row)
-        record = {
-            "title": document.title,
-            "pages": len(document.pages),
-            "passages": len(document.passages),
-            "added": added,
-        }
-        words = _words("\n".join(passage.text for passage in document.passages))
-        whole = [
-            {
-                **shared,
-                "key": f"{document.id}#{at}",
-                "position": at,
-                "words": words if at == 0 else "",
-                "body": json.dumps(record),
-                "vector": vector.tolist(),
-            }
-            for at, vector in enumerate(document_vectors)
-        ]
-        self._send("passages", rows)
-        self._send("documents", whole)
+        passages, whole = rows_of(document, passage_vectors, document_vectors, metadata)
+        here = f"document == {quoted(document.id)}"
+        for level, rows in (("passages", passages), ("documents", whole)):
+            for begin in range(0, len(rows), BATCH):
+                self._store._call("upsert", level, data=rows[begin : begin + BATCH])
+            # What an earlier put of this document, whole or not, wrote beyond it.
+            self._store._call("delete", level, filter=f"{here} and position >= {len(rows)}")
         for identifier in {row["document"] for row in old} - {document.id}:
             self.remove(identifier)
 
     def remove(self, document_id: str) -> None:
-        """Remove a document.
+        """Remove a document, or what a writer that died left of it.
 
         Raises:
-            InputError: when there is no document with this id.
+            InputError: when there is nothing of a document with this id.
         """
-        chosen = f"document == {_quoted(document_id)}"
-        if not self._documents(chosen):
+        chosen = f"document == {quoted(document_id)}"
+        levels = [
+            level
+            for level in ("documents", "passages")
+            if self._store._call("query", level, filter=chosen, output_fields=["key"], limit=1)
+        ]
+        if not levels:
             raise InputError(f"there is no document with the id {document_id}")
-        for level in ("documents", "passages"):
+        for level in levels:
             self._store._call("delete", level, filter=chosen)
 
     def _documents(self, chosen: str) -> list[dict[str, Any]]:
@@ -204,10 +172,6 @@ class MilvusWriter:
             "query", "documents", filter=f"{chosen} and position == 0", output_fields=["document", "name"]
         )
         return found
-
-    def _send(self, level: str, rows: list[dict[str, Any]]) -> None:
-        for begin in range(0, len(rows), BATCH):
-            self._store._call("upsert", level, data=rows[begin : begin + BATCH])
 
 
 class MilvusSearcher:
@@ -237,7 +201,7 @@ class MilvusSearcher:
 
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
         """The documents, by name."""
-        rows = self._query("documents", f"position == 0 and {_expression(where)}")
+        rows = self._query("documents", f"position == 0 and {expression(where)}")
         records = []
         for row in rows:
             known = json.loads(row["body"])
@@ -264,7 +228,7 @@ class MilvusSearcher:
         """
         wanted = list(ids)
         found: dict[str, Passage] = {}
-        for row in self._query("passages", f"key in {_quoted(wanted)}") if wanted else []:
+        for row in self._query("passages", f"key in {quoted(wanted)}") if wanted else []:
             found[row["key"]] = codec.from_json(Passage, zlib.decompress(base64.b85decode(row["body"])))
         for passage_id in wanted:
             if passage_id not in found:
@@ -280,22 +244,32 @@ class MilvusSearcher:
         return self._vectors("documents", document_id)
 
     def _vectors(self, level: str, document_id: str) -> Vectors:
-        rows = self._query(level, f"document == {_quoted(document_id)}", ["position", "vector"])
+        rows = self._query(level, f"document == {quoted(document_id)} and has_vector == true", ["position", "vector"])
         rows.sort(key=lambda row: int(row["position"]))
         return np.array([row["vector"] for row in rows], np.float32).reshape(-1, self._store.encoder.dimension)
 
     def _search(self, data: Any, field: str, k: int, level: Level, where: Filter | None) -> list[Match]:
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        found = self._store._call(
-            "search",
-            f"{level}s",
-            data=[data],
-            anns_field=field,
-            limit=min(k, MOST),
-            filter=_expression(where) if where else "",
-            output_fields=["document", "position"],
-        )[0]
+        terms = [expression(where)] if where else []
+        if level == "document" and field == "vector":
+            terms.append("has_vector == true")
+        unlisted: set[str] = set()
+        while True:  # as a rule once: again only where rows without a listed document took some of the k places
+            without = [f"document not in {quoted(sorted(unlisted))}"] if unlisted else []
+            found = self._store._call(
+                "search",
+                f"{level}s",
+                data=[data],
+                anns_field=field,
+                limit=min(k, MOST),
+                filter=" and ".join(terms + without),
+                output_fields=["document", "position"],
+            )[0]
+            new = self._unlisted([hit["entity"] for hit in found], level)
+            if not new:
+                break
+            unlisted |= new
         # Milvus Lite gives BM25 as a negative distance, a server as a positive score.
         matches = [
             Match(
@@ -307,6 +281,14 @@ class MilvusSearcher:
         ]
         return sorted(matches, key=lambda match: (-match.score, match.document_id, match.position or 0))
 
+    def _unlisted(self, rows: Iterable[Mapping[str, Any]], level: Level) -> set[str]:
+        """Documents of these rows that are not listed (yet, or any more)."""
+        unsure = {str(row["document"]) for row in rows if level == "passage" or row["position"] > 0}
+        if not unsure:
+            return set()
+        keys = [document_key(identifier, 0) for identifier in sorted(unsure)]
+        return unsure - {row["document"] for row in self._query("documents", f"key in {quoted(keys)}", ["document"])}
+
     def _query(self, level: str, chosen: str, fields: Sequence[str] = ()) -> list[dict[str, Any]]:
         wanted = list(fields) or ["key", "document", "name", "path", "date", "metadata", "body"]
         rows: list[dict[str, Any]] = []
@@ -315,7 +297,7 @@ class MilvusSearcher:
             page = self._store._call(
                 "query",
                 level,
-                filter=f"({chosen}) and key > {_quoted(last)}",
+                filter=f"({chosen}) and key > {quoted(last)}",
                 output_fields=list({*wanted, "key"}),
                 limit=MOST,
             )
@@ -331,71 +313,6 @@ def _connect(address: str) -> Any:
         return pymilvus.MilvusClient(address)
     except (pymilvus.MilvusException, OSError, ValueError) as error:
         raise MmrankError(f"no Milvus can be reached at {address}: {error}") from error
-
-
-def _create(client: Any, name: str, encoder: EncoderIdentity, index: str) -> None:
-    import pymilvus
-
-    kinds = pymilvus.DataType
-    identity = json.dumps(asdict(encoder))
-    schema = client.create_schema(auto_id=False, enable_dynamic_field=False, description=identity)
-    schema.add_field("key", kinds.VARCHAR, max_length=600, is_primary=True)
-    schema.add_field("document", kinds.VARCHAR, max_length=512)
-    schema.add_field("position", kinds.INT64)
-    schema.add_field("name", kinds.VARCHAR, max_length=LIMIT)
-    schema.add_field("path", kinds.VARCHAR, max_length=LIMIT)
-    schema.add_field("date", kinds.VARCHAR, max_length=10)
-    schema.add_field("metadata", kinds.JSON)
-    schema.add_field("body", kinds.VARCHAR, max_length=LIMIT)
-    schema.add_field(
-        "words", kinds.VARCHAR, max_length=LIMIT, enable_analyzer=True, analyzer_params={"tokenizer": "standard"}
-    )
-    schema.add_field("vector", kinds.FLOAT_VECTOR, dim=encoder.dimension)
-    schema.add_field("words_bm25", kinds.SPARSE_FLOAT_VECTOR)
-    schema.add_function(
-        pymilvus.Function(
-            name="count_words",
-            input_field_names=["words"],
-            output_field_names=["words_bm25"],
-            function_type=pymilvus.FunctionType.BM25,
-        )
-    )
-    indexes = client.prepare_index_params()
-    indexes.add_index("vector", index_type=index, metric_type="IP")
-    indexes.add_index("words_bm25", index_type="SPARSE_INVERTED_INDEX", metric_type="BM25")
-    client.create_collection(
-        name, schema=schema, index_params=indexes, consistency_level="Strong", properties={ENCODER: identity}
-    )
-
-
-def _expression(where: Filter | None) -> str:
-    """A filter in Milvus's language."""
-    if where is None:
-        return 'key > ""'
-    terms = []
-    if where.documents is not None:
-        terms.append(f"document in {_quoted(list(where.documents))}")
-    if where.names is not None:
-        terms.append(f"name in {_quoted(list(where.names))}")
-    if where.folder is not None:
-        low = where.folder.rstrip("/") + "/"
-        low, high = _quoted(low), _quoted(low[:-1] + "0")
-        terms.append(f"((name >= {low} and name < {high}) or (path >= {low} and path < {high}))")
-    terms += [f"metadata[{_quoted(key)}] == {_quoted(value)}" for key, value in where.metadata.items()]
-    if where.since is not None:
-        terms.append(f"date >= {_quoted(str(where.since))}")
-    if where.until is not None:
-        terms.append(f"date <= {_quoted(str(where.until) + '~')}")  # "~" sorts behind digits and "-"
-    return " and ".join(terms) or 'key > ""'
-
-
-def _quoted(value: str | list[str]) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _words(text: str) -> str:
-    """The words of a text as Milvus is to count them; what does not fit its longest string is left out."""
-    return " ".join(tokenize(text)).encode()[: LIMIT - 1].decode(errors="ignore")
 
 
 def _first_of_each(matches: list[Match], k: int) -> list[Match]:

@@ -59,13 +59,14 @@ def two_stage(
     flat = _passage_runs(snapshot, vector, text, passages, where)
     document_runs = _document_runs(snapshot, vector, text, documents, where, _documents_of(flat))
     document_scores = fuse(document_runs)
+    flat = {kind: {place: run[place] for place in run if place[0] in document_scores} for kind, run in flat.items()}
     chosen = _best(document_scores, documents)
     inside = _passage_runs(snapshot, vector, text, passages, _only(chosen)) if chosen else {}
     found = dict.fromkeys(place for runs in (inside, flat) for run in runs.values() for place in run)
     exact = _exact_runs(snapshot, vector, text, list(found))
     runs: dict[str, Mapping[Place, float]] = {
         **exact,
-        "document": {place: document_scores[place[0]] for place in found},
+        "document": {place: document_scores[place[0]] for place in exact["dense"]},
     }
     fused = fuse(runs)
     stages: dict[str, dict[Place, float]] = {
@@ -116,7 +117,10 @@ def _document_runs(
     where: Filter | None,
     beside: Iterable[str],
 ) -> dict[str, dict[str, float]]:
-    """Exact scores of both kinds for every document that any search found."""
+    """Exact scores of both kinds for every document that any search found and that has vectors.
+
+    One in Milvus, which has no snapshots, may have none any more.
+    """
     depth = 4 * documents
     pool = dict.fromkeys(match.document_id for match in snapshot.search_dense(vector, depth, "document", where))
     pool |= dict.fromkeys(match.document_id for match in snapshot.search_lexical(text, depth, "document", where))
@@ -126,18 +130,19 @@ def _document_runs(
     words = dict.fromkeys(pool, 0.0)
     for match in snapshot.search_lexical(text, len(pool), "document", _only(pool)):
         words[match.document_id] = match.score
-    return {
-        "dense": {document: float((snapshot.document_vectors(document) @ vector).max()) for document in pool},
-        "lexical": words,
-    }
+    similar = {document: snapshot.document_vectors(document) @ vector for document in pool}  # (m,) each
+    dense = {document: float(scores.max()) for document, scores in similar.items() if len(scores)}
+    return {"dense": dense, "lexical": {document: words[document] for document in dense}}
 
 
 def _exact_runs(snapshot: Searcher, vector: Vector, text: str, places: list[Place]) -> dict[str, dict[Place, float]]:
-    if not places:
-        return {"dense": {}, "lexical": {}}
+    """Exact scores of both kinds for the places that are (still) there."""
     similar: dict[str, Vector] = {}
     for document in _documents_of({"": dict.fromkeys(places, 0.0)}):
         similar[document] = snapshot.passage_vectors(document) @ vector  # (passages,)
+    places = [place for place in places if place[1] < len(similar[place[0]])]
+    if not places:
+        return {"dense": {}, "lexical": {}}
     words = dict.fromkeys(places, 0.0)
     total = sum(map(len, similar.values()))
     for match in snapshot.search_lexical(text, total, "passage", _only(similar)):

@@ -7,13 +7,15 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.index import DuplicateContentError, EncoderIdentity, Filter, MilvusStore, Store
+from mmrank.index import DuplicateContentError, EncoderIdentity, Filter, MilvusStore, Store, Writer
+from mmrank.retrieve.candidates import two_stage
 
 pytest.importorskip("pymilvus", reason="Milvus is an extra: pip install 'mmrank[scale]'")
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not built for this system")
@@ -140,6 +142,107 @@ def test_removed_and_replaced_documents_are_never_found(changing, make_document,
         writer.remove(make_document("camel", []).id)
 
 
+def put_halfway(store, monkeypatch, document, vectors, look=lambda: None):
+    """Put a document with a writer that dies when the passages are written and the document is not; `look` before."""
+
+    def die(*_):
+        look()
+        raise SystemExit("the machine is gone")
+
+    call = MilvusStore._call
+
+    def die_at_documents(self, what, level, **arguments):
+        return die() if (what, level) == ("upsert", "documents") else call(self, what, level, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Writer, "put_words", die)
+        patch.setattr(MilvusStore, "_call", die_at_documents)
+        with pytest.raises(SystemExit), store.write() as writer:
+            writer.put(document, vectors, vectors[:1])
+
+
+def is_nowhere(snapshot, document, vectors):
+    """Whether no search finds a document of four passages about a gnu, while all others are found."""
+    both = two_stage(snapshot, vector=vectors[0], text="gnu shared", documents=7, passages=22)
+    matches = [
+        *snapshot.search_dense(vectors[0], 22),
+        *snapshot.search_dense(vectors[0], 7, "document"),
+        *snapshot.search_lexical("gnu shared", 22),
+        *snapshot.search_lexical("gnu shared", 7, "document"),
+        *snapshot.search_dense(vectors[0], 22, where=Filter(names=(document.name,))),
+    ]
+    found = {match.document_id for match in matches} | {candidate.document_id for candidate in both}
+    assert len(snapshot.documents()) == len(found - {document.id}) == 6
+    assert len(snapshot.search_dense(vectors[0], 3)) == 3  # what is passed over costs no place
+    return document.id not in found and document.id not in {record.id for record in snapshot.documents()}
+
+
+def test_a_document_is_not_seen_before_it_is_whole_nor_when_its_writer_dies(
+    changing, monkeypatch, make_document, vectors_of
+):
+    document, vectors = make_document("gnu", ["gnu shared"] * 4), vectors_of("gnu", 4)
+    seen = []
+    put_halfway(
+        changing,
+        monkeypatch,
+        document,
+        vectors,
+        look=lambda: seen.append(is_nowhere(changing.snapshot(), document, vectors)),
+    )
+    assert seen == [True]
+    assert is_nowhere(changing.snapshot(), document, vectors)
+    with changing.write() as writer:  # a put of fewer passages makes it whole, and leaves nothing of the first
+        writer.put(make_document("gnu", ["gnu shared"]), vectors[:1], vectors[:1])
+    snapshot = changing.snapshot()
+    assert [(m.document_id, m.position) for m in snapshot.search_lexical("gnu", 9)] == [(document.id, 0)]
+    np.testing.assert_allclose(snapshot.passage_vectors(document.id), vectors[:1], atol=1e-6)
+
+
+def test_removing_clears_what_a_dead_writer_left(changing, monkeypatch, make_document, vectors_of):
+    document, vectors = make_document("gnu", ["gnu shared"] * 4), vectors_of("gnu", 4)
+    put_halfway(changing, monkeypatch, document, vectors)
+    with suppress(InputError), changing.write() as writer:  # on disk nothing is left
+        writer.remove(document.id)
+    for at in range(4):
+        with pytest.raises(InputError, match="no passage"):
+            changing.snapshot().passages([f"{document.id}/{at}"])
+    assert is_nowhere(changing.snapshot(), document, vectors)
+    with pytest.raises(InputError, match="no document"), changing.write() as writer:
+        writer.remove(document.id)
+
+
+def test_a_document_put_again_keeps_nothing_of_what_it_was(changing, make_document, vectors_of):
+    vectors = vectors_of("gnu", 4)
+    document = make_document("gnu", ["gnu"] * 4)
+    none = vectors[:0]
+    for texts, passages, whole in ((4, vectors, vectors[:3]), (2, vectors[:2], vectors[3:]), (0, none, none)):
+        with changing.write() as writer:
+            writer.put(make_document("gnu", ["gnu"] * texts), passages, whole)
+        snapshot = changing.snapshot()
+        np.testing.assert_allclose(snapshot.passage_vectors(document.id), passages, atol=1e-6)
+        np.testing.assert_allclose(snapshot.document_vectors(document.id), whole, atol=1e-6)
+        assert len(snapshot.search_lexical("gnu", 9)) == texts
+        found = snapshot.search_dense(vectors[0], 99, where=Filter(documents=(document.id,)))
+        assert sorted(match.position for match in found) == list(range(texts))
+
+
+def test_a_document_without_passages_is_listed_and_removed_but_never_found(changing, make_document, vectors_of):
+    document, none = make_document("blank", [], title="Blank"), vectors_of("blank", 0)
+    with changing.write() as writer:
+        writer.put(document, none, none)
+    snapshot = changing.snapshot()
+    record = next(record for record in snapshot.documents() if record.id == document.id)
+    assert (record.name, record.title, record.pages, record.passages) == ("blank.pdf", "Blank", 1, 0)
+    assert snapshot.document_vectors(document.id).shape == snapshot.passage_vectors(document.id).shape == (0, 16)
+    query = -vectors_of("camel", 3)[0]  # worse than a vector of zeros
+    assert len(snapshot.search_dense(query, 9, "document")) == 6
+    assert document.id not in {match.document_id for match in snapshot.search_dense(query, 9, "document")}
+    assert len(two_stage(snapshot, vector=query, text="blank camel", documents=9)) == 18
+    with changing.write() as writer:
+        writer.remove(document.id)
+    assert len(changing.snapshot().documents()) == 6
+
+
 def test_passages_and_vectors_come_back(library, make_document, vectors_of):
     identifier = make_document("eagle", []).id
     snapshot = library.snapshot()
@@ -166,8 +269,6 @@ def test_bad_input_is_refused(library, make_document, vectors_of, unit_vectors):
 
 
 def test_two_stages_work_on_either_backend(library, make_document, vectors_of):
-    from mmrank.retrieve.candidates import two_stage
-
     found = two_stage(library.snapshot(), vector=vectors_of("ferret", 3)[1], text="ferret two", documents=2, passages=4)
     assert found[0].id == f"{make_document('ferret', []).id}/1"
     assert len(found) == 4

@@ -108,3 +108,34 @@ def test_less_than_one_document_or_passage_is_refused(snapshot):
         two_stage(snapshot, vector=axis(1), text="x", documents=0)
     with pytest.raises(InputError):
         two_stage(snapshot, vector=axis(1), text="x", passages=0)
+
+
+class Changing:
+    """What is searched while another removes documents: their vectors, or some, are gone after they were found."""
+
+    def __init__(self, snapshot, whole=None, part=None):
+        self._snapshot = snapshot
+        self._whole = whole
+        self._part = part
+
+    def __getattr__(self, name):
+        return getattr(self._snapshot, name)
+
+    def document_vectors(self, document):
+        return self._snapshot.document_vectors(document)[: 0 if document == self._whole else None]
+
+    def passage_vectors(self, document):
+        return self._snapshot.passage_vectors(document)[: 1 if document == self._part else None]
+
+
+def test_a_document_without_vectors_is_left_out(snapshot):
+    found = two_stage(Changing(snapshot, whole="whales"), vector=axis(1, 0, 0.2), text="whales eat", passages=8)
+    assert {candidate.document_id for candidate in found} == {"ships", "bread"}
+    only = Filter(names=("whales.pdf",))
+    assert two_stage(Changing(snapshot, whole="whales"), vector=axis(1), text="whales", where=only) == []
+
+
+def test_a_passage_that_is_gone_is_left_out(snapshot):
+    found = two_stage(Changing(snapshot, part="whales"), vector=axis(1, 0, 0.2), text="whales eat", passages=8)
+    assert {candidate.id for candidate in found if candidate.document_id == "whales"} == {"whales/0"}
+    assert len(found) == 6
