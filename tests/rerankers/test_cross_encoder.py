@@ -65,6 +65,12 @@ def test_it_scores_as_transformers_does_whatever_the_batch(weights) -> None:
     np.testing.assert_allclose(scorer.predict(PAIRS), alone, atol=1e-4)
 
 
+def test_its_ranking_does_not_depend_on_the_order_of_the_candidates(weights, candidates, question) -> None:
+    reranker = load_reranker("cross-encoder", weights=weights[0], dtype="float32")
+    first, second = (reranker.rerank(question, some).items for some in (candidates, candidates[::-1]))
+    assert [item.candidate.id for item in first] == [item.candidate.id for item in second]
+
+
 def test_it_ranks_and_counts(weights, candidates, question) -> None:
     ranking = load_reranker("cross-encoder", weights=weights[0], dtype="float32").rerank(question, candidates)
     assert len(ranking.items) == len(candidates) == ranking.calls
