@@ -17,12 +17,15 @@ Level = Literal["passage", "document"]
 
 @dataclass(frozen=True, slots=True)
 class EncoderIdentity:
-    """Everything that decides what a stored vector means. Vectors of different identities do not mix."""
+    """Everything that decides what a stored vector means. Vectors of different identities do not mix.
+
+    `dtype` is what they were computed in; it is kept, and does not count: another machine's differ by rounding.
+    """
 
     name: str
     revision: str
     dimension: int
-    dtype: str = "float32"
+    dtype: str = field(default="float32", compare=False)
     pooling: str = "mean"
     max_tokens: int = 0
     max_pixels: int = 0
@@ -38,7 +41,7 @@ class EncoderIdentity:
     def differences(self, other: EncoderIdentity) -> list[str]:
         """The fields in which two identities differ, as "field: mine, theirs"."""
         mine, theirs = asdict(self), asdict(other)
-        return [f"{key}: {mine[key]}, {theirs[key]}" for key in mine if mine[key] != theirs[key]]
+        return [f"{key}: {mine[key]}, {theirs[key]}" for key in mine if key != "dtype" and mine[key] != theirs[key]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,10 @@ class Snapshot:
         rows = self._rows("SELECT value FROM properties WHERE key = ?", (f"user:{key}",))
         return json.loads(rows[0][0]) if rows else None
 
+    def index_factory(self) -> str:
+        """The FAISS index of large segments, see `Store.create`."""
+        return str(json.loads(self._rows("SELECT value FROM properties WHERE key = 'index'")[0][0]))
+
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
         """The documents that satisfy a filter, by name."""
         condition, values = where.sql() if where else ("1", [])

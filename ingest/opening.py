@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import Any
 
 from mmrank.errors import MmrankError
 from mmrank.ingest.options import Limits
+from mmrank.pictures import content_digest
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"})
 REFERRING = frozenset({".svg", ".html", ".htm", ".xhtml", ".fb2"})
@@ -47,8 +47,7 @@ def stamp(path: Path) -> Stamp:
             raise FileError(f"{path} is a device or a pipe, not a file")
         if not before.st_size:
             raise FileError(f"{path} is empty")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+        digest = content_digest(path)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
     return Stamp(digest, before.st_size, before.st_mtime_ns)

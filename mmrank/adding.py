@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     AnyEncoder = Encoder | MultiVectorEncoder
 
 COMMIT_PAGES = 500
+COMMIT_SECONDS = 60.0
 """A long run commits at least this often, so that a cut costs little."""
 
 Progress = Callable[["Outcome", int, int], None]
@@ -30,11 +31,15 @@ Progress = Callable[["Outcome", int, int], None]
 
 @dataclass(slots=True)
 class AddReport:
-    """What became of each file, by name. `failed` maps a name to the reason, `duplicates` to the name of its twin."""
+    """What became of each file, by name.
+
+    `failed` maps a name to the reason, `duplicates` to the name of its twin, `moved` to the name it had before.
+    """
 
     added: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
     duplicates: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     pages: int = 0
@@ -63,38 +68,92 @@ def add_files(
     started = time.monotonic()
     report = AddReport()
     with store.snapshot() as snapshot:
-        known = snapshot.documents()
-    by_id = {record.id: record for record in known}
-    names = {record.name: record for record in known}
-    todo: dict[str, tuple[Path, str]] = {}
-    twins: dict[str, str] = {}
+        records = snapshot.documents()
+    digests: dict[Path, str] = {}
     for path, name in files:
         try:
-            content = stamp(path).digest
+            digests[path.absolute()] = stamp(path).digest
         except FileError as error:
             report.failed[name] = str(error)
+    known = {record.id: record for record in records}
+    todo: dict[str, tuple[Path, str]] = {}
+    twins: dict[str, str] = {}
+    moves: dict[str, tuple[str, str]] = {}
+    for path, name in files:
+        content = digests.get(path.absolute())
+        record = known.get(content or "")
+        if content is None:
             continue
-        twin = by_id.get(content)
-        if twin is not None and twin.name == name:
-            report.unchanged.append(name)
-        elif twin is not None:
-            report.duplicates[name] = twin.name
-        elif content in todo:
+        if content in todo:
             twins[name] = todo[content][1]
-        else:
+        elif content in moves:
+            twins[name] = moves[content][0]
+        elif record is None:
             todo[content] = (path, name)
+        elif record.name == name and (record.path == str(path.absolute()) or Path(record.path).exists()):
+            report.unchanged.append(name)
+        elif record.name != name and _still_there(record, digests):
+            report.duplicates[name] = record.name
+        else:
+            moves[content] = (name, str(path.absolute()))
+    stay = [record for record in records if record.id not in moves]
+    if moves:
+        _move(store, moves, wait)
+        report.moved = {name: known[content].name for content, (name, _) in moves.items()}
     if todo:
         options = IngestOptions(layout=settings.layout, ocr=settings.ocr, passage_tokens=settings.passage_tokens)
         outcomes = read_documents(list(todo.values()), options=options, workers=settings.workers, cache=cache)
-        seen = {identifier: record.name for identifier, record in by_id.items()}
-        _write(store, encoder, settings, outcomes, len(todo), names, seen, report, progress, wait)
+        names = {record.name for record in stay}
+        _write(store, encoder, settings, outcomes, len(todo), names, report, progress, wait)
     for name, first in twins.items():
         if first in report.failed:
             report.failed[name] = report.failed[first]
         else:
             report.duplicates[name] = first
+    # What a file held before it became a twin is in no file any more.
+    outdated = [record.id for record in stay if record.name in report.duplicates]
+    if outdated:
+        with store.write(wait=wait) as writer:
+            for content in outdated:
+                writer.remove(content)
     report.seconds = time.monotonic() - started
     return report
+
+
+def _still_there(record: DocumentRecord, digests: Mapping[Path, str]) -> bool:
+    """Whether the file of a record still holds its content, as read now or, of files not asked for, on the disk."""
+    from mmrank.ingest import FileError
+    from mmrank.ingest.opening import stamp
+
+    path = Path(record.path)
+    try:
+        return digests.get(path.absolute(), "") == record.id or (
+            path.absolute() not in digests and stamp(path).digest == record.id
+        )
+    except FileError:
+        return False
+
+
+def _move(store: Store, moves: Mapping[str, tuple[str, str]], wait: float) -> None:
+    """Give documents (by content) new names and paths; nothing is read or encoded again."""
+    from mmrank.ingest.store import moved
+
+    with store.snapshot() as snapshot:
+        tokens = store.encoder.multi_vector
+        kept = [
+            (
+                moved(snapshot.document(content), name=name, path=path),
+                snapshot.passage_vectors(content),
+                snapshot.document_vectors(content),
+                snapshot.token_vectors(content) if tokens else None,
+            )
+            for content, (name, path) in moves.items()
+        ]
+    with store.write(wait=wait) as writer:
+        for content in moves:
+            writer.remove(content)
+        for document, passages, documents, token_vectors in kept:
+            writer.put(document, passages, documents, token_vectors, metadata=document.metadata)
 
 
 def _write(
@@ -103,45 +162,63 @@ def _write(
     settings: Settings,
     outcomes: Iterator[Outcome],
     total: int,
-    names: Mapping[str, DocumentRecord],
-    seen: dict[str, str],
+    names: set[str],
     report: AddReport,
     progress: Progress | None,
     wait: float,
 ) -> None:
     done = 0
     exhausted = False
+    cut: list[KeyboardInterrupt] = []
     while not exhausted:
-        pages = 0
+        pages, begun = 0, time.monotonic()
         with store.write(wait=wait) as writer:
             exhausted = True
-            for outcome in outcomes:
+            for outcome in _until_cut(outcomes, cut):
                 done += 1
                 document = outcome.document
                 if document is None:
                     report.failed[outcome.name] = outcome.error or "could not be read"
-                elif document.id in seen:
-                    report.duplicates[outcome.name] = seen[document.id]
                 elif (problem := _put(writer, encoder(), document, settings)) is not None:
                     report.failed[outcome.name] = problem
                 else:
-                    seen[document.id] = outcome.name
                     (report.replaced if outcome.name in names else report.added).append(outcome.name)
                     report.pages += len(document.pages)
                     pages += len(document.pages)
                 if progress is not None:
                     progress(outcome, done, total)
-                if pages >= COMMIT_PAGES:
+                if pages >= COMMIT_PAGES or time.monotonic() - begun > COMMIT_SECONDS:
                     exhausted = False
                     break
+    if cut:
+        raise cut[0]
 
 
-def free_name(path: Path, name: str, names: Mapping[str, DocumentRecord]) -> str:
-    """The name, or with its folder before it where another file has it already."""
-    taken = names.get(name)
-    if taken is None or Path(taken.path) == path.absolute() or not Path(taken.path).exists():
-        return name
-    return f"{path.absolute().parent.name}/{name}"
+def _until_cut(outcomes: Iterator[Outcome], cut: list[KeyboardInterrupt]) -> Iterator[Outcome]:
+    """The outcomes, up to Ctrl-C while the next one is waited for: what is there by then is committed."""
+    try:
+        yield from outcomes
+    except KeyboardInterrupt as error:
+        cut.append(error)
+
+
+def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentRecord]) -> list[tuple[Path, str]]:
+    """Files and a name for each that no other file has: with as many of its folders before it as that takes.
+
+    A file that is in the collection keeps its name there.
+    """
+    owner = {record.name: record.path for record in records if Path(record.path).exists()}
+    known = {path: name for name, path in owner.items()}
+    named = []
+    for path, name in files:
+        place = str(path.absolute())
+        chosen = known.get(place, name)
+        folders = list(path.absolute().parts[: -len(Path(name).parts)])
+        while owner.get(chosen, place) != place:
+            chosen = f"{folders.pop()}/{chosen}"
+        owner[chosen] = place
+        named.append((path, chosen))
+    return named
 
 
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:

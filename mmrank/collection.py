@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport, Progress, add_files, encoded, free_name, pooled
+from mmrank.adding import AddReport, Progress, add_files, encoded, free_names, pooled
 from mmrank.config import EMBEDDED_WEIGHT, FREE, Settings, load_settings
 from mmrank.errors import InputError
 from mmrank.sources import find_files
@@ -223,7 +223,8 @@ class Collection:
         """Read files into the collection.
 
         A file that is there already, unchanged, is passed over; one that changed replaces what was read from it before;
-        one bad file never stops the others. Work is committed as it goes: after a cut, add the same again.
+        one that was moved or renamed is known by its content and not read again; one bad file never stops the others.
+        Work is committed as it goes: after a cut, add the same again.
 
         Args:
             sources: files, folders (recursive) and globs.
@@ -234,8 +235,7 @@ class Collection:
             InputError: when a source does not exist or a folder holds no document.
             MmrankError: when the collection cannot be written to.
         """
-        names = {record.name: record for record in self.documents()}
-        files = [(path, free_name(path, name, names)) for path, name in find_files(sources)]
+        files = free_names(find_files(sources), self.documents())
         return self.add_files(files, progress=progress, wait=wait)
 
     def add_files(
@@ -254,9 +254,11 @@ class Collection:
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
-        return add_files(
+        report = add_files(
             self._store, lambda: self.encoder, self.settings, files, cache=cache, progress=progress, wait=wait
         )
+        self._views.clear()
+        return report
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Take documents out, by name or id; returns how many.
@@ -490,6 +492,7 @@ def _identity(encoder: AnyEncoder) -> EncoderIdentity:
         name=info.name,
         revision=info.revision,
         dimension=info.dimension,
+        dtype=info.dtype,
         pooling=info.pooling,
         max_tokens=info.max_tokens,
         max_pixels=info.max_pixels,

@@ -5,6 +5,7 @@ PyMuPDF's global state is not safe under threads, so one lock guards every use o
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 from collections.abc import Sequence
@@ -74,14 +75,35 @@ def render(
     return picture
 
 
+def check_content(path: str, digest: str) -> None:
+    """Make sure that a file still holds what was read from it.
+
+    Raises:
+        MmrankError: when it is gone or holds something else.
+    """
+    try:
+        same = content_digest(Path(path)) == digest
+    except OSError as error:
+        raise MmrankError(f"{path} cannot be read: {error.strerror or error}. Put the file back.") from error
+    if not same:
+        raise MmrankError(f"{path} has changed since it was indexed, so its evidence cannot be shown; index it again")
+
+
+def content_digest(path: Path) -> str:
+    """What a document's id is: 32 hex digits of the SHA-256 of its file, read in small pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
 def _mark(picture: Image, marks: Sequence[Rectangle], zoom: float, origin: tuple[float, float]) -> None:
     from PIL import ImageDraw
 
     pen = ImageDraw.Draw(picture, "RGBA")
     width = max(2, round(1.5 * zoom))
     for x0, y0, x1, y1 in marks:
-        corners = [
-            ((x0 - origin[0]) * zoom - width, (y0 - origin[1]) * zoom - width),
-            ((x1 - origin[0]) * zoom + width, (y1 - origin[1]) * zoom + width),
-        ]
-        pen.rectangle(corners, outline=(*MARK_COLOUR, 255), fill=(*MARK_COLOUR, 24), width=width)
+        # Kept inside the picture, so that a box that reaches the edge has its border there too.
+        left, top = (max(0.0, (at - start) * zoom - width) for at, start in zip((x0, y0), origin, strict=True))
+        right = min(picture.width - 1.0, (x1 - origin[0]) * zoom + width)
+        bottom = min(picture.height - 1.0, (y1 - origin[1]) * zoom + width)
+        if left <= right and top <= bottom:
+            pen.rectangle((left, top, right, bottom), outline=(*MARK_COLOUR, 255), fill=(*MARK_COLOUR, 24), width=width)

@@ -349,8 +349,11 @@ class Hit:
         """The page with its evidence marked.
 
         Raises:
-            MmrankError: when the file is gone or cannot be rendered.
+            MmrankError: when the file is gone, holds something else now, or cannot be rendered.
         """
+        from mmrank.pictures import check_content
+
         if self.picture is None:
             raise InputError(f"the hit on {self.document} carries no picture")
+        check_content(self.picture.path, self.document_id)
         return self.picture.open(max_pixels=max_pixels, marks=self.boxes)

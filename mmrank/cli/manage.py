@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrank.cli.output import console, print_json, progress_bar
+from mmrank.cli.output import console, errors, print_json, progress_bar
+
+if TYPE_CHECKING:
+    from mmrank.collection import Collection
 
 CollectionPath = Annotated[
     Path, typer.Option("--collection", "-c", help="Directory of the collection.", envvar="MMRANK_COLLECTION")
@@ -26,29 +29,32 @@ def register(app: typer.Typer) -> None:
 def index_(
     sources: Annotated[list[str], typer.Argument(help="Files, folders or globs.")],
     collection: CollectionPath = DEFAULT,
-    profile: Annotated[str, typer.Option(help="Settings of a new collection: cpu or gpu.")] = "cpu",
+    profile: Annotated[str | None, typer.Option(help="Settings of a new collection: cpu or gpu.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Encoder of a new collection, by name.")] = None,
     layout: Annotated[str | None, typer.Option(help="fast or model, for a new collection.")] = None,
-    ocr: Annotated[bool, typer.Option(help="Recognise text in scans and pictures, for a new collection.")] = True,
-    index: Annotated[str, typer.Option(help="FAISS index of a new collection: auto or a factory string.")] = "auto",
+    ocr: Annotated[
+        bool | None,
+        typer.Option(help="Recognise text in scans and pictures, for a new collection. [default: ocr]"),
+    ] = None,
+    index: Annotated[
+        str | None, typer.Option(help="FAISS index of a new collection: auto or a factory string.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Parsing processes; 0 for one a core.")] = 0,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for another writer.")] = 0.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     json: Json = False,
 ) -> None:
     """Read PDFs (and pictures, text, Markdown) into a collection, which is made if it is not there.
 
     Running it again reads only what is new or has changed.
     """
-    from mmrank.collection import Collection
+    from mmrank.sources import find_files
 
-    changes: dict[str, object] = {"ocr": ocr, "workers": workers}
-    if layout is not None:
-        changes["layout"] = layout
+    find_files(sources)  # before a collection is made for nothing
+    wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout, "ocr": ocr}
+    changes = {name: value for name, value in wanted.items() if value is not None}
     with (
-        Collection.create(
-            collection, profile=profile, encoder=encoder, index=index, exist_ok=True, **changes
-        ) as library,
-        progress_bar("reading", quiet=json) as step,
+        _open_or_create(collection, index, workers, changes) as library,
+        progress_bar("reading", quiet=json or not errors.is_terminal) as step,
     ):
         report = library.add(*sources, progress=step, wait=wait)
         total = len(library)
@@ -59,6 +65,7 @@ def index_(
             "added": len(report.added),
             "replaced": len(report.replaced),
             "unchanged": len(report.unchanged),
+            "moved": len(report.moved),
             "duplicates": len(report.duplicates),
             "failed": len(report.failed),
         }
@@ -72,10 +79,35 @@ def index_(
         raise typer.Exit(1)
 
 
+def _open_or_create(path: Path, index: str | None, workers: int, changes: dict[str, object]) -> Collection:
+    """The collection at a path, if what was asked for is what it was made with; else a new one.
+
+    Raises:
+        InputError: when it was made otherwise.
+    """
+    from mmrank.collection import Collection
+    from mmrank.errors import InputError
+
+    if not (path.is_dir() and any(path.iterdir())):
+        profile = str(changes.pop("profile", "cpu"))
+        return Collection.create(path, profile=profile, index=index or "auto", workers=workers, **changes)  # type: ignore[arg-type]
+    library = Collection.open(path, workers=workers)
+    with library.store.snapshot() as snapshot:
+        held = library.settings.model_dump() | {"index": snapshot.index_factory()}
+    if index is not None:
+        changes["index"] = index
+    for name, value in changes.items():
+        if held[name] != value:
+            library.close()
+            way = "change it with mmrank compact --index" if name == "index" else "name another collection with -c"
+            raise InputError(f"{path} was made with {name} {held[name]}, not {value}; leave --{name} out, or {way}")
+    return library
+
+
 def remove(
     names: Annotated[list[str], typer.Argument(help="Names or ids of documents.")],
     collection: CollectionPath = DEFAULT,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for another writer.")] = 0.0,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     json: Json = False,
 ) -> None:
     """Take documents out of a collection."""

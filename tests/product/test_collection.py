@@ -140,6 +140,81 @@ def test_files_of_one_name_in_two_folders_are_both_kept(tmp_path: Path) -> None:
         assert [record.name for record in library.documents()] == ["report.md", "south/report.md"]
 
 
+def texts(library: mmrank.Collection) -> dict[str, str]:
+    return {record.name: library.document(record.name).passages[0].text for record in library.documents()}
+
+
+def test_files_of_one_name_get_as_many_folders_as_it_takes(tmp_path: Path) -> None:
+    folders = ("c/a", "d/a", "d/b")
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "report.md").write_text(f"This is {folder}.\n")
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        report = library.add(*(tmp_path / folder for folder in folders))
+        assert sorted(report.added) == ["a/report.md", "b/report.md", "report.md"]
+        again = library.add(tmp_path / "d/a")
+        assert again.unchanged == ["a/report.md"] and not again.replaced
+        assert sorted(texts(library).values()) == ["This is c/a.", "This is d/a.", "This is d/b."]
+
+
+def test_a_renamed_file_is_known_and_its_old_name_is_free(tmp_path: Path) -> None:
+    (tmp_path / "y.md").write_text("Bananas are yellow.\n")
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        library.add(tmp_path / "y.md")
+        (tmp_path / "y.md").rename(tmp_path / "z.md")
+        (tmp_path / "y.md").write_text("Cherries are red.\n")
+        report = library.add(tmp_path / "y.md", tmp_path / "z.md")
+        assert report.moved == {"z.md": "y.md"} and report.added == ["y.md"]
+        assert texts(library) == {"z.md": "Bananas are yellow.", "y.md": "Cherries are red."}
+        assert library.record("z.md").path == str(tmp_path / "z.md")
+
+
+def test_two_files_that_change_names_change_them_in_the_collection(tmp_path: Path) -> None:
+    x, y = tmp_path / "x.md", tmp_path / "y.md"
+    x.write_text("Apples.\n")
+    y.write_text("Bananas.\n")
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        library.add(x, y)
+        x.write_text("Bananas.\n")
+        y.write_text("Apples.\n")
+        assert library.add(x, y).moved == {"x.md": "y.md", "y.md": "x.md"}
+        assert texts(library) == {"x.md": "Bananas.", "y.md": "Apples."}
+        assert library.search("Apples", k=1)[0].document == "y.md"
+
+
+def test_what_a_file_held_before_it_became_a_twin_is_gone(tmp_path: Path) -> None:
+    x, y = tmp_path / "x.md", tmp_path / "y.md"
+    x.write_text("Apples.\n")
+    y.write_text("Bananas.\n")
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        library.add(x, y)
+        x.write_text("Bananas.\n")
+        assert library.add(x, y).duplicates == {"x.md": "y.md"}
+        assert texts(library) == {"y.md": "Bananas."}
+
+
+def test_a_moved_folder_is_known_and_drawn_from_its_new_place(tmp_path: Path, samples: Path) -> None:
+    shutil.copytree(samples, tmp_path / "one")
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        library.add(tmp_path / "one")
+        assert library.search("error code E2")[0].image(max_pixels=10_000)
+        (tmp_path / "one").rename(tmp_path / "two")
+        report = library.add(tmp_path / "two")
+        assert len(report.moved) == 5 and not (report.added or report.replaced or report.duplicates)
+        assert library.search("error code E2")[0].image(max_pixels=10_000)
+
+
+def test_a_file_that_changed_is_not_drawn_for_what_it_held(tmp_path: Path, samples: Path) -> None:
+    letter = tmp_path / "letter.pdf"
+    shutil.copy(samples / "harbour-letter-1987.pdf", letter)
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        library.add(letter)
+        [hit] = library.search("dredging", k=1)
+        shutil.copy(samples / "brisa-dehumidifier-manual.pdf", letter)
+        with pytest.raises(mmrank.MmrankError, match="has changed since it was indexed"):
+            hit.image()
+
+
 def test_one_bad_file_is_named_and_the_good_ones_are_in(tmp_path: Path) -> None:
     (tmp_path / "good.md").write_text("Cranes fly south in October.\n")
     (tmp_path / "bad.pdf").write_bytes(b"this is no PDF")
