@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import product
+from pathlib import Path
 
 from mmrank.errors import InputError
 
@@ -21,7 +24,8 @@ class Filter:
     """Ids of documents."""
     names: tuple[str, ...] | None = None
     folder: str | None = None
-    """Documents whose name or path lies in this folder, at any depth."""
+    """Documents whose name or path lies in this folder, at any depth; from the current directory, where it is
+    relative."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Each key must have exactly this value."""
     since: str | date | None = None
@@ -45,11 +49,20 @@ class Filter:
         return (
             self.documents,
             self.names,
-            self.folder,
+            self.prefixes,
             tuple(sorted(self.metadata.items())),
             self.since,
             self.until,
         )
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """How the name or path of a document in `folder` may begin, each with "/" at its end; none without a folder."""
+        if self.folder is None:
+            return ()
+        absolute = Path(self.folder).absolute()  # as paths are kept, with any ".." that was in them
+        spellings = (os.path.normpath(self.folder), os.path.normpath(absolute), absolute)
+        return tuple(dict.fromkeys(Path(spelling).as_posix().rstrip("/") + "/" for spelling in spellings))
 
     def sql(self) -> tuple[str, list[object]]:
         """A condition over the table `documents` and its parameters."""
@@ -61,10 +74,12 @@ class Filter:
                 terms.append(f"documents.{column} IN (SELECT value FROM json_each(?))")
                 values.append(_json_list(chosen))
         if self.folder is not None:
-            low = self.folder.rstrip("/") + "/"
-            high = low[:-1] + "0"  # the character after "/": a range over an index, and no wildcards to escape
-            terms.append("(documents.name >= ? AND documents.name < ? OR documents.path >= ? AND documents.path < ?)")
-            values += [low, high, low, high]
+            within = []
+            for column, low in product(("name", "path"), self.prefixes):
+                # "0" is the character after "/": a range over an index, and no wildcards to escape.
+                within.append(f"documents.{column} >= ? AND documents.{column} < ?")
+                values += [low, low[:-1] + "0"]
+            terms.append(f"({' OR '.join(within)})")
         for key, value in self.metadata.items():
             terms.append(
                 "documents.number IN (SELECT document FROM metadata WHERE metadata.key = ? AND metadata.value = ?)"
@@ -85,8 +100,11 @@ def iso_date(value: str, whose: str) -> str:
     Raises:
         InputError: when it is not such a date; names `whose` it is.
     """
-    day = value.strip()[:10]
+    stamp = value.strip()
+    day = stamp[:10]
     try:
+        if stamp != day:
+            datetime.fromisoformat(stamp)
         datetime.strptime(day, {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d"}[len(day)])
     except (KeyError, ValueError):
         raise InputError(f"{whose} is not an ISO date such as 2024-03-31: {value!r}") from None

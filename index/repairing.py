@@ -17,6 +17,7 @@ from mmrank.index import catalog
 from mmrank.index.checking import Problem, verify
 from mmrank.index.records import EncoderIdentity
 from mmrank.index.snapshot import read_document
+from mmrank.index.store import check_there
 from mmrank.index.vectors import drop_cache
 from mmrank.index.writer import Writer
 from mmrank.types import Document, Passage
@@ -47,9 +48,11 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
         wait: seconds to wait for another writer to finish.
 
     Raises:
+        InputError: when there is no collection at `path`.
         MmrankError: when the catalog itself is damaged: restore an export then, or add the files to a new collection.
     """
     path = Path(path)
+    check_there(path)
     if (path / catalog.CATALOG).is_file():
         _bring_up_to_date(path, wait)
     problems = tuple(verify(path))
@@ -61,9 +64,13 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
     connection = catalog.connect(path, read_only=False)
     try:
         catalog.begin_write(connection, path, wait)
+        for folder in (catalog.SEGMENTS, catalog.CACHE):
+            (path / folder).mkdir(exist_ok=True)
         report = _repair(path, connection, problems, encode)
     except sqlite3.Error as error:
         raise catalog.translated(error, path) from error
+    except OSError as error:
+        raise MmrankError(f"{path} cannot be repaired: {error.strerror or error}") from error
     finally:
         connection.close()
     return report

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
+from mmrank.index.gpu import load_faiss
 from mmrank.index.merging import committed
 from mmrank.index.records import EncoderIdentity
 from mmrank.index.segments import SegmentData
@@ -67,9 +69,10 @@ class Store:
                 always, or "auto" to choose by size.
 
         Raises:
-            InputError: when something is there already or cannot be written.
+            InputError: when something is there already or cannot be written, or FAISS does not know such an index.
         """
         path = Path(path)
+        check_factory(index, encoder.dimension)
         properties = {"version": 0, "encoder": asdict(encoder), "settings": dict(settings or {}), "index": index}
         catalog.create(path, properties)
         return cls.open(path, encoder=encoder)
@@ -85,10 +88,11 @@ class Store:
                 shared by all processes, instead of read into memory, where they are somewhat quicker.
 
         Raises:
-            InputError: when this is no collection, was made by another format or with another encoder.
+            InputError: when there is none, or something else, or it was made by another format or with another encoder.
             MmrankError: when it is damaged.
         """
         path = Path(path)
+        check_there(path)
         connection = catalog.connect(path, read_only=read_only)
         try:
             properties = catalog.read_properties(connection)
@@ -158,7 +162,14 @@ class Store:
             index: change the FAISS index of large segments, see `create`.
             wait: seconds to wait for another writer to finish.
             on_step: told the name of each step as it is reached.
+
+        Raises:
+            InputError: when FAISS does not know such an index.
+            StoreLockedError: when another writer is (still) at work.
+            MmrankError: when the collection cannot be written, or the disk is full; nothing was changed.
         """
+        if index is not None:
+            check_factory(index, self.encoder.dimension)
         with self.write(wait, on_step) as writer:
             writer.compact(index)
         connection = catalog.connect(self.path, read_only=False)
@@ -289,6 +300,34 @@ class Store:
             return connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise catalog.translated(error, self.path) from error
+
+
+def check_there(path: Path) -> None:
+    """Refuse a folder that is absent or empty, in which no collection can be opened.
+
+    Raises:
+        InputError: says how one is made.
+    """
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        raise InputError(f"there is no collection {path}; make one with: mmrank index FOLDER -c {quote(str(path))}")
+
+
+def check_factory(index: str, dimension: int) -> None:
+    """Refuse an index that FAISS cannot make, before there are vectors enough to make it.
+
+    Raises:
+        InputError: says what is wrong with it.
+    """
+    if index in ("auto", "Flat"):
+        return
+    faiss = load_faiss()
+    try:
+        faiss.index_factory(dimension, index, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        reason = str(error).rpartition(": ")[2]
+        if reason.startswith("could not parse"):
+            raise InputError(f"could not parse index string {index!r}") from error
+        raise InputError(f"the index {index!r} does not work for vectors of {dimension}: {reason}") from error
 
 
 class SegmentGoneError(MmrankError):

@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
     """Check every file of a collection: checksums, counts, what refers to what. Exit code 1 if something is wrong."""
     from mmrank.index import verify as check
+    from mmrank.index.store import check_there
 
+    check_there(collection)
     problems = check(collection)
     if json:
         print_json({"problems": problems})
@@ -33,7 +35,7 @@ def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
         console.print(f"{collection} is sound.", highlight=False)
     else:
         for problem in problems:
-            console.print(str(problem), style="red", markup=False, highlight=False)
+            console.print(str(problem), style="red", highlight=False)
         console.print("Put it right with: mmrank repair")
     if problems:
         raise typer.Exit(1)
@@ -51,7 +53,7 @@ def repair(collection: CollectionPath = DEFAULT, wait: Wait = 0.0, json: Json = 
     console.print(f"{len(report.problems)} problems found and put right." if report.problems else "Nothing was wrong.")
     for title, names in (("encoded again", report.encoded), ("lost, add it again", report.lost)):
         for name in names:
-            console.print(f"  {title}: {name}", markup=False, highlight=False)
+            console.print(f"  {title}: {name}", highlight=False)
 
 
 def compact(
