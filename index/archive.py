@@ -61,13 +61,17 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
         encoder: when given, it must be the one the collection was made with.
 
     Raises:
-        InputError: when `path` is taken, or the file is no such archive.
+        InputError: when `path` is taken, or the file is not there or no such archive.
         MmrankError: when the archive is damaged; nothing is left at `path`.
     """
     from mmrank.index.store import Store
     from mmrank.index.writer import Writer
 
     file, path = Path(file), Path(path)
+    if not file.is_file():
+        raise InputError(f"there is no file {file}")
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; a collection needs a folder of its own")
     if path.exists() and any(path.iterdir()):
         raise InputError(f"{path} is not empty; a collection needs a folder of its own")
     draft = path.with_name(f"{path.name}.importing")
@@ -104,6 +108,8 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes | memoryview) -> str:
 
 
 def _unpack(file: Path, folder: Path) -> None:
+    if not tarfile.is_tarfile(file):
+        raise InputError(f"{file} is no export of a collection: it is no tar file")
     with tarfile.open(file, "r:") as archive:
         # Only names of our own form are taken, so nothing can be written outside the folder.
         members = {member.name: member for member in archive.getmembers() if member.isfile()}
