@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -11,6 +12,9 @@ from mmrank import __version__
 from mmrank.cli import evaluate, find, inspect, maintain, manage, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 app = typer.Typer(
     name="mmrank",
@@ -49,17 +53,21 @@ def main() -> None:
     try:
         app()
     except MmrankError as error:
-        errors.print(f"[bold red]Error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        errors.print("Stopped. What was committed is kept; run the same command again to go on.")
-        sys.exit(130)
+        _fail(str(error), error.exit_code)
+    except SystemExit as end:
+        if end.code == STOPPED:  # what typer makes of Ctrl-C
+            errors.print("Stopped. What was committed is kept; run the same command again to go on.")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error) or type(error).__name__
+        _fail(" ".join(said.split()), 1)
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
+def _fail(what: str, code: int) -> NoReturn:
+    from rich.text import Text
 
-    return escape(text)
+    errors.print(Text.assemble(("Error:", "bold red"), " ", what), highlight=False, soft_wrap=True)
+    sys.exit(code)

@@ -99,7 +99,7 @@ def _ablate(data: Path, out: Path | None, limit: int | None, cache: Path | None)
         rows = ablate(ablation(kept / "mmrank"), asked, on_evaluated=lambda name, _: status.update(f"done: {name}"))
     if out is not None:
         write_ablation(out, rows)
-    console.print(ablation_table(rows))
+    console.print(ablation_table(rows), markup=True)
 
 
 def compare(
@@ -117,7 +117,7 @@ def compare(
     if json:
         print_json(rows)
     else:
-        console.print(ablation_table(rows, "Pages, micro"))
+        console.print(ablation_table(rows, "Pages, micro"), markup=True)
 
 
 def _cross_validate(data: Path, out: Path | None, limit: int | None, cache: Path | None) -> None:
@@ -163,4 +163,4 @@ def documents(
     if json:
         print_json(rows)
     else:
-        console.print(documents_table(rows, len(benchmark.papers)))
+        console.print(documents_table(rows, len(benchmark.papers)), markup=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmrank.cli.manage import DEFAULT, CollectionPath, Json
-from mmrank.cli.output import console, errors, print_json
+from mmrank.cli.output import console, errors, make_picture_folder, print_json, save_picture
+from mmrank.errors import InputError, MmrankError
 
 if TYPE_CHECKING:
     from mmrank.collection import Collection
@@ -43,8 +44,6 @@ def reranker_settings(given: list[str] | None) -> dict[str, Any]:
     Raises:
         InputError: for one without a name or a value.
     """
-    from mmrank.errors import InputError
-
     settings: dict[str, Any] = {}
     for pair in given or []:
         name, equals, value = pair.partition("=")
@@ -86,7 +85,6 @@ def search(
 ) -> None:
     """Find the pages that answer a question, the spots on them, and why."""
     from mmrank.collection import Collection
-    from mmrank.errors import InputError
     from mmrank.types import Query
 
     settings = rerank_options(weight, depth, unit, set_)
@@ -95,6 +93,8 @@ def search(
         if settings and (rerank or library.settings.reranker) in (None, "none"):
             raise InputError("--weight, --depth, --unit and --set say how a reranker is used; name one with --rerank")
         chosen = _filter(library, document, folder, where or [], since, until)
+        if draw is not None:
+            make_picture_folder(draw)
         hits = library.search(asked, k=k, where=chosen, rerank=rerank)
         drawn = _draw(hits, draw) if draw is not None else {}
         if json:
@@ -111,9 +111,9 @@ def search(
         if explain:
             for rank, (before, hit) in enumerate(zip(hits, library.explain(asked, hits), strict=True), 1):
                 said = hit.reasoning if hit is not before else "(nothing that holds against the page)"
-                console.print(f"{rank}. {hit.document}, page {hit.page_number}: {said}", markup=False, highlight=False)
+                console.print(f"{rank}. {hit.document}, page {hit.page_number}: {said}", highlight=False)
     for path in drawn.values():
-        console.print(f"drawn: {path}", markup=False, highlight=False)
+        console.print(f"drawn: {path}", highlight=False)
 
 
 def rerank(
@@ -150,7 +150,7 @@ def rerank(
         print_json(report)
     else:
         for name, value in report.items():
-            console.print(f"{name}: {value}", markup=False, highlight=False)
+            console.print(f"{name}: {value}", highlight=False)
 
 
 def rerank_options(
@@ -167,7 +167,6 @@ def rerank_options(
 
 
 def _picture(path: Path) -> ImageRef:
-    from mmrank.errors import InputError
     from mmrank.types import ImageRef
 
     if not path.is_file():
@@ -183,11 +182,16 @@ def _filter(
     since: str | None,
     until: str | None,
 ) -> Filter | None:
-    from mmrank.errors import InputError
     from mmrank.index import Filter
+    from mmrank.index.filters import iso_date
 
-    if not (documents or folder or where or since or until):
+    if not (documents or where) and folder is None and since is None and until is None:
         return None
+    for option, date in (("--since", since), ("--until", until)):
+        if date is not None:
+            iso_date(date, option)
+    if folder is not None and not library.documents(Filter(folder=folder)):
+        raise InputError(f"no document lies in {folder or repr(folder)}; `mmrank show` says what there is")
     metadata = {}
     for condition in where:
         key, equals, value = condition.partition("=")
@@ -220,12 +224,17 @@ def _print(hits: list[Hit]) -> None:
 
 
 def _draw(hits: list[Hit], folder: Path) -> dict[int, Path]:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Pictures by rank; a hit that cannot be drawn is named on standard error and left out."""
     drawn = {}
     for rank, hit in enumerate(hits):
         stem = "".join(letter if letter.isalnum() else "-" for letter in Path(hit.document).stem)[:60]
-        drawn[rank] = folder / f"{rank + 1}-{stem}-p{hit.page_number}.png"
-        hit.image().save(drawn[rank])
+        path = folder / f"{rank + 1}-{stem}-p{hit.page_number}.png"
+        try:
+            save_picture(hit.image(), path)
+        except MmrankError as error:
+            errors.print(f"not drawn: {error}", style="yellow", highlight=False, soft_wrap=True)
+        else:
+            drawn[rank] = path
     return drawn
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrank.cli.manage import DEFAULT, CollectionPath, Json
-from mmrank.cli.output import console, print_json
+from mmrank.cli.output import check_picture, console, print_json, save_picture
 from mmrank.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,22 +31,27 @@ def show(
 ) -> None:
     """Show what is in a collection, one document, or one page as the system sees it."""
     if name is None:
+        if page is not None or draw is not None:
+            raise InputError("--page and --draw need the NAME of a document")
         _show_collection(collection, json)
         return
+    if draw is not None:
+        if page is None:
+            raise InputError("--draw needs --page N")
+        check_picture(draw)
     document = _find(name, collection, layout)
-    if draw is not None and page is None:
-        raise InputError("--draw needs --page N")
     if page is not None and page > len(document.pages):
         raise InputError(f"{document.name} has {len(document.pages)} pages, there is no page {page}")
     if draw is not None and page is not None:
         from mmrank.ingest import draw_page
 
-        draw_page(document, page - 1).save(draw)
-        console.print(f"drawn: {draw}", markup=False, highlight=False)
-    elif json:
+        save_picture(draw_page(document, page - 1), draw)
+    if json:
         print_json(document if page is None else document.pages[page - 1])
     elif page is None:
         _show_document(document)
+    elif draw is not None:
+        console.print(f"drawn: {draw}", highlight=False)
     else:
         _show_page(document, page - 1)
 
@@ -83,7 +88,7 @@ def _show_collection(path: Path, json: bool) -> None:
         for record in records:
             added = record.added.strftime("%Y-%m-%d %H:%M")
             table.add_row(record.name, record.title, str(record.pages), str(record.passages), added)
-        console.print(table, markup=False)
+        console.print(table)
 
 
 def _show_document(document: Document) -> None:
@@ -136,4 +141,4 @@ def doctor(json: Json = False) -> None:
         table = Table(title=title, show_header=False, title_justify="left")
         for name, value in rows.items():
             table.add_row(name, value)
-        console.print(table, markup=False)
+        console.print(table)

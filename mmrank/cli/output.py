@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -12,14 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from mmrank.errors import InputError, MmrankError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from PIL.Image import Image
 
     from mmrank.ingest import Outcome
 
 PIPED_WIDTH = 140
-console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
-errors = Console(stderr=True)
+# Names and paths are printed as they are: brackets and colons in them are no markup.
+console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, markup=False, emoji=False)
+errors = Console(stderr=True, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -39,6 +45,59 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, default=plain, ensure_ascii=False, indent=2))
 
 
+def check_picture(path: Path) -> None:
+    """Refuse a file that no picture can be saved as, before the work for it is done.
+
+    Raises:
+        InputError: for a folder, or a suffix that is no kind of picture.
+        MmrankError: where nothing can be written.
+    """
+    from PIL import Image
+
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it, such as {path / 'page.png'}")
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise InputError(f"{path} has no suffix of a picture that can be written; name it {path.stem}.png")
+    if not path.parent.is_dir():
+        raise MmrankError(f"{path} cannot be written: there is no folder {path.parent}")
+    _check_writable(path if path.exists() else path.parent, path)
+
+
+def make_picture_folder(path: Path) -> None:
+    """A folder that pictures can be saved in, made if it is not there.
+
+    Raises:
+        InputError: when it is a file.
+        MmrankError: where nothing can be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; name a folder for the pictures")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MmrankError(f"{path} cannot be written: {error.strerror or error}") from error
+    _check_writable(path, path)
+
+
+def save_picture(image: Image, path: Path) -> None:
+    """Save a picture, in the format that its suffix names.
+
+    Raises:
+        InputError: for a folder, or a suffix that is no kind of picture.
+        MmrankError: when it cannot be written.
+    """
+    check_picture(path)
+    try:
+        image.save(path)
+    except (OSError, ValueError, KeyError) as error:  # Pillow's formats differ in what they raise
+        raise MmrankError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _check_writable(place: Path, path: Path) -> None:
+    if not os.access(place, os.W_OK):
+        raise MmrankError(f"{path} cannot be written: permission denied")
+
+
 @contextmanager
 def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[Outcome, int, int], None]]:
     """A bar over files with pages a second and the time left, on standard error."""
@@ -52,7 +111,7 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[Outcome, int,
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
