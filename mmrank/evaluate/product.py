@@ -128,6 +128,7 @@ def document_rankers(library: Collection) -> dict[str, DocumentRanker]:
     from mmrank.retrieve.fusion import WeightedZScore
 
     names = {record.id: record.name for record in library.documents()}
+    others = _merged_otherwise(library, list(names))
 
     def runs(question: str) -> dict[str, dict[str, float]]:
         asked = library.question(question)
@@ -142,6 +143,10 @@ def document_rankers(library: Collection) -> dict[str, DocumentRanker]:
             "merged": {match.document_id: match.score for match in merged},
             "best passage": best,
             "words": {match.document_id: match.score for match in words},
+            **{
+                method: {identifier: float((vectors @ asked.vector).max()) for identifier, vectors in merges.items()}
+                for method, merges in others.items()
+            },
         }
 
     def ranker(*origins: str) -> DocumentRanker:
@@ -155,10 +160,36 @@ def document_rankers(library: Collection) -> dict[str, DocumentRanker]:
     return {
         "best passage": ranker("best passage"),
         "merged document vectors": ranker("merged"),
+        **{method: ranker(method) for method in others},
         "merged and best passage": ranker("merged", "best passage"),
         "words (BM25)": ranker("words"),
         "merged and words": ranker("merged", "words"),
         "merged, best passage and words": ranker("merged", "best passage", "words"),
+    }
+
+
+def _merged_otherwise(library: Collection, identifiers: list[str]) -> dict[str, dict[str, NDArray[np.float32]]]:
+    """The document vectors, (m, dimension) by document, of each other way of merging that needs no training."""
+    import numpy as np
+
+    from mmrank.encoders.merge import merge
+
+    with library.store.snapshot() as snapshot:
+        vectors = {identifier: snapshot.passage_vectors(identifier) for identifier in identifiers}
+        lengths = {
+            identifier: [max(len(passage.text), 1) for passage in snapshot.document(identifier).passages]
+            for identifier in identifiers
+        }
+    filled = {identifier: rows for identifier, rows in vectors.items() if len(rows)}
+    if not filled:
+        return {}
+    background = np.concatenate(list(filled.values())).mean(0)
+    return {
+        "merged, weighted by length": {i: merge(rows, "length", lengths=lengths[i]) for i, rows in filled.items()},
+        "merged, weighted by distinctiveness": {
+            i: merge(rows, "distinctive", background=background) for i, rows in filled.items()
+        },
+        "merged into four centres": {i: merge(rows, "kmeans", vectors=4) for i, rows in filled.items()},
     }
 
 
