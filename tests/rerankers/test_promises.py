@@ -50,7 +50,10 @@ BUILDERS: dict[str, Callable] = {
 }
 READERS = [name for name in BUILDERS if name != "attention" and not name.startswith("tiny")]
 """Those that really find the answer here; the tiny networks are random."""
-INVARIANT = ["pointwise", "tiny-pointwise", "late-interaction", "tiny-cascade", "tiny-dual-stage", "document-cascade"]
+INVARIANT = [
+    *("pointwise", "tiny-pointwise", "late-interaction", "document-cascade"),
+    *("fused", "tiny-cascade", "tiny-dual-stage"),
+]
 """Those that rank alike in whatever order the candidates come, but for equal scores, which keep their order."""
 
 
