@@ -200,6 +200,19 @@ main()
     assert done.returncode == code and said in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_evidence_that_reaches_the_edge_has_its_border_in_the_picture(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from mmrank.pictures import MARK_COLOUR, render
+
+    Image.new("RGB", (120, 80), "white").save(tmp_path / "page.png")
+    everything, outside = (-5, -5, 1000, 1000), (2000, 2000, 2010, 2010)
+    picture = render(str(tmp_path / "page.png"), 0, marks=[everything, outside])
+    right, bottom = picture.width - 1, picture.height - 1
+    for corner in ((0, 0), (right, 0), (0, bottom), (right, bottom), (0, bottom // 2), (right, bottom // 2)):
+        assert picture.getpixel(corner) == MARK_COLOUR
+
+
 def test_a_bad_file_is_named_the_exit_code_is_1_and_the_good_ones_are_in(mmrank: Run, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "good.md").write_text("Cranes fly south.\n")
