@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 
 from mmrank.ingest.drafts import Line, Rect, hull, inside
 from mmrank.ingest.lines import Vector
@@ -14,6 +16,8 @@ LEADERS = re.compile(r"(?:\s?[.·…_]){4,}\s*")
 """Dots that lead from a label to its number."""
 PROSE = 60
 """A cell with more characters is taken for running text; the first of a row may have twice as many."""
+LARGER = 1.2
+"""A line alone in its row whose type is larger than the table's by more than this factor is a heading."""
 
 
 @dataclass(slots=True)
@@ -31,13 +35,13 @@ def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     rules = _rules(vectors)
     grids: list[Grid] = []
     taken: set[int] = set()
-    for region in _ruled_regions(rules):
-        held = [line for line in upright if id(line) not in taken and inside(line.box, region) > 0.6]
-        rows = rows_of(held)
-        if len(rows) < 2 or not _looks_tabular(rows, 2):
-            continue
-        grids.append(_grid(rows, region))
-        taken.update(id(line) for line in held)
+    for group in _rule_groups(rules):
+        region = hull(group)
+        rows = rows_of([line for line in upright if id(line) not in taken and inside(line.box, region) > 0.6])
+        if len(rows) >= 2 and _looks_tabular(rows, 2):
+            made = _parted(rows, group)
+            grids += made
+            taken.update(id(line) for grid in made for line in grid.lines)
     running = running_text(upright)
     free = _pieces(rows_of([line for line in upright if id(line) not in taken and id(line) not in running]))
     end = 0
@@ -72,13 +76,16 @@ def _one_table(above: list[list[Line]], between: list[list[Line]], below: list[l
 
 def find_ruled_lists(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     """Tables with a rule between nearly all rows, which may hold small pictures."""
-    grids = []
-    for region in _ruled_regions(_rules(vectors), most=60, least=5):
-        held = [line for line in lines if line.upright and inside(line.box, region) > 0.6]
+    grids: list[Grid] = []
+    taken: set[int] = set()
+    for group in _rule_groups(_rules(vectors), most=60, least=5):
+        region = hull(group)
+        held = [line for line in lines if line.upright and id(line) not in taken and inside(line.box, region) > 0.6]
         rows = rows_of(held)
         if len(rows) >= 4 and sum(len(row) > 1 for row in rows) >= 0.6 * len(rows) and _looks_tabular(rows, 4):
-            grids.append(_grid(rows, region))
-            lines = [line for line in lines if all(line is not other for other in held)]
+            made = _parted(rows, group)
+            grids += made
+            taken.update(id(line) for grid in made for line in grid.lines)
     return grids
 
 
@@ -104,7 +111,7 @@ def running_text(lines: list[Line]) -> set[int]:
 def _heads(run: list[list[Line]], above: list[list[Line]]) -> list[list[Line]]:
     """Rows of column heads that stand right above a run, and short labels between them and it."""
     box = hull(line.box for row in run for line in row)
-    size = sorted(line.size for row in run for line in row)[sum(map(len, run)) // 2]
+    size = _size(run)
     columns = _columns(run)[1:]
     top, best = box[1], len(above)
     for at in range(len(above) - 1, -1, -1):
@@ -123,12 +130,12 @@ def _heads(run: list[list[Line]], above: list[list[Line]]) -> list[list[Line]]:
 def rows_of(lines: list[Line]) -> list[list[Line]]:
     """Lines grouped by baseline, top to bottom, each row left to right."""
     rows: list[list[Line]] = []
-    for line in sorted(lines, key=lambda item: (item.box[1] + item.box[3]) / 2):
-        middle = (line.box[1] + line.box[3]) / 2
+    for line in sorted(lines, key=_middle):
+        middle = _middle(line)
         if rows:
             last = rows[-1][0]
             height = min(last.box[3] - last.box[1], line.box[3] - line.box[1])
-            if abs((last.box[1] + last.box[3]) / 2 - middle) < 0.5 * height:
+            if abs(_middle(last) - middle) < 0.5 * height:
                 rows[-1].append(line)
                 continue
         rows.append([line])
@@ -204,19 +211,59 @@ def _rules(vectors: list[Vector]) -> list[Rect]:
     return [v.box for v in vectors if v.box[3] - v.box[1] < 2.5 and v.box[2] - v.box[0] > 50]
 
 
-def _ruled_regions(rules: list[Rect], most: float = 300, least: int = 3) -> list[Rect]:
-    """Boxes between at least `least` horizontal rules of one width, at most `most` points from one to the next."""
-    open_groups: list[list[Rect]] = []
+def _rule_groups(rules: list[Rect], most: float = 300, least: int = 3) -> list[list[Rect]]:
+    """At least `least` horizontal rules of one width, at most `most` points from one to the next; widest first."""
+    groups: list[list[Rect]] = []
     for rule in sorted(rules, key=lambda r: r[1]):
-        for group in reversed(open_groups):
+        for group in reversed(groups):
             last = group[-1]
             if abs(last[0] - rule[0]) < 4 and abs(last[2] - rule[2]) < 4 and rule[1] - last[1] < most:
                 group.append(rule)
                 break
         else:
-            open_groups.append([rule])
-    boxes = [hull(group) for group in open_groups if len({round(rule[1] / 3) for rule in group}) >= least]
-    return sorted(boxes, key=lambda box: box[0] - box[2])
+            groups.append([rule])
+    groups = [group for group in groups if len({round(rule[1] / 3) for rule in group}) >= least]
+    return sorted(groups, key=lambda group: min(rule[0] for rule in group) - max(rule[2] for rule in group))
+
+
+def _parted(rows: list[list[Line]], rules: list[Rect]) -> list[Grid]:
+    """Tables of the rows between rules, parted where a heading stands: it is a row of neither.
+
+    The rule under a page's header may be as wide as those of a table, and so may be the rules of two tables.
+    """
+    size = _size([row for row in rows if len(row) > 1])
+    heads = [_middle(row[0]) for row in rows if _is_heading(row, size)]
+    whole = _grid(rows, hull(rules))
+    if not heads:
+        return [whole]
+    grids = []
+    for start, end in pairwise([-inf, *heads, inf]):
+        drawn = [rule for rule in rules if start < rule[1] < end]
+        own = [row for row in rows if start < _middle(row[0]) < end]
+        if len(drawn) < 2:
+            continue
+        top = min([drawn[0][1], *(row[0].box[1] for row in own if len(row) > 1)])
+        own = [row for row in own if top <= _middle(row[0]) <= drawn[-1][3]]
+        if _looks_tabular(own, 2):
+            grids.append(_grid(own, hull(drawn)))
+    return grids or [whole]
+
+
+def _size(rows: list[list[Line]]) -> float:
+    """The middle one of the rows' font sizes, in points; 0 without rows."""
+    sizes = sorted(line.size for row in rows for line in row)
+    return sizes[len(sizes) // 2] if sizes else 0.0
+
+
+def _is_heading(row: list[Line], size: float) -> bool:
+    """Whether a row holds one text, or a number and a text, in type clearly larger than a table's `size`."""
+    one = len(row) == 1 or (len(row) == 2 and row[1].box[0] - row[0].box[2] < 2 * row[0].size)
+    letters = sum(c.isalpha() for line in row for c in line.text)
+    return one and letters > 2 and all(line.size > LARGER * size for line in row)
+
+
+def _middle(line: Line) -> float:
+    return (line.box[1] + line.box[3]) / 2
 
 
 def _grid(rows: list[list[Line]], region: Rect | None) -> Grid:

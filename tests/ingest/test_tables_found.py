@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from mmrank.ingest.tables import markdown
 from mmrank.types import Cell, Table
 
@@ -61,3 +63,41 @@ def test_a_table_beside_running_text_leaves_the_text_alone(paper, of_kind, prose
 def test_markdown_escapes_bars_and_marks_the_head():
     table = Table(2, 2, (Cell("a|b", 0, 0), Cell("c", 0, 1), Cell("1", 1, 0), Cell("2", 1, 1)))
     assert markdown(table) == "| a\\|b | c |\n| --- | --- |\n| 1 | 2 |"
+
+
+@pytest.fixture
+def codes(paper, prose):
+    """Draws a table of error codes between three rules, its top rule at the given height, after a page with a title."""
+    paper.text(60, 50, "Lanterns of the north", 24).box((60, 60, 530, 300), prose)
+    paper.new_page()
+
+    def draw(top: float) -> None:
+        rows = [("Code", "Meaning", "What to do"), ("E1", "Sensor fails", "Call the service"), ("E2", "Frozen", "Wait")]
+        for at, row in enumerate(rows):
+            for x, words in zip((65, 140, 300), row, strict=True):
+                paper.text(x, top + 14 + 18 * at, words, 9)
+        for y in (top, top + 18, top + 56):
+            paper.rule(60, y, 530, y)
+
+    return draw
+
+
+def test_a_heading_between_the_rule_of_the_page_header_and_a_table_is_no_row_of_it(paper, codes, of_kind):
+    paper.rule(60, 50, 530, 50).text(60, 85, "5 If something goes wrong", 16, bold=True)
+    codes(100)
+    document = paper.read()
+    (table,) = of_kind(document, "table")
+    assert table.text.startswith("| Code | Meaning | What to do |")
+    assert table.box.y0 == pytest.approx(100, abs=1) and table.box.y1 == pytest.approx(156, abs=1)
+    assert [section.title for section in document.sections] == ["5 If something goes wrong"]
+
+
+def test_a_heading_between_two_tables_of_one_width_parts_them(paper, codes, of_kind):
+    codes(100)
+    paper.text(60, 170, "Table 4. Error codes.", 8).text(60, 200, "6 Other codes", 16, bold=True)
+    codes(220)
+    document = paper.read()
+    assert [round(table.box.y0 / 10) for table in of_kind(document, "table")] == [10, 22]
+    assert [table.table.row_count for table in of_kind(document, "table")] == [3, 3]
+    assert [section.title for section in document.sections] == ["6 Other codes"]
+    assert len(of_kind(document, "caption")) == 1
