@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     encoder_max_tokens: int | None = Field(default=None, ge=16, description="limit of one passage")
     encoder_max_pixels: int | None = Field(default=None, ge=784, description="limit of one picture")
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
+    dtype: str | None = Field(default=None, description="what the encoder computes in; none for the device's best")
     layout: Literal["fast", "model"] = "fast"
     ocr: bool = True
     workers: int = Field(default=0, ge=0, description="parsing processes; 0 for one a core")
@@ -68,7 +69,9 @@ class Settings(BaseSettings):
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
-FREE = frozenset({"device", "workers", "reranker", "rerank_weight", "rerank_depth", "rerank_unit", "rerank_settings"})
+FREE = frozenset(
+    {"device", "dtype", "workers", "reranker", "rerank_weight", "rerank_depth", "rerank_unit", "rerank_settings"}
+)
 """Settings of a machine or of a search: a collection may be opened with others than it was made with."""
 
 

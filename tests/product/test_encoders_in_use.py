@@ -107,6 +107,16 @@ def test_the_merging_is_chosen_when_a_collection_is_made(tmp_path: Path, merge: 
         assert library.search("When do cranes fly south?", k=1)[0].page == 0
 
 
+def test_a_collection_opens_in_another_precision(tmp_path: Path) -> None:
+    pdf(tmp_path / "facts.pdf", *FACTS)
+    with mmrank.Collection.create(tmp_path / "c.mmrank", dtype="float32") as library:
+        library.add(tmp_path / "facts.pdf")
+        assert library.encoder.info.dtype == library.store.encoder.dtype == "float32"
+    with mmrank.Collection.open(tmp_path / "c.mmrank", dtype="bfloat16") as library:
+        assert library.search("When do cranes fly south?", k=1)[0].page == 0
+        assert library.encoder.info.dtype == "bfloat16"
+
+
 def test_a_picture_alone_is_a_question_where_the_encoder_sees(tmp_path: Path, tiny_qwen3_vl: Tiny) -> None:
     folder = tiny_qwen3_vl.save(tmp_path / "tiny")
     encoder = load_encoder(str(folder), dtype="float32", device="cpu", max_tokens=200, max_pixels=3200)
