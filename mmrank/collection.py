@@ -99,7 +99,7 @@ class Collection:
             path: its directory.
             encoder: your own, where it was made with one.
             read_only: refuse to change it.
-            settings: those that need not be what they were when it was made: device, dtype, workers, reranker, rerank_….
+            settings: those that may change: device, dtype, workers, reranker, rerank_….
 
         Raises:
             InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with.
