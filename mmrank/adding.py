@@ -170,11 +170,12 @@ def _write(
     done = 0
     exhausted = False
     cut: list[KeyboardInterrupt] = []
+    stream = _until_cut(outcomes, cut)  # one for all commits: a generator that is let go closes what it reads from
     while not exhausted:
         pages, begun = 0, time.monotonic()
         with store.write(wait=wait) as writer:
             exhausted = True
-            for outcome in _until_cut(outcomes, cut):
+            for outcome in stream:
                 done += 1
                 document = outcome.document
                 if document is None:

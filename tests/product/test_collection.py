@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -8,6 +9,7 @@ import pytest
 
 import mmrank
 from mmrank.index import Filter
+from mmrank.ingest import Outcome, read_documents
 
 
 def test_questions_about_the_samples_find_their_page(library: mmrank.Collection, make_samples: ModuleType) -> None:
@@ -213,6 +215,32 @@ def test_a_file_that_changed_is_not_drawn_for_what_it_held(tmp_path: Path, sampl
         shutil.copy(samples / "brisa-dehumidifier-manual.pdf", letter)
         with pytest.raises(mmrank.MmrankError, match="has changed since it was indexed"):
             hit.image()
+
+
+def test_a_run_of_several_commits_takes_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.md").write_text(f"Page {number}.\n")
+    monkeypatch.setattr("mmrank.adding.COMMIT_PAGES", 1)
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        assert len(library.add(tmp_path).added) == len(library) == 5
+
+
+def test_what_was_read_before_an_interruption_is_kept(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.md").write_text(f"Page {number}.\n")
+
+    def interrupted(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        yield next(outcomes)
+        yield next(outcomes)
+        raise KeyboardInterrupt
+
+    real = read_documents
+    with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr("mmrank.ingest.read_documents", lambda *given, **more: interrupted(real(*given, **more)))
+            library.add(tmp_path)
+        assert len(library) == 2
+        assert len(library.add(tmp_path).added) == 2
 
 
 def test_one_bad_file_is_named_and_the_good_ones_are_in(tmp_path: Path) -> None:
