@@ -57,17 +57,14 @@ def page_content(page: Any, limits: Limits) -> Content:
     place = placer(page)
     lines: list[Line] = []
     vectors: list[Vector] = []
-    blocks = page.get_text("dict", flags=flags)["blocks"]
-    paths = _path_boxes(page) if any(block["type"] == 3 and _outlined(block) for block in blocks) else {}
-    for number, block in enumerate(blocks):
+    for number, block in enumerate(page.get_text("dict", flags=flags)["blocks"]):
         if block["type"] == 0:
             for line in block["lines"]:
                 made = _line(line, number, place)
                 if made and _visible(made.box, width, height):
                     lines.append(made)
         elif block["type"] == 3 and block["alpha"]:
-            bounds = block["bbox"]
-            box = place(paths.get(_spot(bounds), bounds) if _outlined(block) else bounds)
+            box = place(block["bbox"])
             box = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], width), min(box[3], height))
             if box[2] >= box[0] and box[3] >= box[1]:
                 vectors.append(Vector(box, block["stroked"], block["isrect"], block["color"]))
@@ -82,30 +79,6 @@ def page_content(page: Any, limits: Limits) -> Content:
         if box[2] - box[0] > 1 and box[3] - box[1] > 1:
             rasters.append(Raster(box, (info["width"], info["height"])))
     return Content(width, height, lines, rasters, vectors)
-
-
-def _outlined(block: dict[str, Any]) -> bool:
-    return bool(block["stroked"]) and not block["isrect"]
-
-
-def _path_boxes(page: Any) -> dict[tuple[int, int, int], Rect]:
-    """Where the points of stroked paths lie, with half their line's width, by `_spot`.
-
-    MuPDF bounds a stroked path as if it had mitres of the utmost length on all sides, which may be many points.
-    """
-    found: dict[tuple[int, int, int], Rect] = {}
-    for path in page.get_cdrawings():
-        if "s" in path["type"]:
-            x0, y0, x1, y1 = path["rect"]
-            half = (path.get("width") or 0.0) / 2
-            found[_spot(path["rect"])] = (x0 - half, y0 - half, x1 + half, y1 + half)
-    return found
-
-
-def _spot(box: Rect) -> tuple[int, int, int]:
-    """What a box keeps when it grows by as much on all sides: its middle, and how much wider than high it is."""
-    x0, y0, x1, y1 = box
-    return round(2 * (x0 + x1)), round(2 * (y0 + y1)), round(2 * (x1 - x0 - y1 + y0))
 
 
 def placer(page: Any) -> Any:

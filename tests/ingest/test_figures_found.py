@@ -114,11 +114,3 @@ def test_a_photograph_among_overlapping_page_wide_pictures_is_a_figure(paper, of
     (figure,) = of_kind(document, "figure")
     assert figure.box.as_tuple() == pytest.approx((300, 500, 500, 650), abs=1)
     assert "harbour keeper" in " ".join(e.text for e in of_kind(document, "text"))
-
-
-def test_a_figure_of_thick_curves_ends_where_they_end(paper, of_kind):
-    for at in range(4):
-        x = 200 + 45 * at
-        paper.page.draw_bezier((x, 300), (x + 10, 200), (x + 30, 400), (x + 40, 300), width=4)
-    (figure,) = of_kind(paper.read(), "figure")
-    assert figure.box.x0 == pytest.approx(198, abs=1) and figure.box.x1 == pytest.approx(377, abs=1)
