@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -142,9 +143,11 @@ def expression(where: Filter | None) -> str:
     if where.names is not None:
         terms.append(f"name in {quoted(list(where.names))}")
     if where.folder is not None:
-        low = where.folder.rstrip("/") + "/"
-        low, high = quoted(low), quoted(low[:-1] + "0")
-        terms.append(f"((name >= {low} and name < {high}) or (path >= {low} and path < {high}))")
+        within = [
+            f"({field} >= {quoted(low)} and {field} < {quoted(low[:-1] + '0')})"
+            for field, low in product(("name", "path"), where.prefixes)
+        ]
+        terms.append(f"({' or '.join(within)})")
     terms += [f"metadata[{quoted(key)}] == {quoted(value)}" for key, value in where.metadata.items()]
     if where.since is not None:
         terms.append(f"date >= {quoted(str(where.since))}")

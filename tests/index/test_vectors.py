@@ -110,11 +110,11 @@ def test_compaction_can_change_the_index(tmp_path, encoder, make_document, unit_
     assert store.snapshot().search_dense(fill_more[3], 1)[0].score > 0.999
 
 
-def test_an_unknown_factory_is_an_error_that_names_it_and_changes_nothing(
+def test_an_index_that_cannot_be_trained_is_an_error_that_names_it_and_changes_nothing(
     tmp_path, encoder, make_document, unit_vectors, small
 ):
-    store = Store.create(tmp_path / "library", encoder=encoder, index="Nonsense7")
-    with pytest.raises(InputError, match="Nonsense7"):
+    store = Store.create(tmp_path / "library", encoder=encoder, index="IVF1000,Flat")
+    with pytest.raises(InputError, match="IVF1000,Flat"):
         fill(store, make_document, unit_vectors(500))
     assert store.snapshot().documents() == []
     assert verify(store.path) == []
