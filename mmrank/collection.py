@@ -443,7 +443,10 @@ class Collection:
         return Pool(views, np.array([found[place] for place in places]))
 
     def _view(self, snapshot: Snapshot, identifier: str) -> DocumentView:
-        """A document prepared for ranking; the last ones used are kept. An id is a content hash, so none goes stale."""
+        """A document prepared for ranking; the last ones used are kept.
+
+        An id is a content hash, so what was read never goes stale; names and paths may, and adding files lets go of all.
+        """
         from mmrank.retrieve.view import DocumentView
 
         view = self._views.pop(identifier, None)
