@@ -445,7 +445,7 @@ class Collection:
     def _view(self, snapshot: Snapshot, identifier: str) -> DocumentView:
         """A document prepared for ranking; the last ones used are kept.
 
-        An id is a content hash, so what was read never goes stale; names and paths may, and adding files lets go of all.
+        An id is a content hash, so what was read never goes stale; names and paths may, and adding lets go of all.
         """
         from mmrank.retrieve.view import DocumentView
 
