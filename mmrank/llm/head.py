@@ -1,7 +1,8 @@
-"""Logits of a few tokens, finer than the model's own precision."""
+"""What the head of a model says of given tokens, finer than the model's own precision."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,3 +39,34 @@ def label_logits(model: Any, columns: list[int], **inputs: Any) -> NDArray[np.fl
     if head.bias is not None:
         exact = exact + head.bias[columns].float()
     return exact.cpu().numpy()
+
+
+@torch.inference_mode()
+def spoken(model: Any, ids: torch.Tensor, mask: torch.Tensor, counts: Sequence[int]) -> NDArray[np.float32]:
+    """Summed log-probabilities of the last tokens of each row, in float32.
+
+    The head runs over the positions before those tokens alone: over whole prompts it costs as much as the model.
+
+    Args:
+        model: a model of transformers with a language head.
+        ids: (batch, tokens), padded on the left.
+        mask: (batch, tokens), 0 at padding.
+        counts: (batch,), how many last tokens of each row are asked for; at least one.
+
+    Returns:
+        (batch,).
+    """
+    device = model.device
+    longest = max(counts)
+    logits = model(
+        input_ids=ids.to(device),
+        attention_mask=mask.to(device),
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0).to(device),
+        logits_to_keep=longest + 1,
+        use_cache=False,
+    ).logits[:, :-1]  # (batch, longest, vocabulary)
+    wanted = ids[:, -longest:].to(device)
+    chances = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]  # (batch, longest)
+    places = torch.arange(longest, device=device)
+    asked = places[None] >= longest - torch.tensor(counts, device=device)[:, None]
+    return chances.masked_fill(~asked, 0.0).sum(-1).cpu().numpy()

@@ -164,6 +164,37 @@ class ChatModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Likelihoods:
+    """How likely the last turns of chats are.
+
+    `values` is (chats,), float32: the sum of the log-probabilities of the last turn's tokens; `tokens` is (chats,), how
+    many they are. `computed_tokens` counts what ran through the model.
+    """
+
+    values: NDArray[np.float32]
+    tokens: NDArray[np.int64]
+    computed_tokens: int
+
+
+@runtime_checkable
+class LikelihoodModel(Protocol):
+    """A model that says how likely a given answer is."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Identity and limits."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens `text` takes."""
+        ...
+
+    def likelihoods(self, chats: Sequence[Chat]) -> Likelihoods:
+        """The log-probability of each chat's last message, the assistant's, after those before it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionReading:
     """How much the endings of a prompt look at each token of its beginning.
 

@@ -9,13 +9,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from mmrank.adapters import merged, read_adapter
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.attention_reading import read_attention
 from mmrank.llm.generation import Decoding, end_tokens
-from mmrank.llm.head import label_logits
+from mmrank.llm.head import label_logits, spoken
 from mmrank.llm.prefix import PrefixCache, common_prefix
-from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, ModelInfo, Sampling
+from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, Likelihoods, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.processors import load_processor
 from mmrank.types import ImageRef
@@ -77,6 +78,7 @@ class TransformersChat:
         device: str = "auto",
         dtype: str | None = None,
         attention: str = "mmrank_readable",
+        adapter: str | Path | None = None,
         **settings: Any,
     ) -> Self:
         """Load a folder, or a name on the hub.
@@ -88,10 +90,11 @@ class TransformersChat:
             dtype: float32, bfloat16 or float16; by default what suits the device.
             attention: the attention of transformers to use; the default computes as "sdpa" does and lets
                 `read_attention` look at it.
+            adapter: trained changes of the weights, as `mmrank.adapters` reads them.
             settings: the other arguments of the class.
 
         Raises:
-            MmrankError: when the model cannot be loaded.
+            MmrankError: when the model cannot be loaded, or the adapter does not fit it.
         """
         from transformers import (
             AutoConfig,
@@ -112,6 +115,8 @@ class TransformersChat:
             tokenizer = processor.tokenizer if processor is not None else AutoTokenizer.from_pretrained(source)
         except (OSError, ValueError, ImportError) as error:
             raise MmrankError(f"the model {source} cannot be loaded: {error}") from error
+        if adapter is not None:
+            model.load_state_dict(merged(model.state_dict(), read_adapter(adapter), source=adapter))
         return cls(model, tokenizer, processor, name=name or str(source), **settings)
 
     @property
@@ -180,6 +185,32 @@ class TransformersChat:
         for batch in self._batches([len(p) - shared for p in prompts], 1):
             values[batch] = self._score([prompts[i][shared:] for i in batch], columns, cache, shared)
         return LabelLogits(values, total, total - saved)
+
+    @torch.inference_mode()
+    def likelihoods(self, chats: Sequence[Chat]) -> Likelihoods:
+        """The log-probability of each chat's last message, the assistant's, after those before it.
+
+        Raises:
+            InputError: when a chat does not end with the assistant's words, holds a picture, or is longer than the
+                context.
+        """
+        rows: list[list[int]] = []
+        counts: list[int] = []
+        for chat in chats:
+            if chat[-1].role != "assistant" or not chat[-1].text:
+                raise InputError(
+                    "likelihoods are of an answer: the last message must be the assistant's, and not empty"
+                )
+            if any(message.images for message in chat):
+                raise InputError("likelihoods are computed of text alone; show no pictures")
+            answer = self._ids(chat[-1].text)
+            rows.append(self._fitting([*self._ids(self.render(chat[:-1])), *answer], 0))
+            counts.append(len(answer))
+        values = np.zeros(len(chats), dtype=np.float32)
+        for batch in self._batches([len(row) for row in rows], 1):
+            ids, mask = self._left_pad([rows[i] for i in batch])
+            values[batch] = spoken(self.model, ids, mask, [counts[i] for i in batch])
+        return Likelihoods(values, np.array(counts, dtype=np.int64), sum(map(len, rows)))
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """Token ids of bare labels, without a space before them.

@@ -36,6 +36,34 @@ _PLACES = {
 _PLACE = re.compile(rf"\b({'|'.join(sorted(_PLACES, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE)
 _COVER = re.compile(r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\bon the cover\b", re.IGNORECASE)
 
+_WORK = (
+    r"(?:the|this)\s+(?:\w+\s+){0,2}?(?:document|report|paper|article|presentation|slides?|deck|brochure|guide ?book"
+    r"|handbook|manual|book|memo(?:randum)?|letter|filing|study|survey|publication|pdf|case)\b"
+)
+_MADE = r"(?:wr(?:ote|itten)|author(?:ed|s)?|created|published|prepared|made|presented|issued|edited|released|compiled)"
+_MAKER = r"(?:who|that|which|company|organi[sz]ation|institut(?:e|ion)|university|agency|firm|ministry|department)"
+_PARTY = (
+    r"(?:authors?|writers?|editors?|publishers?|presenters?|defendants?|plaintiffs?|petitioners?|respondents?"
+    r"|appell(?:ant|ee)s?)\b"
+)
+_FRONT = re.compile(
+    "|".join(
+        (
+            r"\b(?:title|name|author|date|year|month|publisher|subject|topic|version|edition)s?\s+"
+            rf"(?:(?:of|for|on|is|was)\s+)(?:publication\s+of\s+)?{_WORK}",
+            rf"\b(?:who|what|which)\b[^?,]{{0,25}}\b(?:is|are|was|were)\s+(?:the\s+|an?\s+)?{_PARTY}",
+            rf"\b{_MAKER}\s+(?:has\s+|have\s+)?{_MADE}\s+{_WORK}",
+            rf"\b(?:when|what|which)\b[^?,]{{0,20}}\b(?:was|were|is)\s+{_WORK}\s+(?:\w+ly\s+|first\s+)?"
+            rf"(?:{_MADE}|dated|filed|updated|signed)\b",
+            r"\b(?:case|docket|filing|filling|document|report)\s+(?:id|number|no\b\.?)",
+            r"\b(?:what|which|where)\b[^?,]*\bauthors?\b[^?,]{0,30}\b(?:affiliat\w+|universit\w+|institut\w+|e-?mails?)\b",
+            rf"\b(?:what|which)\b[^?,]{{0,20}}\b(?:affiliations?|universit\w+|e-?mails?)\b[^?,]{{0,30}}\b{_PARTY}",
+        )
+    ),
+    re.IGNORECASE,
+)
+"""Questions about a work itself: who made it, when, what it is called. Its first pages say so."""
+
 _KINDS: tuple[tuple[ElementKind, str], ...] = (
     (
         ElementKind.CHART,
@@ -79,6 +107,7 @@ class Analysis:
         page_numbers: page or slide numbers named, 1-based or printed, as they stand.
         places: pages named by place: 0 for the first or cover page, -1 for the last.
         kinds: kinds of elements the question is about.
+        front: whether it asks about the work itself (title, authors, date, parties), which its first pages say.
         statements: statements of a financial report that hold the answer, with the lines wanted from each.
     """
 
@@ -88,6 +117,7 @@ class Analysis:
     page_numbers: tuple[int, ...] = ()
     places: tuple[int, ...] = ()
     kinds: frozenset[ElementKind] = frozenset()
+    front: bool = False
     statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
@@ -125,6 +155,8 @@ def analyse(question: str) -> Analysis:
     ('What is the score in Table II on page 3?', ('table 2',), (3,))
     >>> [name for name, _ in analyse("What is the quick ratio of Nike in FY2021?").statements]
     ['balance']
+    >>> [analyse(asked).front for asked in ("Who wrote this report?", "Who wrote the most letters in 2019?")]
+    [True, False]
     """
     raw = " ".join(question.split())
     text = _clean(raw)
@@ -135,6 +167,7 @@ def analyse(question: str) -> Analysis:
         page_numbers=_page_numbers(raw),
         places=_places(raw),
         kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
+        front=_FRONT.search(raw) is not None and not raw.lower().startswith("how many"),
         statements=_statements(text),
     )
 

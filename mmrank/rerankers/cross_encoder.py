@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.adapters import merged, read_adapter
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.protocol import ModelInfo
@@ -19,7 +20,6 @@ from mmrank.rerankers.protocol import Ranking
 from mmrank.types import Candidate, Query
 
 HEAD = "classifier."
-LORA_DOWN, LORA_UP = ".lora_A.weight", ".lora_B.weight"
 
 
 class PairScorer(Protocol):
@@ -98,7 +98,7 @@ class MiniLMCrossEncoder:
     Args:
         weights: safetensors with the trained tensors: the head ("classifier.weight", "classifier.bias"), and for the
             encoder either whole tensors by their names in transformers ("bert.encoder…"), or adapters
-            "<module>.lora_A.weight" (rank, in) and "<module>.lora_B.weight" (out, rank) with the metadata "scale".
+            (`mmrank.adapters`).
         device: auto, cpu, cuda, cuda:N or mps.
         dtype: float32, bfloat16 or float16; by default what suits the device.
         max_tokens: upper bound of a pair; the candidate is cut, never the query below half of it.
@@ -181,32 +181,9 @@ def merge_weights(model: Any, path: str | Path) -> None:
     """Put trained tensors and adapters into a model.
 
     Raises:
-        MmrankError: when the file cannot be read, names what the model does not have, or holds no head.
+        MmrankError: when the file cannot be read, does not fit the model, or holds no head.
     """
-    import torch
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), "pt") as file:
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-            scale = float((file.metadata() or {}).get("scale", 1.0))
-    except (OSError, SafetensorError) as error:
-        raise MmrankError(f"the weights {path} cannot be read: {error}") from error
-    state = model.state_dict()
-    if not any(name.startswith(HEAD) for name in tensors):
+    adapter = read_adapter(path)
+    if not any(name.startswith(HEAD) for name in adapter.tensors):
         raise MmrankError(f"{path} holds no scoring head ({HEAD}weight); it is no cross-encoder")
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            if name.endswith(LORA_UP):
-                continue
-            target = name.removesuffix(LORA_DOWN) + ".weight" if name.endswith(LORA_DOWN) else name
-            if target not in state:
-                raise MmrankError(f"{path} holds {name}, which the model does not have")
-            if name.endswith(LORA_DOWN):
-                up = tensors.get(name.removesuffix(LORA_DOWN) + LORA_UP)
-                if up is None:
-                    raise MmrankError(f"{path} holds {name} without its other half")
-                state[target] += scale * (up @ tensor)
-            else:
-                state[target].copy_(tensor)
-    model.load_state_dict(state)
+    model.load_state_dict(merged(model.state_dict(), adapter, source=path))

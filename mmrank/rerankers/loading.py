@@ -48,6 +48,19 @@ def _cross_encoder(
     return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
 
 
+def _likelihood(model: str, *, adapter: str | Path | None = None, max_tokens: int = 160, **of_model: Any) -> Reranker:
+    from mmrank.llm.protocol import LikelihoodModel
+    from mmrank.rerankers.likelihood import Likelihood
+    from mmrank.weights import shipped
+
+    if not model and adapter is None:
+        adapter = shipped("likelihood")
+    chat = _chat(model or "smollm2-torch", of_model if adapter is None else {"adapter": adapter, **of_model})
+    if not isinstance(chat, LikelihoodModel):
+        raise InputError(f"{model} does not say how likely an answer is; use a model that transformers runs")
+    return Likelihood(chat, max_tokens=max_tokens)
+
+
 def _pointwise(
     model: str,
     *,
@@ -226,6 +239,7 @@ def _served(model: str, *, path: str = "rerank", batch: int = 16, max_tokens: in
 FAMILIES: dict[str, Callable[..., Reranker]] = {
     "late-interaction": _late_interaction,
     "cross-encoder": _cross_encoder,
+    "likelihood": _likelihood,
     "pointwise": _pointwise,
     "setwise": _setwise,
     "listwise": _listwise,

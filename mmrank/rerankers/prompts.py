@@ -138,6 +138,12 @@ def stepwise_chat(query: Sequence[Content], candidates: Sequence[Sequence[Conten
     return chat
 
 
+def likelihood_chat(candidate: Sequence[Content], query: Sequence[Content]) -> list[Message]:
+    """A passage, and the question as what the model says next. (UPR)"""
+    asked = ["Passage: ", *candidate, "\n\nWrite a question that this passage answers."]
+    return [system("You ask questions."), user(*_joined(asked)), assistant("".join(map(str, query)))]
+
+
 ICR_OPENING = " Here are some paragraphs:"
 ICR_ANSWER = "Please answer the question below from the paragraphs above."
 ICR_FIND = "Please find in the paragraphs above what is relevant to the query below."

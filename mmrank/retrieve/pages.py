@@ -23,6 +23,7 @@ WEIGHTS: dict[str, float] = {
     "handle": 3.0,
     "page_number": 5.0,
     "place": 5.0,
+    "front": 2.5,
     "kind": 1.5,
     "statement": 8.0,
 }

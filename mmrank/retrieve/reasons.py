@@ -32,6 +32,8 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
         said.append("The question names this page.")
     if signals["place"][at] > 0:
         said.append("The question names this page by its place.")
+    if signals["front"][at] >= 1:
+        said.append("The question is about the document itself, and this is its first page.")
     names = " and ".join(name.capitalize() for name in analysis.handles)
     if signals["handle"][at] >= 1:
         said.append(f"{names}, which the question names, is here.")

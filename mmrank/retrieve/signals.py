@@ -20,6 +20,8 @@ from mmrank.retrieve.words import STOPWORDS, words
 from mmrank.types import ElementKind
 
 Scores = NDArray[np.float64]
+AFTER_COVER = 0.4
+"""What a second page has of the first one's claim to say who made a work, and when."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,15 @@ def place(question: Question, pool: Pool) -> Scores:
     return scores
 
 
+def front(question: Question, pool: Pool) -> Scores:
+    """For a question about the work itself: 1 for a document's first page, less for the one after its cover."""
+    scores = np.zeros(len(pool))
+    if question.analysis.front:
+        scores[pool.number == 0] = 1.0
+        scores[pool.number == 1] = AFTER_COVER
+    return scores
+
+
 # Kinds
 
 
@@ -169,6 +180,7 @@ PLAIN_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
     "handle": handle,
     "page_number": page_number,
     "place": place,
+    "front": front,
     "kind": kind,
     "statement": statement,
 }

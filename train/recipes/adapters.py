@@ -1,9 +1,4 @@
-"""Adapters on disk: one safetensors file that loads without peft.
-
-For each adapted linear layer the file holds `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight` (out,
-rank); the adapted weight is W + scale · B @ A, the scale standing in the metadata. Other trained tensors (a scoring
-head) stand under their own names. All in bfloat16.
-"""
+"""Writing adapters: the active one of a peft-adapted model as `mmrank.adapters` reads it, in bfloat16."""
 
 from __future__ import annotations
 
@@ -13,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mmrank.adapters import DOWN, UP
 from mmrank.errors import MmrankError
 
 ADAPTER = "adapter.safetensors"
-DOWN, UP = ".lora_A.weight", ".lora_B.weight"
 
 
 def save_adapter(
@@ -57,22 +52,3 @@ def save_adapter(
     stored = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in tensors.items()}
     save_file(stored, out / file, metadata={**metadata, "scale": str(scales.pop())})
     return out / file
-
-
-def merge_adapter(weights: Mapping[str, Tensor], adapter: Mapping[str, Tensor], scale: float) -> dict[str, Tensor]:
-    """The weights with the adapter added, in float32.
-
-    Raises:
-        MmrankError: when the adapter names a layer the weights do not have, or its shape does not fit.
-    """
-    merged = dict(weights)
-    for name, down in adapter.items():
-        if not name.endswith(DOWN):
-            continue
-        layer = name.removesuffix(DOWN)
-        change = scale * (adapter[layer + UP].float() @ down.float())
-        key = f"{layer}.weight"
-        if key not in weights or weights[key].shape != change.shape:
-            raise MmrankError(f"the adapter changes {key}, which the base model does not have in that shape")
-        merged[key] = weights[key].float() + change
-    return merged

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmrank.adapters import merged, read_adapter
 from mmrank.errors import InputError, MmrankError
-from mmrank.train.recipes.adapters import merge_adapter, save_adapter
+from mmrank.train.recipes.adapters import save_adapter
 from mmrank.train.recipes.config import load_config
 from mmrank.train.run import RECIPES, run
 
@@ -82,7 +83,6 @@ def test_a_new_run_never_overwrites_an_old_one_and_resuming_needs_one(tmp_path: 
 
 def test_a_saved_adapter_merged_by_hand_is_the_adapted_model(tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
-    from safetensors import safe_open
 
     torch.manual_seed(0)
     plain = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
@@ -92,17 +92,15 @@ def test_a_saved_adapter_merged_by_hand_is_the_adapted_model(tmp_path: Path) -> 
         if "lora_B" in name:
             torch.nn.init.normal_(value)
     path = save_adapter(tmp_path, adapted, {"base": "toy"})
-    with safe_open(str(path), "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        assert file.metadata()["base"] == "toy"
-        merged = merge_adapter(weights, tensors, float(file.metadata()["scale"]))
+    read = read_adapter(path)
+    assert read.metadata["base"] == "toy"
     again = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
-    again.load_state_dict(merged)
+    again.load_state_dict(merged(weights, read, source=path))
     given = torch.randn(3, 6)
     assert torch.allclose(again(given), adapted(given), atol=0.05)
     assert not torch.allclose(again(given), torch.nn.functional.linear(given, weights["0.weight"])[:, :4], atol=0.05)
     with pytest.raises(MmrankError, match="does not have"):
-        merge_adapter({"other.weight": torch.zeros(1, 1)}, tensors, 1.0)
+        merged({"other.weight": torch.zeros(1, 1)}, read, source=path)
 
 
 def test_groups_of_different_sizes_are_scored_in_their_places() -> None:

@@ -1,0 +1,64 @@
+"""Query likelihood: a passage is as good as the question is likely after it (UPR, Sachan et al., EMNLP 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mmrank.errors import InputError
+from mmrank.llm.protocol import LikelihoodModel
+from mmrank.llm.shorten import shorten
+from mmrank.rerankers.ledger import Ledger
+from mmrank.rerankers.order import ranked
+from mmrank.rerankers.presentation import show
+from mmrank.rerankers.prompts import likelihood_chat
+from mmrank.rerankers.protocol import Ranking
+from mmrank.types import Candidate, Query
+
+QUESTION_TOKENS = 64
+"""What counts of a question: the recipe `likelihood` trains with as many."""
+
+
+class Likelihood:
+    """Scores each candidate by log p(question | candidate), summed over the question's tokens.
+
+    Differences of scores are log-odds: by Bayes' rule the softmax over the candidates is the chance of each to be the
+    one that was asked about, all being equally likely before.
+
+    Args:
+        model: says how likely an answer is.
+        max_tokens: a candidate's text is cut after so many tokens.
+        name: shown as the stage of a hit.
+    """
+
+    def __init__(self, model: LikelihoodModel, *, max_tokens: int = 160, name: str = "likelihood") -> None:
+        if max_tokens < 8:
+            raise InputError(f"a candidate needs at least 8 tokens to be read, got {max_tokens}")
+        self._model = model
+        self._max_tokens = max_tokens
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """Shown as the stage of a hit."""
+        return self._name
+
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
+        """Rank the candidates; equal scores keep their order.
+
+        Raises:
+            InputError: when the query or a candidate holds nothing but pictures.
+        """
+        ledger = Ledger()
+        if query.image is not None or not query.text.strip():
+            raise InputError(f"{self._name} asks how likely the words of a question are; ask with text alone")
+        if not candidates:
+            return ledger.ranking((), self._name)
+        model = self._model
+        question = shorten(query.text.strip(), QUESTION_TOKENS, model.count_tokens)
+        chats = []
+        for candidate in candidates:
+            text = "".join(str(piece) for piece in show(candidate, model.info))
+            chats.append(likelihood_chat((shorten(text, self._max_tokens, model.count_tokens),), (question,)))
+        found = model.likelihoods(chats)
+        ledger.computed(len(chats), found.computed_tokens)
+        return ledger.ranking(ranked(candidates, found.values), self._name)
