@@ -1,8 +1,8 @@
 """Adapters: what training changed of a model's weights, in one small safetensors file that loads without peft.
 
 For each adapted linear layer the file holds `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight` (out,
-rank); the adapted weight is W + scale · B @ A, the scale standing in the metadata. Other trained tensors (a scoring head) stand
-under their own names and replace the model's.
+rank); the adapted weight is W + scale · B @ A, the scale standing in the metadata. Other trained tensors (a scoring
+head) stand under their own names and replace the model's.
 """
 
 from __future__ import annotations

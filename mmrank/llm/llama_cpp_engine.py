@@ -35,6 +35,7 @@ class LlamaChat:
         context_tokens: longest prompt and answer together; memory grows with it.
         threads: processor threads; 0 for as many as there are idle cores when the model is loaded.
         gpu_layers: layers kept on a GPU, where llama.cpp was built for one; -1 for all.
+        adapter: trained changes of the weights, as `mmrank.adapters` reads them.
     """
 
     def __init__(
@@ -45,11 +46,17 @@ class LlamaChat:
         context_tokens: int = 4096,
         threads: int = 0,
         gpu_layers: int = 0,
+        adapter: str | Path | None = None,
     ) -> None:
         self._llama_cpp = require("llama_cpp", "llama")
         if not Path(path).is_file():
             raise InputError(f"there is no file {path}; name a GGUF file")
         threads = threads or idle_threads()
+        adapted = None
+        if adapter is not None:
+            from mmrank.llm.gguf_adapter import gguf_adapter
+
+            adapted = str(gguf_adapter(adapter, path))
         try:
             self._llama = self._llama_cpp.Llama(
                 str(path),
@@ -57,6 +64,7 @@ class LlamaChat:
                 n_threads=threads,
                 n_threads_batch=threads,
                 n_gpu_layers=gpu_layers,
+                lora_path=adapted,
                 verbose=False,
             )
         except (ValueError, RuntimeError, OSError) as error:

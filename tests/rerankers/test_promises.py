@@ -15,6 +15,7 @@ from mmrank.rerankers.attention import Attention
 from mmrank.rerankers.compose import Cascade, DualStage, Fused
 from mmrank.rerankers.document_cascade import DocumentCascade
 from mmrank.rerankers.late_interaction import LateInteraction
+from mmrank.rerankers.likelihood import Likelihood
 from mmrank.rerankers.listwise import Listwise
 from mmrank.rerankers.pointwise import Pointwise
 from mmrank.rerankers.prompts import ZERO_ONE
@@ -41,6 +42,7 @@ BUILDERS: dict[str, Callable] = {
     "fused": lambda model, _: Fused(Pointwise(model), weight=0.9),
     "document-cascade": lambda model, _: DocumentCascade(LexicalSelector(), Pointwise(model), keep=2),
     "attention": lambda _, tiny: Attention(tiny),
+    "tiny-likelihood": lambda _, tiny: Likelihood(tiny),
     "tiny-pointwise": lambda _, tiny: Pointwise(tiny),
     "tiny-listwise": lambda _, tiny: Listwise(tiny),
     "tiny-setwise": lambda _, tiny: Setwise(tiny, top=3, thinking=SILENT),
@@ -51,7 +53,7 @@ BUILDERS: dict[str, Callable] = {
 READERS = [name for name in BUILDERS if name != "attention" and not name.startswith("tiny")]
 """Those that really find the answer here; the tiny networks are random."""
 INVARIANT = [
-    *("pointwise", "tiny-pointwise", "late-interaction", "document-cascade"),
+    *("pointwise", "tiny-likelihood", "tiny-pointwise", "late-interaction", "document-cascade"),
     *("fused", "tiny-cascade", "tiny-dual-stage"),
 ]
 """Those that rank alike in whatever order the candidates come, but for equal scores, which keep their order."""

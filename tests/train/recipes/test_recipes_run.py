@@ -18,6 +18,7 @@ RESULTS = {
     "contrastive": ["model/modules.json"],
     "late_interaction": ["adapter.safetensors"],
     "pointwise": ["adapter.safetensors"],
+    "likelihood": ["model/config.json"],
     "rank_r1": ["model/config.json"],
     "mm_r5": ["model/config.json"],
     "prorank": ["model/config.json"],
