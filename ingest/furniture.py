@@ -18,7 +18,8 @@ PLAIN = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION,
 def mark_furniture(pages: list[PageDraft]) -> None:
     """Turn repeated edge text into headers and footers and set each page's label, in place.
 
-    Numbers in it may change from page to page, except in large type: "Chapter 3" at the top is a heading.
+    Numbers in it may change from page to page, except in large type and in captions: "Chapter 3" at the top is a heading,
+    and "Table 2" and "Table 3" at the top of two pages are two tables.
     """
     large = 1.15 * body_size(pages)
     seen: dict[tuple[str, str], set[int]] = defaultdict(set)
@@ -28,7 +29,7 @@ def mark_furniture(pages: list[PageDraft]) -> None:
             side = _side(draft, page)
             if side and draft.kind in PLAIN and draft.line_count <= 3 and len(draft.text) < 200:
                 key = draft.text.strip().lower()
-                if draft.size <= large:
+                if draft.size <= large and draft.kind is not ElementKind.CAPTION:
                     key = re.sub(r"\d+|\b[ivxlc]+\b", "#", key)
                 edges.append((page, draft, side, key))
                 seen[side, key].add(page.page)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mmrank.errors import InputError
 
-INGEST_VERSION = 10
+INGEST_VERSION = 11
 """Raised whenever the same file would become a different document: finished documents are then made anew."""
 
 

@@ -68,3 +68,10 @@ def test_small_type_with_a_mark_at_the_foot_is_a_footnote_and_a_displayed_equati
     document = paper.read()
     assert [e.text for e in of_kind(document, "footnote")] == ["1 The lanterns were counted twice."]
     assert [e.text for e in of_kind(document, "formula")] == ["E = m c ^ 2 + x = y"]
+
+
+def test_tables_that_open_several_pages_are_no_running_header(paper, prose):
+    for number in ("I", "II", "III"):
+        paper.text(72, 60, f"TABLE {number}", 9).box((72, 120, 520, 700), prose).new_page()
+    document = paper.read()
+    assert [document.element(document.resolve(f"Table {n}")[0]).page for n in (1, 2, 3)] == [0, 1, 2]

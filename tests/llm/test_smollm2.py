@@ -8,6 +8,8 @@ import time
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.forms import Permutation
@@ -16,7 +18,8 @@ from mmrank.llm.llama_cpp_engine import LlamaChat
 from mmrank.llm.loading import load_chat_model
 from mmrank.llm.openai_engine import OpenAIChat
 from mmrank.llm.protocol import Sampling, assistant, system, user
-from mmrank.llm.smollm2 import SHA256, gguf_path, llama_file, verify
+from mmrank.llm.smollm2 import SHA256, gguf_path, llama_file, transformers_folder, verify
+from mmrank.llm.transformers_engine import TransformersChat
 
 CHATS = [
     [
@@ -77,6 +80,26 @@ def test_both_engines_read_the_same_prompt_and_agree_on_scores(smollm2_llama, sm
         assert smollm2_llama.count_tokens(prompt) == smollm2_torch.count_tokens(prompt)
     ours, theirs = (m.label_logits(CHATS, ["yes", "no", "Yes", "No"]).values for m in (smollm2_torch, smollm2_llama))
     np.testing.assert_allclose(ours, theirs, atol=TOLERANCE)
+
+
+@pytest.mark.slow
+def test_both_engines_read_the_same_adapter(smollm2_torch, tmp_path, monkeypatch) -> None:
+    """Random factors on every kind of layer of two blocks, queries and keys among them, which llama.cpp turns about."""
+    generator = torch.Generator().manual_seed(0)
+    tensors = {}
+    for name, layer in smollm2_torch.model.named_modules():
+        if name.startswith(("model.layers.0.", "model.layers.29.")) and hasattr(layer, "in_features"):
+            tensors[f"{name}.lora_A.weight"] = torch.randn(2, layer.in_features, generator=generator) * 0.05
+            tensors[f"{name}.lora_B.weight"] = torch.randn(layer.out_features, 2, generator=generator) * 0.3
+    path = tmp_path / "adapter.safetensors"
+    save_file(tensors, path, metadata={"scale": "1.5"})
+    base, file = transformers_folder(), llama_file()
+    monkeypatch.setenv("MMRANK_CACHE", str(tmp_path))
+    ours = TransformersChat.load(base, dtype="float32", device="cpu", adapter=path)
+    theirs = LlamaChat(file, context_tokens=512, adapter=path)
+    plain, one, other = (m.label_logits(CHATS, ["yes", "no"]).values for m in (smollm2_torch, ours, theirs))
+    assert np.abs(one - plain).max() > 5 * TOLERANCE
+    np.testing.assert_allclose(one, other, atol=2 * TOLERANCE)
 
 
 @pytest.mark.slow

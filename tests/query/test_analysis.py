@@ -38,6 +38,38 @@ def test_page_numbers_are_found(question: str, numbers: tuple[int, ...]) -> None
 
 
 @pytest.mark.parametrize(
+    "question",
+    [
+        "Who are the authors of the paper?",
+        "What is the title of this document?",
+        "When was the annual report published?",
+        "Which organization released this study?",
+        "What is the name of the company that created this presentation?",
+        "Who is the defendant of this case?",
+        "What is the case number?",
+        "What is the email of the first author?",
+        "What year is the report for?",
+    ],
+)
+def test_questions_about_a_work_itself_are_known(question: str) -> None:
+    assert analyse(question).front
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What did the defendant argue?",
+        "Which company released more phones than it sold?",
+        "How many authors of this report come from one university?",
+        "What is the date of the second visit?",
+        "When was the bridge built?",
+    ],
+)
+def test_questions_about_what_a_work_says_are_no_questions_about_it(question: str) -> None:
+    assert not analyse(question).front
+
+
+@pytest.mark.parametrize(
     ("question", "places"),
     [("What stands on the cover page?", (0,)), ("a signature on the last page", (-1,)), ("the third slide", (2,))],
 )

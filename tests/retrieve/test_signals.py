@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmrank.retrieve import signals
+from mmrank.retrieve import signals, view
 from mmrank.retrieve.bm25 import Bags, bag
 
 
@@ -56,6 +56,12 @@ def test_a_page_number_is_looked_for_as_counted_and_as_printed(pool_of, ask) -> 
     pool = pool_of([], [], [], [], labels=["i", "ii", "1", "2"])
     assert signals.page_number(ask("What stands on page 2?"), pool).tolist() == [0, 1.0, 0, 0.7]
     assert signals.page_number(ask("What stands on page 12?"), pool).tolist() == [0, 0, 0, 0]
+
+
+def test_a_question_about_a_work_itself_is_for_the_first_pages_of_each(view_of, ask) -> None:
+    pool = view.Pool([view_of([], []), view_of([], [], [])])
+    assert signals.front(ask("Who wrote this report?"), pool).tolist() == [1, 0.4, 1, 0.4, 0]
+    assert signals.front(ask("Who wrote to the minister?"), pool).tolist() == [0] * 5
 
 
 def test_places_are_counted_within_each_document(view_of, ask) -> None:
