@@ -18,8 +18,8 @@ PLAIN = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION,
 def mark_furniture(pages: list[PageDraft]) -> None:
     """Turn repeated edge text into headers and footers and set each page's label, in place.
 
-    Numbers in it may change from page to page, except in large type and in captions: "Chapter 3" at the top is a heading,
-    and "Table 2" and "Table 3" at the top of two pages are two tables.
+    Numbers in it may change from page to page, except in large type and in captions: "Chapter 3" at the top is a
+    heading, and "Table 2" and "Table 3" at the top of two pages are two tables.
     """
     large = 1.15 * body_size(pages)
     seen: dict[tuple[str, str], set[int]] = defaultdict(set)

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from mmrank.errors import InputError
 from mmrank.llm.protocol import ChatModel, Sampling, assistant
-from mmrank.rerankers.chunking import window_spans
+from mmrank.rerankers.focus import focused
 from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
 from mmrank.rerankers.prompts import REASON_BEGINS, reason_chat
-from mmrank.rerankers.selector import LexicalSelector
 from mmrank.types import Candidate, Query
 
 NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
@@ -65,9 +64,7 @@ class Explainer:
         sampling = Sampling(self._max_tokens, stop=("\n",))
         for candidate in candidates:
             begun = time.perf_counter()
-            shown = show(candidate, info)
-            if all(isinstance(piece, str) for piece in shown):
-                shown = (focus(query.text, "".join(map(str, shown)), self._words),)
+            shown = focused(query.text, show(candidate, info), self._words)
             [content] = fit([shown], room, model)
             chat = reason_chat(asked, content)
             if info.continues:
@@ -81,18 +78,6 @@ class Explainer:
             known = set(NUMBERS.findall(source))
             supported = share >= SUPPORT and all(number in known for number in NUMBERS.findall(text))
             yield Reason(candidate.id, text, share, supported, time.perf_counter() - begun)
-
-
-def focus(query: str, text: str, words: int) -> str:
-    """The run of about `words` words of a text that fits the query best, lexically; all of a shorter text."""
-    places = [found.span() for found in re.finditer(r"\S+", text)]
-    if len(places) <= words:
-        return text
-    overlap = words // 4
-    spans = window_spans(len(places), size=words - 2 * overlap, overlap=overlap)
-    windows = [text[places[begin][0] : places[end - 1][1]] for begin, end in spans]
-    [scores] = LexicalSelector().select(query, [windows])
-    return windows[int(scores.argmax())]
 
 
 def whole_sentences(text: str, finished: bool) -> str:

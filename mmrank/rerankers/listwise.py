@@ -13,6 +13,7 @@ from mmrank.errors import InputError
 from mmrank.llm.forms import Permutation
 from mmrank.llm.protocol import ChatModel, Content, Message
 from mmrank.rerankers.answering import ANSWER, ANSWERED, Thinking, answer
+from mmrank.rerankers.focus import focused
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import in_order
 from mmrank.rerankers.parsing import Style, parse_ranking, parse_reasons
@@ -38,6 +39,8 @@ class Listwise:
         stride: how far the window slides.
         head: only so many first candidates are ranked (DeAR: 30); None for all.
         words: words a reason (style "list").
+        passage_words: what is shown of a candidate's text: the run of about so many words that fits the query best; 0
+            for all that the context holds. A model is shown as many as it was trained with.
         thinking: how answers are drawn; no tokens for no reasons.
         mode: "official" leaves out what whole windows do not cover; see `windows`.
         name: shown as the stage of a hit.
@@ -52,6 +55,7 @@ class Listwise:
         stride: int = 10,
         head: int | None = None,
         words: int = 40,
+        passage_words: int = 0,
         thinking: Thinking | None = None,
         mode: Literal["official", "fixed"] = "fixed",
         name: str = "listwise",
@@ -59,12 +63,15 @@ class Listwise:
         if style not in ("list", "chain"):
             raise InputError(f"unknown style {style!r}; there are: list, chain")
         windows(window, size=window, stride=stride)
+        if passage_words < 0 or 0 < passage_words < 8:
+            raise InputError(f"a candidate is shown whole (0) or by at least 8 words, got {passage_words}")
         self._model = model
         self._style: Style = style
         self._window = window
         self._stride = stride
         self._head = head
         self._words = words
+        self._passage_words = passage_words
         thinking = thinking or Thinking()
         self._thinking = replace(thinking, answer_tokens=max(thinking.answer_tokens, TOKENS_AN_ID * window))
         self._mode: Literal["official", "fixed"] = mode
@@ -98,6 +105,8 @@ class Listwise:
         model, count = self._model, len(candidates)
         asked = show_query(query, model.info)
         shown = [show(candidate, model.info) for candidate in candidates]
+        if self._passage_words:
+            shown = [focused(query.text, content, self._passage_words) for content in shown]
         pictures_only = model.info.reads_images and all(
             part.kind is not PartKind.TEXT for candidate in candidates for part in candidate.parts
         )

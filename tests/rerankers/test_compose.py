@@ -7,7 +7,8 @@ from mmrank.llm.estimate import estimated_tokens
 from mmrank.llm.http import ModelServer
 from mmrank.rerankers import FAMILIES, load_reranker
 from mmrank.rerankers.compose import Cascade, DualStage, Fused
-from mmrank.rerankers.explain import Explainer, focus, grounded
+from mmrank.rerankers.explain import Explainer, grounded
+from mmrank.rerankers.focus import focus
 from mmrank.rerankers.listwise import Listwise
 from mmrank.rerankers.pointwise import Pointwise
 from mmrank.rerankers.served import Served

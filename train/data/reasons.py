@@ -53,6 +53,7 @@ def listwise_example(
     candidates: int = 5,
     seed: int = 0,
     words: int = 40,
+    read: Callable[[str], str] | None = None,
 ) -> ListwiseExample:
     """Make a listwise example with reasons.
 
@@ -61,6 +62,7 @@ def listwise_example(
         candidates: at most this many, relevant ones first among those kept.
         seed: of the shuffle.
         words: a reason is cut after this many.
+        read: candidate → what is shown of it, from which the template takes its reasons; by default all that it says.
 
     Raises:
         InputError: when there is nothing to compare.
@@ -70,10 +72,11 @@ def listwise_example(
     kept = [(text, True) for text in example.positives[: candidates - 1]]
     kept += [(text, False) for text in example.negatives[: candidates - len(kept)]]
     random.Random(f"{seed}/{example.group}/{example.query}").shuffle(kept)
+    read = read or example.text_of
     reasons = [
         " ".join(example.reasons[text].split()[:words])
         if text in example.reasons
-        else template_reason(example.query, example.text_of(text), good, words=words)
+        else template_reason(example.query, read(text), good, words=words)
         for text, good in kept
     ]
     relevant = tuple(number for number, (_, good) in enumerate(kept, 1) if good)

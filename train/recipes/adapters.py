@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from mmrank.adapters import DOWN, UP
+from mmrank.adapters import DOWN, UP, Adapter
 from mmrank.errors import MmrankError
 
 ADAPTER = "adapter.safetensors"
@@ -29,8 +29,27 @@ def save_adapter(
     Raises:
         MmrankError: when no layer of the model is adapted.
     """
+    return _write(out / file, factors(model, head=head), metadata)
+
+
+def save_stacked(out: Path, parts: Sequence[Adapter], metadata: Mapping[str, str]) -> Path:
+    """Write adapters that were trained one upon the other as one, whose rank is the sum of theirs. Returns the file."""
+    names = dict.fromkeys(name.removesuffix(DOWN) for part in parts for name in part.tensors if name.endswith(DOWN))
+    tensors: dict[str, Tensor] = {}
+    for name in names:
+        there = [part for part in parts if name + DOWN in part.tensors]
+        tensors[name + DOWN] = torch.cat([part.tensors[name + DOWN] for part in there])
+        tensors[name + UP] = torch.cat([part.scale * part.tensors[name + UP] for part in there], dim=1)
+    return _write(out / ADAPTER, Adapter(tensors, 1.0, {}), metadata)
+
+
+def factors(model: nn.Module, *, head: str | None = None) -> Adapter:
+    """The active adapter of a peft-adapted model, and a head that was trained in full.
+
+    Raises:
+        MmrankError: when no layer of the model is adapted.
+    """
     from peft.tuners.lora import LoraLayer
-    from safetensors.torch import save_file
 
     tensors: dict[str, Tensor] = {}
     scales: set[float] = set()
@@ -48,7 +67,14 @@ def save_adapter(
         raise MmrankError("the model carries no LoRA adapter, so there is nothing to save")
     if len(scales) > 1:
         raise MmrankError(f"the adapter's layers have different scales: {sorted(scales)}")
-    out.mkdir(parents=True, exist_ok=True)
-    stored = {name: value.detach().to("cpu", torch.bfloat16).contiguous() for name, value in tensors.items()}
-    save_file(stored, out / file, metadata={**metadata, "scale": str(scales.pop())})
-    return out / file
+    kept = {name: value.detach().to("cpu", torch.float32).clone() for name, value in tensors.items()}
+    return Adapter(kept, scales.pop(), {})
+
+
+def _write(path: Path, adapter: Adapter, metadata: Mapping[str, str]) -> Path:
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = {name: value.to(torch.bfloat16).contiguous() for name, value in adapter.tensors.items()}
+    save_file(stored, path, metadata={**metadata, "scale": str(adapter.scale)})
+    return path

@@ -8,13 +8,16 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from mmrank.adapters import Adapter
 from mmrank.llm.protocol import Content
+from mmrank.rerankers.focus import focus
 from mmrank.rerankers.parsing import Style, parse_ranking
 from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
 from mmrank.rerankers.protocol import AnswerStatus
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.pages import page_picture
 from mmrank.train.data.reasons import listwise_example
+from mmrank.train.recipes.adapters import factors, save_stacked
 from mmrank.train.recipes.causal import complete, load_causal, turns
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
 from mmrank.train.recipes.rank_r1 import spoken
@@ -32,7 +35,7 @@ class MmR5Config(RecipeConfig):
     source: Source = Source()
     candidates: int = Field(5, ge=2)
     reason_words: int = Field(40, ge=1)
-    passage_words: int = Field(200, ge=1, description="a candidate's text is cut after this many words")
+    passage_words: int = Field(200, ge=8, description="what is shown of a candidate's text")
     prompt_tokens: int = Field(32768, ge=16)
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
@@ -52,7 +55,10 @@ class MmR5Config(RecipeConfig):
 
 
 def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Run the stages; held-out recall@1, quality and format before, after imitation, and after all."""
+    """Run the stages; held-out recall@1, quality and format before, after imitation, and after all.
+
+    Leaves the whole `model`, and the changes of all stages as one `adapter.safetensors` where each trained an adapter.
+    """
     examples, held_out = config.source.read()
     rows = [listwise_row(e, config) for e in examples]
     tests = [listwise_row(e, config) for e in held_out]
@@ -67,6 +73,7 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
 
     before = measure(model)
     after = dict(before)
+    trained: list[Adapter] = []
     if "sft" in config.stages:
         model = imitate(
             model,
@@ -81,6 +88,8 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             max_pixels=config.max_pixels,
             best=(measure, "quality"),
         )
+        if config.sft_lora is not None:
+            trained.append(factors(model))
         after = measure(model)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
     if "rl" in config.stages:
@@ -99,19 +108,29 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             max_pixels=config.max_pixels,
             best=(measure, "quality"),
         )
+        if config.lora is not None:
+            trained.append(factors(model))
         after = measure(model)
+    if len(trained) == len(config.stages):
+        save_stacked(out, trained, {"base": config.base, "recipe": "mm_r5"})
     save_whole(model, tokenizer, out / "model")
     return TrainingReport("mm_r5", out, before, after)
 
 
 def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
     """`prompt`, `sft` (the answer to imitate), `gold` (relevant ids), `count`, `pictures` in the prompt's order."""
-    made = listwise_example(example, candidates=config.candidates, seed=config.trainer.seed, words=config.reason_words)
+
+    def read(name: str) -> str:
+        return focus(example.query, example.text_of(name), config.passage_words)
+
+    made = listwise_example(
+        example, candidates=config.candidates, seed=config.trainer.seed, words=config.reason_words, read=read
+    )
     shown: list[Sequence[Content]]
     if config.pictures:
         shown = [(page_picture(name),) for name in made.candidates]
     else:
-        shown = [(" ".join(example.text_of(name).split()[: config.passage_words]),) for name in made.candidates]
+        shown = [(read(name),) for name in made.candidates]
     noun = "Image" if config.pictures else "Passage"
     if config.style == "chain":
         chat, answer = stepwise_chat((made.query,), shown), made.chain()
