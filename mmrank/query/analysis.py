@@ -64,6 +64,8 @@ _FRONT = re.compile(
 )
 """Questions about a work itself: who made it, when, what it is called. Its first pages say so."""
 
+_QUOTED = re.compile(r"[\"“‘]([^\"“”‘’]{3,120})[\"”’]|(?<![\w'])'([^']{3,120})'(?!\w)")
+
 _KINDS: tuple[tuple[ElementKind, str], ...] = (
     (
         ElementKind.CHART,
@@ -108,6 +110,7 @@ class Analysis:
         places: pages named by place: 0 for the first or cover page, -1 for the last.
         kinds: kinds of elements the question is about.
         front: whether it asks about the work itself (title, authors, date, parties), which its first pages say.
+        quoted: what stands in quotation marks: words of a page, as they are there.
         statements: statements of a financial report that hold the answer, with the lines wanted from each.
     """
 
@@ -118,6 +121,7 @@ class Analysis:
     places: tuple[int, ...] = ()
     kinds: frozenset[ElementKind] = frozenset()
     front: bool = False
+    quoted: tuple[str, ...] = ()
     statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
@@ -168,6 +172,7 @@ def analyse(question: str) -> Analysis:
         places=_places(raw),
         kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
         front=_FRONT.search(raw) is not None and not raw.lower().startswith("how many"),
+        quoted=tuple(found[1] or found[2] for found in _QUOTED.finditer(text)),
         statements=_statements(text),
     )
 

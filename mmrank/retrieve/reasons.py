@@ -32,6 +32,8 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
         said.append("The question names this page.")
     if signals["place"][at] > 0:
         said.append("The question names this page by its place.")
+    if signals["quoted"][at] > 0:
+        said.append("What the question quotes stands here.")
     if signals["front"][at] >= 1:
         said.append("The question is about the document itself, and this is its first page.")
     names = " and ".join(name.capitalize() for name in analysis.handles)

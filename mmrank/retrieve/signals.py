@@ -68,6 +68,12 @@ def pairs(question: Question, pool: Pool) -> Scores:
     return np.array([sum(pair in page.running for pair in wanted) / max(len(wanted), 1) for page in pool.pages])
 
 
+def quoted(question: Question, pool: Pool) -> Scores:
+    """1 where what the question quotes stands word for word."""
+    wanted = [f" {' '.join(found)} " for found in map(words, question.analysis.quoted) if found]
+    return np.array([float(any(phrase in page.running for phrase in wanted)) for page in pool.pages])
+
+
 # Places
 
 
@@ -177,6 +183,7 @@ TEXT_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
     "pairs": pairs,
 }
 PLAIN_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
+    "quoted": quoted,
     "handle": handle,
     "page_number": page_number,
     "place": place,

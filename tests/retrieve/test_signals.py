@@ -58,6 +58,12 @@ def test_a_page_number_is_looked_for_as_counted_and_as_printed(pool_of, ask) -> 
     assert signals.page_number(ask("What stands on page 12?"), pool).tolist() == [0, 0, 0, 0]
 
 
+def test_what_a_question_quotes_is_looked_for_word_for_word(pool_of, ask) -> None:
+    pool = pool_of([("text", "The net Income, adjusted")], [("text", "income of the net makers")])
+    assert signals.quoted(ask('What follows "Net income"?'), pool).tolist() == [1.0, 0.0]
+    assert signals.quoted(ask("What is the net income of the makers' guild and the weavers' guild?"), pool).sum() == 0
+
+
 def test_a_question_about_a_work_itself_is_for_the_first_pages_of_each(view_of, ask) -> None:
     pool = view.Pool([view_of([], []), view_of([], [], [])])
     assert signals.front(ask("Who wrote this report?"), pool).tolist() == [1, 0.4, 1, 0.4, 0]

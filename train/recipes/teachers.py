@@ -51,6 +51,32 @@ class MaxSimTeacher:
         return [self._scale * maxsim(asked, vectors) for vectors in found]
 
 
+class LikelihoodTeacher:
+    """The embedded SmolLM2: how likely the question is after each candidate, brought to the range of logits.
+
+    Args:
+        scale: what the summed log-probability is multiplied by; as they are, they leave no doubt to distil.
+        max_tokens: a candidate is cut after so many.
+    """
+
+    def __init__(self, scale: float = 0.3, max_tokens: int = 160) -> None:
+        from mmrank.llm.loading import load_chat_model
+
+        self.name = f"smollm2-likelihood-x{scale:g}"
+        self._scale = scale
+        self._max_tokens = max_tokens
+        self._model: Any = load_chat_model("smollm2-torch")
+
+    def score(self, query: str, candidates: Sequence[str]) -> list[float]:
+        """See `Teacher`."""
+        from mmrank.llm.shorten import shorten
+        from mmrank.rerankers.prompts import likelihood_chat
+
+        count = self._model.count_tokens
+        chats = [likelihood_chat((shorten(text, self._max_tokens, count),), (query,)) for text in candidates]
+        return [self._scale * float(value) for value in self._model.likelihoods(chats).values]
+
+
 class CrossEncoderTeacher:
     """A cross-encoder: an adapter that `pointwise` or `dear` wrote, or a folder or hub name of sentence-transformers.
 
@@ -80,8 +106,9 @@ class CrossEncoderTeacher:
 
 
 def load_teacher(name: str) -> Teacher:
-    """ "maxsim" for the embedded one, otherwise a cross-encoder: adapter.safetensors, a folder, or a name."""
-    return MaxSimTeacher() if name == "maxsim" else CrossEncoderTeacher(name)
+    """The embedded "maxsim" or "likelihood", otherwise a cross-encoder: adapter.safetensors, a folder, or a name."""
+    embedded = {"maxsim": MaxSimTeacher, "likelihood": LikelihoodTeacher}
+    return embedded[name]() if name in embedded else CrossEncoderTeacher(name)
 
 
 def with_teacher(rows: Sequence[Row], teacher: Teacher, cache: Path) -> list[Row]:

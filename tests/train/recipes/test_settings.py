@@ -10,7 +10,7 @@ import torch
 
 from mmrank.adapters import merged, read_adapter
 from mmrank.errors import InputError, MmrankError
-from mmrank.train.recipes.adapters import save_adapter
+from mmrank.train.recipes.adapters import factors, save_adapter, save_stacked
 from mmrank.train.recipes.config import load_config
 from mmrank.train.run import RECIPES, run
 
@@ -101,6 +101,25 @@ def test_a_saved_adapter_merged_by_hand_is_the_adapted_model(tmp_path: Path) -> 
     assert not torch.allclose(again(given), torch.nn.functional.linear(given, weights["0.weight"])[:, :4], atol=0.05)
     with pytest.raises(MmrankError, match="does not have"):
         merged({"other.weight": torch.zeros(1, 1)}, read, source=path)
+
+
+def test_adapters_trained_one_upon_the_other_are_one_adapter(tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Linear(5, 4))
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
+    parts = []
+    for modules in (["0", "1"], ["0"]):
+        adapted = get_peft_model(model, LoraConfig(r=2, lora_alpha=6, target_modules=modules))
+        for name, value in adapted.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(value)
+        parts.append(factors(adapted))
+        model = adapted.merge_and_unload()
+    read = read_adapter(save_stacked(tmp_path, parts, {"base": "toy"}))
+    for name, value in merged(weights, read, source="toy").items():
+        assert torch.allclose(value, model.state_dict()[name], atol=0.05)
 
 
 def test_groups_of_different_sizes_are_scored_in_their_places() -> None:
