@@ -393,7 +393,8 @@ class Collection:
 
         asked = Query(query) if isinstance(query, str) else query
         depth = max(self.settings.rerank_depth, k)
-        return rerank_pages(ranking, asked, reranker, depth=depth, unit=self.settings.rerank_unit)
+        unit, passages = self.settings.rerank_unit, self.settings.rerank_passages
+        return rerank_pages(ranking, asked, reranker, depth=depth, unit=unit, passages=passages)
 
     def question(self, query: str | Query) -> Question:
         """A question taken apart and encoded.

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
         " models, which were not trained to rank, and 1 for a model that is named",
     )
     rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker sees")
+    rerank_passages: int = Field(default=2, ge=1, description="passages of a page that it sees, where it sees passages")
     rerank_unit: Literal["passage", "picture"] = Field(default="passage", description="what it sees of a page")
     rerank_settings: dict[str, Any] = Field(default={}, description="of the reranker, as load_reranker takes them")
 
@@ -70,7 +71,17 @@ class Settings(BaseSettings):
 
 
 FREE = frozenset(
-    {"device", "dtype", "workers", "reranker", "rerank_weight", "rerank_depth", "rerank_unit", "rerank_settings"}
+    {
+        "device",
+        "dtype",
+        "workers",
+        "reranker",
+        "rerank_weight",
+        "rerank_depth",
+        "rerank_passages",
+        "rerank_unit",
+        "rerank_settings",
+    }
 )
 """Settings of a machine or of a search: a collection may be opened with others than it was made with."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmrank.cli.find import Settings, Unit, rerank_options
+from mmrank.cli.find import Passages, Settings, Unit, rerank_options
 from mmrank.cli.manage import Json
 from mmrank.cli.output import console, errors, print_json
 
@@ -33,6 +33,7 @@ def mmdocir(
     weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
     unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
+    passages: Passages = None,
     set_: Settings = None,
     score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
     ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
@@ -61,7 +62,7 @@ def mmdocir(
             def step(done: int, total: int) -> None:
                 status.update(f"{done} of {total} questions")
 
-            options = rerank_options(weight, depth, unit, set_)
+            options = rerank_options(weight, depth, unit, passages, set_)
             asked = _system(system, cache, rerank, options)
             report = run_mmdocir(data, asked, out=out, run=run, limit=limit, cache=cache, progress=step)
     if json:
@@ -82,7 +83,9 @@ def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[st
     if name != "mmrank":
         raise InputError(f"the system {name} has no reranker; --rerank belongs to --system mmrank")
     if settings and (rerank or load_settings().reranker) in (None, "none"):
-        raise InputError("--weight, --depth, --unit and --set say how a reranker is used; name one with --rerank")
+        raise InputError(
+            "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
+        )
     return ProductSystem((cache or default_cache()) / "mmrank", rerank=rerank, **settings)
 
 

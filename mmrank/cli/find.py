@@ -32,6 +32,9 @@ Rerank = Annotated[
 ]
 
 
+Passages = Annotated[int | None, typer.Option(min=1, help="Passages of a page that the reranker sees.")]
+
+
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the reranker: selector=lexical (docs/rerankers.md). May be repeated."),
@@ -75,6 +78,7 @@ def search(
     weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
     unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
+    passages: Passages = None,
     set_: Settings = None,
     image: Annotated[Path | None, typer.Option(help="A picture to ask with, for encoders that see.")] = None,
     explain: Annotated[
@@ -87,11 +91,13 @@ def search(
     from mmrank.collection import Collection
     from mmrank.types import Query
 
-    settings = rerank_options(weight, depth, unit, set_)
+    settings = rerank_options(weight, depth, unit, passages, set_)
     asked = Query(query, None if image is None else _picture(image))
     with Collection.open(collection, read_only=True, **settings) as library:
         if settings and (rerank or library.settings.reranker) in (None, "none"):
-            raise InputError("--weight, --depth, --unit and --set say how a reranker is used; name one with --rerank")
+            raise InputError(
+                "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
+            )
         chosen = _filter(library, document, folder, where or [], since, until)
         if draw is not None:
             make_picture_folder(draw)
@@ -154,13 +160,14 @@ def rerank(
 
 
 def rerank_options(
-    weight: float | None, depth: int | None, unit: Unit | None, given: list[str] | None
+    weight: float | None, depth: int | None, unit: Unit | None, passages: int | None, given: list[str] | None
 ) -> dict[str, Any]:
     """Settings of a collection that say how a reranker is used, those that were given."""
     options = {
         "rerank_weight": weight,
         "rerank_depth": depth,
         "rerank_unit": unit and unit.value,
+        "rerank_passages": passages,
         "rerank_settings": reranker_settings(given) or None,
     }
     return {name: value for name, value in options.items() if value is not None}

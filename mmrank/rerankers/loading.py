@@ -13,9 +13,18 @@ if TYPE_CHECKING:
     from mmrank.rerankers.selector import Selector
 
 
+REASONING = "reasoning"
+"""The adapter of SmolLM2 that ranks with reasons; it was trained with so many words a reason and a passage."""
+REASON_WORDS, REASON_PASSAGE_WORDS = 16, 60
+
+
 def _chat(model: str, settings: dict[str, Any]) -> Any:
     from mmrank.llm.loading import load_chat_model
+    from mmrank.weights import shipped
 
+    adapter = settings.get("adapter")
+    if isinstance(adapter, str) and "/" not in adapter and not adapter.endswith(".safetensors"):
+        settings = {**settings, "adapter": shipped(adapter)}
     return load_chat_model(model, **settings)
 
 
@@ -48,14 +57,11 @@ def _cross_encoder(
     return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
 
 
-def _likelihood(model: str, *, adapter: str | Path | None = None, max_tokens: int = 160, **of_model: Any) -> Reranker:
+def _likelihood(model: str, *, max_tokens: int = 160, **of_model: Any) -> Reranker:
     from mmrank.llm.protocol import LikelihoodModel
     from mmrank.rerankers.likelihood import Likelihood
-    from mmrank.weights import shipped
 
-    if not model and adapter is None:
-        adapter = shipped("likelihood")
-    chat = _chat(model or "smollm2-torch", of_model if adapter is None else {"adapter": adapter, **of_model})
+    chat = _chat(model or "smollm2-torch", of_model)
     if not isinstance(chat, LikelihoodModel):
         raise InputError(f"{model} does not say how likely an answer is; use a model that transformers runs")
     return Likelihood(chat, max_tokens=max_tokens)
@@ -127,7 +133,8 @@ def _listwise(
     window: int = 20,
     stride: int = 10,
     head: int | None = None,
-    words: int = 40,
+    words: int | None = None,
+    passage_words: int | None = None,
     mode: str = "fixed",
     think_tokens: int = 512,
     temperature: float = 0.0,
@@ -138,13 +145,17 @@ def _listwise(
 ) -> Reranker:
     from mmrank.rerankers.listwise import Listwise
 
+    if not model and style == "list":
+        of_model = {"adapter": REASONING, **of_model}
+    trained = of_model.get("adapter") == REASONING
     return Listwise(
         _chat(model or "smollm2", of_model),
         style=style,  # type: ignore[arg-type]
         window=window,
         stride=stride,
         head=head,
-        words=words,
+        words=words or (REASON_WORDS if trained else 40),
+        passage_words=passage_words if passage_words is not None else REASON_PASSAGE_WORDS * trained,
         mode=mode,  # type: ignore[arg-type]
         thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
     )
