@@ -25,16 +25,34 @@ _HANDLE = re.compile(
 )
 _NTH = re.compile(rf"\b(?:{'|'.join(ORDINALS)}) (?:figure|table|section|chapter)\b", re.IGNORECASE)
 _HANDLE_NAMES = {"fig": "figure", "tab": "table", "sec": "section"}
+_COUNTED = {
+    name: at
+    for at, name in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)
+}
+_ONE_PAGE = rf"(\d{{1,4}}|(?:{'|'.join(_COUNTED)})\b)"
 _PAGE = re.compile(
-    r"\b(?:page|pages|slide|slides|p\.|pg\.?)\s*(?:no\.?|number)?\s*\(?(\d{1,4})\)?(?:\s*(?:-|–|to|and|&|,)\s*(\d{1,4}))?\b",
+    rf"\b(?:pages?|slides?|p\.|pg\.?)\s*(?:no\.?|number)?\s*\(?{_ONE_PAGE}\)?"
+    rf"((?:\s*(?:,\s*and|-|–|to|through|and|&|,)\s*(?:pages?\s+|slides?\s+)?{_ONE_PAGE.replace('(', '(?:', 1)})*)",
     re.IGNORECASE,
 )
+_RANGE = re.compile(r"-|–|\bto\b|\bthrough\b", re.IGNORECASE)
+LONGEST_RANGE = 20
+"""Pages from one to another that are all looked at; of a longer range the two ends alone."""
 _PLACES = {
-    "first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4,
-    "last": -1, "final": -1, "second last": -2, "penultimate": -2,
+    "first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "sixth": 5, "seventh": 6, "eighth": 7, "ninth": 8,
+    "tenth": 9, "last": -1, "final": -1, "second last": -2, "second to last": -2, "second-to-last": -2,
+    "penultimate": -2,
 }  # fmt: skip
-_PLACE = re.compile(rf"\b({'|'.join(sorted(_PLACES, key=len, reverse=True))})\s+(?:page|slide)\b", re.IGNORECASE)
-_COVER = re.compile(r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\bon the cover\b", re.IGNORECASE)
+_PLACE = re.compile(
+    rf"\b(?:({'|'.join(sorted(_PLACES, key=len, reverse=True))})|(\d{{1,3}})(?:st|nd|rd|th))\s+(?:page|slide)\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(rf"\b(first|last)\s+(\d|{'|'.join(_COUNTED)})\s+(?:pages|slides)\b", re.IGNORECASE)
+_COVER = re.compile(
+    r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\b(?:on|of|in) the (?:front )?cover\b|\bfront cover\b",
+    re.IGNORECASE,
+)
+_BACK = re.compile(r"\bback (?:cover|page)\b", re.IGNORECASE)
 
 _WORK = (
     r"(?:the|this)\s+(?:\w+\s+){0,2}?(?:document|report|paper|article|presentation|slides?|deck|brochure|guide ?book"
@@ -237,18 +255,34 @@ def _normal(number: str | None) -> str | None:
 def _page_numbers(text: str) -> tuple[int, ...]:
     numbers: dict[int, None] = {}
     for match in _PAGE.finditer(text):
-        first, last = (int(group) if group else None for group in match.groups())
-        assert first is not None
-        numbers[first] = None
-        if last is not None:
-            numbers[last] = None
+        last = _counted(match.group(1))
+        numbers[last] = None
+        pieces = re.split(rf"({_ONE_PAGE})", match.group(2), flags=re.IGNORECASE)
+        for between, number in zip(pieces[::3], pieces[1::3], strict=False):
+            found = _counted(number)
+            if _RANGE.search(between) and last < found <= last + LONGEST_RANGE:
+                numbers.update(dict.fromkeys(range(last + 1, found)))
+            numbers[found] = None
+            last = found
     return tuple(numbers)
 
 
+def _counted(number: str) -> int:
+    return int(number) if number.isdigit() else _COUNTED[number.lower()]
+
+
 def _places(text: str) -> tuple[int, ...]:
-    places = [_PLACES[match.group(1).lower()] for match in _PLACE.finditer(text)]
+    places: list[int] = []
+    for match in _PLACE.finditer(text):
+        named, counted = match.groups()
+        places.append(_PLACES[named.lower()] if named else max(int(counted) - 1, 0))
+    for match in _SEVERAL.finditer(text):
+        count = _counted(match.group(2))
+        places += range(count) if match.group(1).lower() == "first" else range(-count, 0)
     if _COVER.search(text):
         places.append(0)
+    if _BACK.search(text):
+        places.append(-1)
     return tuple(dict.fromkeys(places))
 
 

@@ -30,6 +30,13 @@ def test_names_of_elements_are_found_and_normalised(question: str, handles: tupl
         ("the chart at the top of page 6985", (6985,)),
         ("the figures on slide 2 and the bars on page 4", (2, 4)),
         ("at the beginning of page(1)?", (1,)),
+        ("How many tables stand on pages 10-13?", (10, 11, 12, 13)),
+        ("from page 3 to page 5", (3, 4, 5)),
+        ("on pages 3, 5 and 9", (3, 5, 9)),
+        ("the figures on slides 2 and 7", (2, 7)),
+        ("between page 4 to 90", (4, 90)),
+        ("the numbers on page three", (3,)),
+        ("the photo on page 5 and the 7 ships", (5,)),
         ("What page has a snowflake?", ()),
     ],
 )
@@ -71,7 +78,17 @@ def test_questions_about_what_a_work_says_are_no_questions_about_it(question: st
 
 @pytest.mark.parametrize(
     ("question", "places"),
-    [("What stands on the cover page?", (0,)), ("a signature on the last page", (-1,)), ("the third slide", (2,))],
+    [
+        ("What stands on the cover page?", (0,)),
+        ("Which colour has the front cover?", (0,)),
+        ("the address on the back cover", (-1,)),
+        ("a signature on the last page", (-1,)),
+        ("the third slide", (2,)),
+        ("the 12th page", (11,)),
+        ("on the second to last page", (-2,)),
+        ("on the first three pages", (0, 1, 2)),
+        ("in the last 2 slides", (-2, -1)),
+    ],
 )
 def test_pages_named_by_their_place_are_found(question: str, places: tuple[int, ...]) -> None:
     assert analyse(question).places == places
