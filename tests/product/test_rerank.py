@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -99,6 +100,16 @@ def test_the_settings_choose_a_reranker_and_none_turns_it_off(library_path: Path
         assert library.search(QUESTION, k=1)[0].stage == "late-interaction"
         assert library.search(QUESTION, k=1, rerank="none")[0].stage == "retrieve"
         assert library.rank_document("brisa-dehumidifier-manual.pdf", QUESTION).stage == "late-interaction"
+
+
+def test_the_settings_choose_how_many_passages_of_a_page_are_seen(library_path: Path) -> None:
+    seen = []
+    for count in (1, 3):
+        with mmrank.Collection.open(library_path, read_only=True, rerank_passages=count) as library:
+            mine = Backwards()
+            library.search(QUESTION, k=5, rerank=mine)
+            seen.append(max(Counter((c.document_id, c.page) for c in mine.asked[0]).values()))
+    assert seen[0] == 1 < seen[1] <= 3
 
 
 def test_a_weight_of_nothing_leaves_the_order_of_retrieval(library_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 import scripted_server
 
+from mmrank.errors import InputError
 from mmrank.llm.http import ModelServer
 from mmrank.llm.openai_engine import OpenAIChat
 from mmrank.llm.transformers_engine import TransformersChat
@@ -198,3 +199,13 @@ def test_setwise_without_usable_answers_keeps_the_order(overlap_model, candidate
 def test_setwise_holds_a_random_model_to_a_label(tiny_llama, candidates, question) -> None:
     ranking = Setwise(tiny_llama, top=3, thinking=Thinking(tokens=6)).rerank(question, candidates)
     assert set(ranking.statuses) == {AnswerStatus.COMPLETE}
+
+
+def test_a_candidate_is_shown_by_the_words_that_fit_the_question(overlap_model, candidate, question) -> None:
+    long = candidate("long", f"{'the sea is wide ' * 40} the red circle is on this page {'and the sky is high ' * 40}")
+    ranking = Listwise(overlap_model, passage_words=20).rerank(question, [long, candidate("short", "purple")])
+    [chat] = overlap_model.chats
+    assert "red circle" in chat[-1].text and len(chat[-1].text.split()) < 150
+    assert ids(ranking) == ["long", "short"]
+    with pytest.raises(InputError, match="at least 8 words"):
+        Listwise(overlap_model, passage_words=3)
