@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from mmrank.rerankers.selector import Selector
 
 
-REASONING = "reasoning"
-"""The adapter of SmolLM2 that ranks with reasons; it was trained with so many words a reason and a passage."""
-REASON_WORDS, REASON_PASSAGE_WORDS = 16, 60
-
-
 def _chat(model: str, settings: dict[str, Any]) -> Any:
     from mmrank.llm.loading import load_chat_model
     from mmrank.weights import shipped
@@ -61,6 +56,8 @@ def _likelihood(model: str, *, max_tokens: int = 160, **of_model: Any) -> Rerank
     from mmrank.llm.protocol import LikelihoodModel
     from mmrank.rerankers.likelihood import Likelihood
 
+    if not model:
+        of_model = {"adapter": "likelihood", **of_model}
     chat = _chat(model or "smollm2-torch", of_model)
     if not isinstance(chat, LikelihoodModel):
         raise InputError(f"{model} does not say how likely an answer is; use a model that transformers runs")
@@ -133,8 +130,8 @@ def _listwise(
     window: int = 20,
     stride: int = 10,
     head: int | None = None,
-    words: int | None = None,
-    passage_words: int | None = None,
+    words: int = 40,
+    passage_words: int = 0,
     mode: str = "fixed",
     think_tokens: int = 512,
     temperature: float = 0.0,
@@ -145,17 +142,14 @@ def _listwise(
 ) -> Reranker:
     from mmrank.rerankers.listwise import Listwise
 
-    if not model and style == "list":
-        of_model = {"adapter": REASONING, **of_model}
-    trained = of_model.get("adapter") == REASONING
     return Listwise(
         _chat(model or "smollm2", of_model),
         style=style,  # type: ignore[arg-type]
         window=window,
         stride=stride,
         head=head,
-        words=words or (REASON_WORDS if trained else 40),
-        passage_words=passage_words if passage_words is not None else REASON_PASSAGE_WORDS * trained,
+        words=words,
+        passage_words=passage_words,
         mode=mode,  # type: ignore[arg-type]
         thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
     )
