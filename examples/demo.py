@@ -1,4 +1,4 @@
-"""What `make demo` runs: make the sample PDFs, index them, ask, rerank by a small trained model, draw the evidence.
+"""What `make demo` runs: make the sample PDFs, index them, ask, and draw the evidence on the pages.
 
 python examples/demo.py [OUTPUT_FOLDER]
 """
@@ -32,9 +32,7 @@ def main(output: Path) -> int:
     console.print(f"Sample PDFs: {samples}")
     right = plain = 0
     drawn = []
-    # Five pages a question, the best passage of each: a second on two cores.
-    shown = {"rerank_depth": 5, "rerank_passages": 1}
-    with mmrank.Collection.create(output / "samples.mmrank", exist_ok=True, **shown) as library:
+    with mmrank.Collection.create(output / "samples.mmrank", exist_ok=True) as library:
         started = time.perf_counter()
         report = library.add(samples)
         seconds = time.perf_counter() - started
@@ -43,7 +41,7 @@ def main(output: Path) -> int:
             f" {len(report.unchanged)} were there already.\n"
         )
         for number, question in enumerate(QUESTIONS, 1):
-            hits = library.search(question.text, k=SHOWN, rerank="likelihood")
+            hits = library.search(question.text, k=SHOWN, rerank="late-interaction")
             found = answers(hits[0], question)
             right += found
             plain += answers(library.search(question.text, k=1, rerank="none")[0], question)
@@ -64,7 +62,7 @@ def main(output: Path) -> int:
             mark = "✓" if found else f"✗ expected {question.document}, page {question.page + 1}"
             console.print(f"   answer: {question.answer} (in a {question.where}) {mark}\n", highlight=False)
     console.print(
-        f"{right} of {len(QUESTIONS)} questions have the right page first with the trained reranker,"
+        f"{right} of {len(QUESTIONS)} questions have the right page first with late interaction as reranker,"
         f" {plain} by retrieval alone."
     )
     console.print(f"The pages, with the evidence outlined: {drawn[0].parent}/01-….png and {len(drawn) - 1} more")

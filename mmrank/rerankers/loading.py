@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 def _chat(model: str, settings: dict[str, Any]) -> Any:
     from mmrank.llm.loading import load_chat_model
-    from mmrank.weights import shipped
 
-    adapter = settings.get("adapter")
-    if isinstance(adapter, str) and "/" not in adapter and not adapter.endswith(".safetensors"):
-        settings = {**settings, "adapter": shipped(adapter)}
     return load_chat_model(model, **settings)
 
 
@@ -56,8 +52,6 @@ def _likelihood(model: str, *, max_tokens: int = 160, **of_model: Any) -> Rerank
     from mmrank.llm.protocol import LikelihoodModel
     from mmrank.rerankers.likelihood import Likelihood
 
-    if not model:
-        of_model = {"adapter": "likelihood", **of_model}
     chat = _chat(model or "smollm2-torch", of_model)
     if not isinstance(chat, LikelihoodModel):
         raise InputError(f"{model} does not say how likely an answer is; use a model that transformers runs")

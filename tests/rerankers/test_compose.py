@@ -116,7 +116,7 @@ def test_what_a_reason_invents_lowers_its_grounding() -> None:
 
 
 def test_unknown_families_and_settings_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="late-interaction, cross-encoder, pointwise"):
+    with pytest.raises(InputError, match="late-interaction, cross-encoder, likelihood, pointwise"):
         load_reranker("magic")
     with pytest.raises(InputError, match="does not take these settings"):
         load_reranker("late-interaction", colour="red")
