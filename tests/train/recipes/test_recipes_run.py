@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from mmrank.adapters import DOWN, read_adapter
 from mmrank.cli.app import app
 from mmrank.train.run import RECIPES, run
 
@@ -90,3 +91,13 @@ def test_chains_of_dears_second_stage_are_imitated(tmp_path: Path) -> None:
     report = run("mm_r5", variant="small", out=tmp_path / "run", style="chain", stages=["sft"])
     assert not (tmp_path / "run" / "rl").exists()
     assert "recall" in report.after
+
+
+@pytest.mark.slow
+def test_both_stages_of_mm_r5_are_left_as_one_adapter(tmp_path: Path) -> None:
+    lora = {"rank": 2, "alpha": 4, "modules": ["q_proj", "v_proj"]}
+    run("mm_r5", variant="small", out=tmp_path, sft_lora=lora, lora=lora)
+    adapter = read_adapter(tmp_path / "adapter.safetensors")
+    ranks = {len(tensor) for name, tensor in adapter.tensors.items() if name.endswith(DOWN)}
+    assert ranks == {4}
+    assert {name.split(".")[4] for name in adapter.tensors} == {"q_proj", "v_proj"}
