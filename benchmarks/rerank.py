@@ -28,6 +28,7 @@ from mmrank.rerankers.compose import Cascade, DualStage
 from mmrank.rerankers.document_cascade import DocumentCascade
 from mmrank.rerankers.explain import Explainer
 from mmrank.rerankers.late_interaction import LateInteraction
+from mmrank.rerankers.likelihood import Likelihood
 from mmrank.rerankers.listwise import Listwise
 from mmrank.rerankers.minilm_selector import MiniLMSelector
 from mmrank.rerankers.pointwise import Pointwise
@@ -143,6 +144,7 @@ def main() -> None:
     thinking, silent = Thinking(tokens=arguments.think), Thinking(tokens=0)
     families: dict[str, Reranker] = {
         "late interaction, MiniLM": tokens,
+        "likelihood": Likelihood(torch_model),
         "pointwise": point,
         "pointwise, no prefix cache": Pointwise(uncached, prompt=ZERO_ONE),
         "pointwise, llama.cpp": Pointwise(llama, prompt=ZERO_ONE),
