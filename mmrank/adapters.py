@@ -60,6 +60,8 @@ def merged(weights: Mapping[str, Tensor], adapter: Adapter, *, source: str | Pat
     result = dict(weights)
     for name, tensor in adapter.tensors.items():
         if name.endswith(UP):
+            if name.removesuffix(UP) + DOWN not in adapter.tensors:
+                raise MmrankError(f"{source} holds {name} without its other half")
             continue
         target, change = name, tensor
         if name.endswith(DOWN):

@@ -379,13 +379,11 @@ class Collection:
         if name is None or name == "none":
             return None
         if name not in self._rerankers:
-            from mmrank.llm.loading import EMBEDDED
             from mmrank.rerankers import load_reranker
 
             weight = self.settings.rerank_weight
             if weight is None:
-                model = name.partition(":")[2]
-                weight = EMBEDDED_WEIGHT if model in ("", *EMBEDDED) else 1.0
+                weight = 1.0 if ":" in name else EMBEDDED_WEIGHT
             fuse = None if weight == 1 else weight
             self._rerankers[name] = load_reranker(name, fuse=fuse, **self.settings.rerank_settings)
         return self._rerankers[name]

@@ -35,6 +35,7 @@ def test_low_rank_factors_are_added_and_whole_tensors_take_the_place(tmp_path) -
     ("tensors", "words"),
     [
         ({"a__lora_A__weight": torch.ones(1, 2)}, "without its other half"),
+        ({"a__lora_B__weight": torch.ones(3, 1)}, "without its other half"),
         ({"a__lora_A__weight": torch.ones(1, 5), "a__lora_B__weight": torch.ones(3, 1)}, "in that shape"),
         ({"b__weight": torch.ones(1)}, "does not have"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -40,33 +39,36 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
     """
     gguf = require("gguf", "llama")
     adapter = read_adapter(path)
-    heads, key_heads = _heads(gguf, model)
-    key = hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+    heads = _heads(gguf, model)
+    key = hashlib.sha256(Path(path).read_bytes() + repr(heads).encode()).hexdigest()[:16]
     made = cache_directory() / f"adapter-{key}.gguf"
     if made.is_file():
         return made
     ranks = {len(tensor) for name, tensor in adapter.tensors.items() if name.endswith(DOWN)}
     if len(ranks) != 1:
         raise MmrankError(f"{path} has layers of the ranks {sorted(ranks)}; llama.cpp takes adapters of one rank")
+    tensors = {}
+    for name, tensor in adapter.tensors.items():
+        place = _place(name, path)
+        values = tensor.numpy().astype(np.float32)
+        if name.endswith(UP) and place.endswith(("attn_q", "attn_k")):
+            values = _rotated(values, heads[place.endswith("attn_k")])
+        tensors[f"{place}.weight.lora_{'a' if name.endswith(DOWN) else 'b'}"] = values
     try:
         made.parent.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=made.parent, prefix=".adapter", suffix=".gguf")
-        os.close(handle)
-        writer = gguf.GGUFWriter(draft, "llama")
-        writer.add_type("adapter")
-        writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.scale * ranks.pop())
-        for name, tensor in adapter.tensors.items():
-            place = _place(name, path)
-            values = tensor.numpy().astype(np.float32)
-            if name.endswith(UP) and place.endswith(("attn_q", "attn_k")):
-                values = _rotated(values, heads if place.endswith("attn_q") else key_heads)
-            writer.add_tensor(f"{place}.weight.lora_{'a' if name.endswith(DOWN) else 'b'}", values)
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        Path(draft).replace(made)
+        with tempfile.TemporaryDirectory(dir=made.parent, prefix=".adapter") as folder:
+            draft = Path(folder, made.name)
+            writer = gguf.GGUFWriter(draft, "llama")
+            writer.add_type("adapter")
+            writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+            writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.scale * ranks.pop())
+            for name, values in tensors.items():
+                writer.add_tensor(name, values)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+            writer.close()
+            draft.replace(made)
     except OSError as error:
         raise MmrankError(
             f"{made.parent} cannot be written ({error}). Set MMRANK_CACHE to a folder that can."

@@ -1,4 +1,4 @@
-"""What the head of a model says of given tokens, finer than the model's own precision."""
+"""What the head of a model says of given tokens, and of no others where that is dear."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def label_logits(model: Any, columns: list[int], **inputs: Any) -> NDArray[np.fl
 
 @torch.inference_mode()
 def spoken(model: Any, ids: torch.Tensor, mask: torch.Tensor, counts: Sequence[int]) -> NDArray[np.float32]:
-    """Summed log-probabilities of the last tokens of each row, in float32.
+    """Summed log-probabilities of the last tokens of each row; logits in the model's precision, the rest in float32.
 
     The head runs over the positions before those tokens alone: over whole prompts it costs as much as the model.
 

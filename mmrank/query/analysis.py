@@ -29,10 +29,10 @@ _COUNTED = {
     name: at
     for at, name in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), start=1)
 }
-_ONE_PAGE = rf"(\d{{1,4}}|(?:{'|'.join(_COUNTED)})\b)"
+_ONE_PAGE = rf"(?:\d{{1,4}}|(?:{'|'.join(_COUNTED)})\b)"
 _PAGE = re.compile(
-    rf"\b(?:pages?|slides?|p\.|pg\.?)\s*(?:no\.?|number)?\s*\(?{_ONE_PAGE}\)?"
-    rf"((?:\s*(?:,\s*and|-|–|to|through|and|&|,)\s*(?:pages?\s+|slides?\s+)?{_ONE_PAGE.replace('(', '(?:', 1)})*)",
+    rf"\b(?:pages?|slides?|p\.|pg\.?)\s*(?:no\.?|number)?\s*\(?({_ONE_PAGE})\)?"
+    rf"((?:\s*(?:,\s*and|-|–|to|through|and|&|,)\s*(?:pages?\s+|slides?\s+)?{_ONE_PAGE})*)",
     re.IGNORECASE,
 )
 _RANGE = re.compile(r"-|–|\bto\b|\bthrough\b", re.IGNORECASE)
@@ -258,7 +258,7 @@ def _page_numbers(text: str) -> tuple[int, ...]:
         last = _counted(match.group(1))
         numbers[last] = None
         pieces = re.split(rf"({_ONE_PAGE})", match.group(2), flags=re.IGNORECASE)
-        for between, number in zip(pieces[::3], pieces[1::3], strict=False):
+        for between, number in zip(pieces[::2], pieces[1::2], strict=False):
             found = _counted(number)
             if _RANGE.search(between) and last < found <= last + LONGEST_RANGE:
                 numbers.update(dict.fromkeys(range(last + 1, found)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmrank.errors import InputError
-from mmrank.llm.protocol import LikelihoodModel
+from mmrank.llm.protocol import LikelihoodModel, Likelihoods
 from mmrank.llm.shorten import shorten
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
@@ -53,12 +53,15 @@ class Likelihood:
             raise InputError(f"{self._name} asks how likely the words of a question are; ask with text alone")
         if not candidates:
             return ledger.ranking((), self._name)
-        model = self._model
-        question = shorten(query.text.strip(), QUESTION_TOKENS, model.count_tokens)
-        chats = []
-        for candidate in candidates:
-            text = "".join(str(piece) for piece in show(candidate, model.info))
-            chats.append(likelihood_chat((shorten(text, self._max_tokens, model.count_tokens),), (question,)))
-        found = model.likelihoods(chats)
-        ledger.computed(len(chats), found.computed_tokens)
+        info = self._model.info
+        found = self.score(query.text, ["".join(map(str, show(candidate, info))) for candidate in candidates])
+        ledger.computed(len(candidates), found.computed_tokens)
         return ledger.ranking(ranked(candidates, found.values), self._name)
+
+    def score(self, question: str, texts: Sequence[str]) -> Likelihoods:
+        """How likely a question is after each of some texts, both cut to their limits."""
+        count = self._model.count_tokens
+        asked = shorten(question.strip(), QUESTION_TOKENS, count)
+        return self._model.likelihoods(
+            [likelihood_chat((shorten(text, self._max_tokens, count),), (asked,)) for text in texts]
+        )

@@ -87,3 +87,15 @@ def test_the_reason_says_what_the_question_named(pool_of, ask) -> None:
     assert "names this page" in first.reasoning
     assert "Figure 2, which the question names, is here." in first.reasoning
     assert second.reasoning == "It is the closest there is, though little speaks for it."
+
+
+def test_the_reason_says_that_a_work_is_asked_about_or_quoted(pool_of, ask) -> None:
+    pool = pool_of([("text", "The boats")], [("text", "boats of the north")])
+    (front, _) = page_hits(rank_pages(ask("Who wrote this report?"), pool), 2)
+    (quoted, _) = page_hits(rank_pages(ask('What follows "boats of the north"?'), pool), 2)
+    assert front.page == 0 and front.reasoning is not None and "about the document itself" in front.reasoning
+    assert (
+        quoted.page == 1
+        and quoted.reasoning is not None
+        and "What the question quotes stands here." in quoted.reasoning
+    )

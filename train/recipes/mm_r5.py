@@ -35,7 +35,7 @@ class MmR5Config(RecipeConfig):
     source: Source = Source()
     candidates: int = Field(5, ge=2)
     reason_words: int = Field(40, ge=1)
-    passage_words: int = Field(200, ge=8, description="what is shown of a candidate's text")
+    passage_words: int = Field(200, ge=8, description="what is shown of a candidate's text; pictures are shown whole")
     prompt_tokens: int = Field(32768, ge=16)
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
@@ -124,7 +124,11 @@ def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
         return focus(example.query, example.text_of(name), config.passage_words)
 
     made = listwise_example(
-        example, candidates=config.candidates, seed=config.trainer.seed, words=config.reason_words, read=read
+        example,
+        candidates=config.candidates,
+        seed=config.trainer.seed,
+        words=config.reason_words,
+        read=None if config.pictures else read,
     )
     shown: list[Sequence[Content]]
     if config.pictures:

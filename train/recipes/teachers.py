@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,25 +56,20 @@ class LikelihoodTeacher:
 
     Args:
         scale: what the summed log-probability is multiplied by; as they are, they leave no doubt to distil.
-        max_tokens: a candidate is cut after so many.
     """
 
-    def __init__(self, scale: float = 0.3, max_tokens: int = 160) -> None:
+    def __init__(self, scale: float = 0.3) -> None:
         from mmrank.llm.loading import load_chat_model
+        from mmrank.rerankers.likelihood import Likelihood
 
         self.name = f"smollm2-likelihood-x{scale:g}"
         self._scale = scale
-        self._max_tokens = max_tokens
-        self._model: Any = load_chat_model("smollm2-torch")
+        model: Any = load_chat_model("smollm2-torch")
+        self._likelihood = Likelihood(model)
 
     def score(self, query: str, candidates: Sequence[str]) -> list[float]:
         """See `Teacher`."""
-        from mmrank.llm.shorten import shorten
-        from mmrank.rerankers.prompts import likelihood_chat
-
-        count = self._model.count_tokens
-        chats = [likelihood_chat((shorten(text, self._max_tokens, count),), (query,)) for text in candidates]
-        return [self._scale * float(value) for value in self._model.likelihoods(chats).values]
+        return [self._scale * float(value) for value in self._likelihood.score(query, candidates).values]
 
 
 class CrossEncoderTeacher:
@@ -107,7 +102,7 @@ class CrossEncoderTeacher:
 
 def load_teacher(name: str) -> Teacher:
     """The embedded "maxsim" or "likelihood", otherwise a cross-encoder: adapter.safetensors, a folder, or a name."""
-    embedded = {"maxsim": MaxSimTeacher, "likelihood": LikelihoodTeacher}
+    embedded: dict[str, Callable[[], Teacher]] = {"maxsim": MaxSimTeacher, "likelihood": LikelihoodTeacher}
     return embedded[name]() if name in embedded else CrossEncoderTeacher(name)
 
 

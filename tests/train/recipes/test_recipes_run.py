@@ -101,3 +101,11 @@ def test_both_stages_of_mm_r5_are_left_as_one_adapter(tmp_path: Path) -> None:
     ranks = {len(tensor) for name, tensor in adapter.tensors.items() if name.endswith(DOWN)}
     assert ranks == {4}
     assert {name.split(".")[4] for name in adapter.tensors} == {"q_proj", "v_proj"}
+
+
+@pytest.mark.slow
+def test_a_likelihood_trained_by_lora_leaves_an_adapter(tmp_path: Path) -> None:
+    run("likelihood", variant="small", out=tmp_path, lora={"rank": 2, "alpha": 4, "modules": ["q_proj"]})
+    adapter = read_adapter(tmp_path / "adapter.safetensors")
+    assert adapter.scale == 2.0 and len(adapter.tensors) == 4
+    assert any(bool(tensor.any()) for name, tensor in adapter.tensors.items() if not name.endswith(DOWN))
