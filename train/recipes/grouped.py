@@ -85,7 +85,9 @@ class GroupedTrainer(Trainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The objective's value."""
-        scores = self.scorer.scores(model, inputs)
+        # Scorers may call what lies inside the model, which the trainer's own mixed precision does not reach.
+        with self.accelerator.autocast():
+            scores = self.scorer.scores(model, inputs)
         loss = self.objective(scores, inputs)
         return (loss, {"scores": scores}) if return_outputs else loss
 
@@ -105,7 +107,7 @@ class GroupedTrainer(Trainer):
         loss = found = reciprocal = seen = 0.0
         for inputs in self.get_eval_dataloader(rows):
             batch = self._prepare_inputs(inputs)
-            with torch.inference_mode(), self.compute_loss_context_manager():
+            with torch.inference_mode(), self.accelerator.autocast():
                 scores = self.scorer.scores(model, batch)
                 value = self.objective(scores, batch)
             ranked = scores[..., self.rank_by].masked_fill(~batch["mask"], float("-inf"))

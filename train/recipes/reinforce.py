@@ -110,8 +110,17 @@ def imitate(
     ]
     for row, seen in zip(rows, pictures, strict=False):
         row["pictures"] = seen
+
+    class OnAnswers(SFTTrainer):
+        """On a processor trl runs the head over every position; this one runs it where an answer bears loss."""
+
+        def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            if inputs["labels"].is_cuda:
+                return super().compute_loss(model, inputs, *args, **kwargs)
+            return answer_loss(model, inputs, kwargs.get("num_items_in_batch"))
+
     last = checkpoint_to_resume(out, resume)
-    trainer = SFTTrainer(
+    trainer = OnAnswers(
         model=model,
         processing_class=tokenizer,
         args=SFTConfig(
@@ -127,6 +136,28 @@ def imitate(
     )
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
+
+
+def answer_loss(model: Any, inputs: Mapping[str, Any], count: Any = None) -> Any:
+    """Cross-entropy of the answers' tokens, by a head that runs only over places before one of them.
+
+    Args:
+        model: a model of transformers with a language head.
+        inputs: of the forward pass, with `labels` (batch, tokens), -100 where a token bears no loss.
+        count: by what the sum is divided; by default how many tokens bear loss.
+
+    Returns:
+        a scalar.
+    """
+    import torch
+
+    labels = inputs["labels"][:, 1:]  # (batch, tokens - 1): what comes next
+    places = (labels != -100).any(dim=0).nonzero()[:, 0]
+    given = {name: value for name, value in inputs.items() if name != "labels"}
+    logits = model(**given, use_cache=False, logits_to_keep=places).logits  # (batch, places, vocabulary)
+    wanted = labels[:, places]
+    total = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="sum")
+    return total / (count if count is not None else (wanted != -100).sum().clamp(min=1))
 
 
 def _refuse_longer(tokens: int, limit: int) -> None:

@@ -43,7 +43,7 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
         "report_to": ["tensorboard"],
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
-        **({"gradient_checkpointing": True} if settings.gradient_checkpointing else {}),
+        "gradient_checkpointing": settings.gradient_checkpointing,  # trl's own default is True
         **({"deepspeed": device_settings(settings.deepspeed)} if settings.deepspeed else {}),
         **({"fsdp": True, "fsdp_config": device_settings(settings.fsdp)} if settings.fsdp else {}),
     }

@@ -155,3 +155,29 @@ def test_settings_for_several_gpus_are_read_by_name_or_from_a_file(tmp_path: Pat
     assert device_settings(str(tmp_path / "own.json")) == {"version": 1}
     with pytest.raises(InputError, match="zero4"):
         device_settings("zero4")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_gradient_checkpointing_is_as_the_settings_say(asked: bool, tmp_path: Path) -> None:
+    from mmrank.train.recipes.config import TrainerSettings
+    from mmrank.train.recipes.trainer import common_arguments
+
+    settings = TrainerSettings(gradient_checkpointing=asked)
+    assert common_arguments(settings, tmp_path)["gradient_checkpointing"] is asked
+
+
+def test_the_loss_of_answers_is_that_of_all_logits() -> None:
+    from mmrank.train.recipes.causal import load_causal
+    from mmrank.train.recipes.reinforce import answer_loss
+
+    model, tokenizer = load_causal("tiny", ["one two three four five six"])
+    texts = ["one two three four five six", "six five four three two one"]
+    ids = torch.tensor([tokenizer.encode(text) for text in texts])
+    labels = ids.clone()
+    labels[0, :3] = -100
+    labels[1, :1] = -100
+    labels[1, -2:] = -100
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
+    whole = model(**inputs).loss
+    assert torch.allclose(answer_loss(model, inputs), whole, atol=1e-5)
+    assert torch.allclose(answer_loss(model, inputs, 2 * (labels[:, 1:] != -100).sum()), whole / 2, atol=1e-5)
