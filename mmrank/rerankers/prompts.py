@@ -88,7 +88,8 @@ def listwise_chat(
 ) -> list[Message]:
     """Reasons for each candidate, then all ids, best first. (MM-R5)
 
-    The form is shown without numbers: a small model copies an example's order.
+    The form is shown without numbers: a small model copies an example's order. The question comes last: a causal model
+    reads it beside the candidates only if they stand before it.
 
     Args:
         query: what is asked.
@@ -98,16 +99,13 @@ def listwise_chat(
     """
     count = len(candidates)
     asked: list[Content] = [
-        f"Rank the {count} {noun.lower()}s below by their relevance to the question. First look at every one of them"
-        f" and write a line each, at most {words} words: <think>{noun} 1: why it helps or does not. {noun} 2: …"
-        f"</think>. Then give the ids of all {count} as numbers, most relevant first, in the form <answer>[id, id, …]"
-        "</answer>."
-        "\n\nQuestion: ",
-        *query,
-        f"\nNumber of {noun.lower()}s: {count}\n",
+        f"Rank the {count} {noun.lower()}s below by their relevance to the question after them. First write a line on"
+        f" each, at most {words} words: <think>{noun} 1: why it helps or does not. {noun} 2: …</think>. Then give the"
+        f" ids of all {count}, most relevant first: <answer>[id, id, …]</answer>.\n"
     ]
     for i, content in enumerate(candidates, 1):
         asked += [f"\n{noun} {i}: ", *content]
+    asked += ["\n\nQuestion: ", *query]
     return [system(LISTWISE_SYSTEM), user(*_joined(asked))]
 
 

@@ -13,11 +13,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
+from mmrank.rerankers.focus import focus
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.negatives import word_overlap
 
 if TYPE_CHECKING:
     from mmrank.llm.protocol import ChatModel
+
+VERDICT_WORDS = 5
+"""Of a reason by the template, at most."""
 
 Teacher = Callable[[str, str, bool], str]
 """(question, passage, relevant) → why the passage helps, or why it does not."""
@@ -35,9 +39,10 @@ class ListwiseExample:
     group: str
     origin: str
 
-    def answer(self, noun: str = "Passage") -> str:
-        """The answer to be learnt."""
-        lines = "\n".join(f"{noun} {number}: {reason}" for number, reason in enumerate(self.reasons, 1))
+    def answer(self, noun: str = "Passage", *, best_first: bool = False) -> str:
+        """The answer to be learnt: a line for each candidate as they are shown, or in the order of the ranking."""
+        order = self.ranking if best_first else range(1, len(self.reasons) + 1)
+        lines = "\n".join(f"{noun} {number}: {self.reasons[number - 1]}" for number in order)
         return f"<think>{lines}</think><answer>[{', '.join(map(str, self.ranking))}]</answer>"
 
     def chain(self) -> str:
@@ -123,7 +128,7 @@ def chat_teacher(model: ChatModel, *, words: int = 40) -> Teacher:
 
 
 def template_reason(query: str, passage: str, relevant: bool, *, words: int = 40) -> str:
-    """The sentence that shares most with the question, then the verdict: what is written can be judged by it.
+    """What of the sentence nearest to the question fits it best, then the verdict: what is written can be judged by it.
 
     >>> template_reason("Where is the anchor?", "It rained. The anchor lies here.", True)
     'says "The anchor lies here.": it helps'
@@ -135,7 +140,7 @@ def template_reason(query: str, passage: str, relevant: bool, *, words: int = 40
         return f"says nothing that can be read: {verdict}"
     sentences = _sentences(passage)
     best = max(zip(word_overlap(query, sentences), sentences, strict=True), key=lambda pair: pair[0])[1]
-    quoted = " ".join(best.split()[: max(1, words - 5)])
+    quoted = focus(query, best, max(1, words - VERDICT_WORDS))
     return f'says "{quoted}": {verdict}'
 
 

@@ -1,11 +1,15 @@
-"""MM-R5: reasons for every candidate, then the whole ranking; imitation of reasons first, then GRPO."""
+"""MM-R5: reasons for every candidate, then the whole ranking; imitation of reasons first, then GRPO.
+
+A small model first learns to choose a passage at all (`mmrank.train.recipes.choice`, a stage of ours).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from pydantic import Field, model_validator
 
 from mmrank.adapters import Adapter
@@ -17,15 +21,27 @@ from mmrank.rerankers.protocol import AnswerStatus
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.pages import page_picture
 from mmrank.train.data.reasons import listwise_example
+from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.recipes.adapters import factors, save_stacked
 from mmrank.train.recipes.causal import complete, load_causal, turns
+from mmrank.train.recipes.choice import ChoiceScorer, conversations
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.recipes.grouped import fit
 from mmrank.train.recipes.rank_r1 import spoken
-from mmrank.train.recipes.reinforce import MAX_PIXELS, GrpoSettings, Stage, imitate, reinforce, save_whole
+from mmrank.train.recipes.reinforce import (
+    MAX_PIXELS,
+    GrpoSettings,
+    imitate,
+    lora_config,
+    reinforce,
+    save_whole,
+)
 from mmrank.train.recipes.report import TrainingReport
 from mmrank.train.recipes.source import Source
 from mmrank.train.recipes.vision import load_vision, opened
 from mmrank.train.rewards.mm_r5 import Mode, format_reward, ranking_quality, result_reward
+
+Stage = Literal["choice", "sft", "rl"]
 
 
 class MmR5Config(RecipeConfig):
@@ -39,18 +55,24 @@ class MmR5Config(RecipeConfig):
     prompt_tokens: int = Field(32768, ge=16)
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
+    best_first: bool = Field(False, description="reasons are imitated in the order of the ranking, not as shown")
+    reasoned: int | None = Field(None, ge=1, description="examples of the stages sft and rl, at most; choice takes all")
+    questions: int = Field(6, ge=1, description="of a conversation in the stage choice")
     stages: list[Stage] = Field(default_factory=lambda: ["sft", "rl"])  # type: ignore[arg-type]
     reward_mode: Mode = "fixed"
     style: Style = Field("list", description='"chain" for DeAR\'s prompt and answer; imitation only')
+    choice: TrainerSettings = TrainerSettings()
     sft: TrainerSettings = TrainerSettings()
     grpo: GrpoSettings = GrpoSettings()
-    sft_lora: LoraSettings | None = LoraSettings()
+    sft_lora: LoraSettings | None = Field(LoraSettings(), description="of the stages choice and sft, which share it")
     lora: LoraSettings | None = LoraSettings()
 
     @model_validator(mode="after")
     def _chains_are_imitated(self) -> MmR5Config:
         if self.style == "chain" and (self.pictures or "rl" in self.stages):
             raise ValueError("style: chain is DeAR's: stages: [sft], pictures: false")
+        if self.pictures and "choice" in self.stages:
+            raise ValueError("the stage choice is for passages: leave it out, or pictures: false")
         return self
 
 
@@ -60,7 +82,7 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     Leaves the whole `model`, and the changes of all stages as one `adapter.safetensors` where each trained an adapter.
     """
     examples, held_out = config.source.read()
-    rows = [listwise_row(e, config) for e in examples]
+    rows = [listwise_row(e, config) for e in examples[: config.reasoned]]
     tests = [listwise_row(e, config) for e in held_out]
     if config.pictures:
         model, tokenizer = load_vision(config.base)
@@ -74,13 +96,31 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     before = measure(model)
     after = dict(before)
     trained: list[Adapter] = []
+    if "choice" in config.stages:
+        if config.sft_lora is not None:
+            from peft import get_peft_model
+
+            torch.manual_seed(config.choice.seed)
+            model = get_peft_model(model, lora_config(config.sft_lora))
+        several, size = config.questions, config.candidates
+        _, chosen = fit(
+            model,
+            rows=conversations(examples, candidates=size, questions=several, seed=config.choice.seed),
+            held_out=conversations(held_out, candidates=size, questions=1),
+            scorer=ChoiceScorer(tokenizer, config.reason_words, config.passage_words),
+            objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
+            settings=config.choice,
+            out=out / "choice",
+            resume=resume and (out / "choice" / "checkpoints").is_dir(),
+        )
+        before = {**before, "choice_recall": chosen["recall"]}
     if "sft" in config.stages:
         model = imitate(
             model,
             tokenizer,
             [(row["prompt"], row["sft"]) for row in rows],
             settings=config.sft,
-            lora=config.sft_lora,
+            lora=None if hasattr(model, "peft_config") else config.sft_lora,
             max_tokens=config.prompt_tokens,
             out=out / "sft",
             resume=resume and (out / "sft" / "checkpoints").is_dir(),
@@ -88,10 +128,10 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             max_pixels=config.max_pixels,
             best=(measure, "quality"),
         )
-        if config.sft_lora is not None:
-            trained.append(factors(model))
         after = measure(model)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
+    if hasattr(model, "peft_config"):
+        trained.append(factors(model))
     if "rl" in config.stages:
         if hasattr(model, "merge_and_unload"):
             model = model.merge_and_unload()
@@ -111,7 +151,8 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
         if config.lora is not None:
             trained.append(factors(model))
         after = measure(model)
-    if len(trained) == len(config.stages):
+    low_rank = {"choice": config.sft_lora, "sft": config.sft_lora, "rl": config.lora}
+    if all(low_rank[stage] is not None for stage in config.stages):
         save_stacked(out, trained, {"base": config.base, "recipe": "mm_r5"})
     save_whole(model, tokenizer, out / "model")
     return TrainingReport("mm_r5", out, before, after)
@@ -140,7 +181,7 @@ def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
         chat, answer = stepwise_chat((made.query,), shown), made.chain()
     else:
         chat = listwise_chat((made.query,), shown, noun=noun, words=config.reason_words)
-        answer = made.answer(noun)
+        answer = made.answer(noun, best_first=config.best_first)
     return {
         "prompt": turns(chat),
         "sft": answer,
