@@ -9,19 +9,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+
 from mmrank.errors import InputError
 from mmrank.llm.forms import Permutation
-from mmrank.llm.protocol import ChatModel, Content, Message
-from mmrank.rerankers.answering import ANSWER, ANSWERED, Thinking, answer
+from mmrank.llm.protocol import ChatModel, Content, Message, Sampling, assistant
+from mmrank.rerankers.answering import ANSWER, ANSWERED, THINK, THOUGHT, Thinking, answer
 from mmrank.rerankers.focus import focused
 from mmrank.rerankers.ledger import Ledger
-from mmrank.rerankers.order import in_order
+from mmrank.rerankers.order import in_order, ranked
 from mmrank.rerankers.parsing import Style, parse_ranking, parse_reasons
 from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
 from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
 from mmrank.rerankers.protocol import AnswerStatus, Ranking
 from mmrank.rerankers.windows import windows
 from mmrank.types import Candidate, PartKind, Query
+
+Ranked = tuple[list[int], dict[int, str], list[float]]
+"""Positions in their new order, reasons by position, and scores by position where there are any."""
+By = Literal["answer", "first-id"]
 
 TOKENS_AN_ID = 6
 """Of a ranking, at most: three digits and a separator."""
@@ -41,6 +47,11 @@ class Listwise:
         words: words a reason (style "list").
         passage_words: what is shown of a candidate's text: the run of about so many words that fits the query best; 0
             for all that the context holds. A model is shown as many as it was trained with.
+        by: "answer" orders a window by the list that is written; "first-id" (FIRST, Reddy et al. 2024) by how likely
+            each id is where the first reason begins, for models that were taught to begin with the best candidate.
+            Then nothing has to be written for the order, and where one window holds all that are ranked these
+            log-probabilities are their scores.
+        rotations: "first-id" averages over so many rotations of a window's candidates, so that places count less.
         thinking: how answers are drawn; no tokens for no reasons.
         mode: "official" leaves out what whole windows do not cover; see `windows`.
         name: shown as the stage of a hit.
@@ -56,6 +67,8 @@ class Listwise:
         head: int | None = None,
         words: int = 40,
         passage_words: int = 0,
+        by: By = "answer",
+        rotations: int = 1,
         thinking: Thinking | None = None,
         mode: Literal["official", "fixed"] = "fixed",
         name: str = "listwise",
@@ -65,7 +78,18 @@ class Listwise:
         windows(window, size=window, stride=stride)
         if passage_words < 0 or 0 < passage_words < 8:
             raise InputError(f"a candidate is shown whole (0) or by at least 8 words, got {passage_words}")
+        if by not in ("answer", "first-id"):
+            raise InputError(f"a window is ordered by its answer or its first-id, not by {by!r}")
+        if by == "first-id" and (style != "list" or not model.info.continues):
+            raise InputError(
+                f"{model.info.name} cannot be asked for a first id: that takes the style list and an engine"
+                " that continues a started answer"
+            )
+        if not 1 <= rotations <= window or (rotations > 1 and by == "answer"):
+            raise InputError(f"rotations are 1 to a window's {window} candidates, and 1 by answer; got {rotations}")
         self._model = model
+        self._by: By = by
+        self._rotations = rotations
         self._style: Style = style
         self._window = window
         self._stride = stride
@@ -93,15 +117,50 @@ class Listwise:
         order = list(range(len(candidates)))
         reasons: dict[int, str] = {}
         count = len(candidates) if self._head is None else min(self._head, len(candidates))
-        for begin, end in windows(count, size=self._window, stride=self._stride, mode=self._mode):
+        rank = self._rank_by_first_id if self._by == "first-id" else self._rank
+        spans = windows(count, size=self._window, stride=self._stride, mode=self._mode)
+        scores: list[float] = []
+        for begin, end in spans:
             places = order[begin:end]
-            ranks, said = self._rank(query, [candidates[i] for i in places], ledger)
+            ranks, said, scores = rank(query, [candidates[i] for i in places], ledger)
             reasons |= {places[at]: reason for at, reason in said.items()}
             order[begin:end] = [places[at] for at in ranks]
+        if scores and len(spans) == 1:
+            tail = [min(scores)] * (len(candidates) - len(scores))  # not judged: as good as the last, behind it
+            return ledger.ranking(ranked(candidates, [*scores, *tail], reasons), self._name)
         return ledger.ranking(in_order(candidates, order, reasons), self._name)
 
-    def _rank(self, query: Query, candidates: Sequence[Candidate], ledger: Ledger) -> tuple[list[int], dict[int, str]]:
-        """New order of positions, and reasons by position."""
+    def _rank_by_first_id(self, query: Query, candidates: Sequence[Candidate], ledger: Ledger) -> Ranked:
+        """Order, reasons and scores by position: log-probabilities of the ids, averaged over rotations."""
+        count = len(candidates)
+        labels = [str(number) for number in range(1, count + 1)]
+        asked, shown, noun = self._shown(query, candidates)
+        turned = [[(at + turn) % count for at in range(count)] for turn in range(min(self._rotations, count))]
+        chats = [self._chat(asked, [shown[at] for at in places], noun) for places in turned]
+        begun = [[*chat, assistant(f"{THINK}{noun} ")] for chat in chats]
+        logits = self._model.label_logits(begun, labels)
+        ledger.scored(logits, len(begun))
+        values = logits.values.astype(np.float64)
+        chances = values - np.logaddexp.reduce(values, axis=1, keepdims=True)  # (rotations, places)
+        scores = np.zeros(count)
+        for places, row in zip(turned, chances, strict=True):
+            scores[places] += row / len(turned)
+        ledger.status(AnswerStatus.COMPLETE)
+        said: dict[int, str] = {}
+        if self._thinking.tokens:
+            draw = self._thinking
+            sampling = Sampling(
+                draw.tokens, temperature=draw.temperature, top_p=draw.top_p, seed=draw.seed, stop=(THOUGHT, ANSWER)
+            )
+            [[thoughts]] = self._model.generate([[*chats[0], assistant(THINK)]], sampling)
+            ledger.answered([thoughts])
+            said = {number - 1: reason for number, reason in parse_reasons(thoughts.text, count).items()}
+        return [int(at) for at in np.argsort(-scores, kind="stable")], said, scores.tolist()
+
+    def _shown(
+        self, query: Query, candidates: Sequence[Candidate]
+    ) -> tuple[Sequence[Content], list[Sequence[Content]], str]:
+        """Question, candidates cut to what the context holds, and what a candidate is called."""
         model, count = self._model, len(candidates)
         asked = show_query(query, model.info)
         shown = [show(candidate, model.info) for candidate in candidates]
@@ -115,8 +174,13 @@ class Listwise:
         frame = "".join(message.text for message in empty)
         images = sum(len(message.images) for message in empty)
         room = room_for(model, frame, self._thinking.budget, images=images)
-        chat = self._chat(asked, fit(shown, room, model), noun)
+        return asked, fit(shown, room, model), noun
 
+    def _rank(self, query: Query, candidates: Sequence[Candidate], ledger: Ledger) -> Ranked:
+        """New order of positions, and reasons by position; no scores."""
+        model, count = self._model, len(candidates)
+        asked, shown, noun = self._shown(query, candidates)
+        chat = self._chat(asked, shown, noun)
         listed = self._style == "list"
         form = Permutation(count, opened=True, separator=", " if listed else "] > [")
         opening, closing = (f"{ANSWER}[", ANSWERED) if listed else ("[", "")
@@ -126,8 +190,8 @@ class Listwise:
         ledger.status(parsed.status)
         said = {i - 1: reason for i, reason in parse_reasons(text, count).items()}
         if parsed.status is AnswerStatus.UNUSABLE:
-            return list(range(count)), said
-        return [i - 1 for i in parsed.order], said
+            return list(range(count)), said, []
+        return [i - 1 for i in parsed.order], said, []
 
     def _chat(self, asked: Sequence[Content], shown: Sequence[Sequence[Content]], noun: str) -> list[Message]:
         if self._style == "chain":

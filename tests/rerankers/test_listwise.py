@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import scripted_server
 
 from mmrank.errors import InputError
 from mmrank.llm.http import ModelServer
 from mmrank.llm.openai_engine import OpenAIChat
+from mmrank.llm.protocol import Answer, LabelLogits, ModelInfo
 from mmrank.llm.transformers_engine import TransformersChat
 from mmrank.rerankers import AnswerStatus
 from mmrank.rerankers.answering import Thinking
@@ -209,3 +211,89 @@ def test_a_candidate_is_shown_by_the_words_that_fit_the_question(overlap_model, 
     assert ids(ranking) == ["long", "short"]
     with pytest.raises(InputError, match="at least 8 words"):
         Listwise(overlap_model, passage_words=3)
+
+
+class FirstId:
+    """A chat model asked which id comes first: words shared with the question, and a liking for the first place."""
+
+    def __init__(self, liking: float = 0.0, *, continues: bool = True) -> None:
+        self.info = ModelInfo("first", "test", 4000, continues=continues, holds=continues)
+        self.liking = liking
+        self.asked: list[str] = []
+        self.thoughts = "<think>Passage 3: says red circle.\nPassage 1: no."
+        self.written = 0
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def label_logits(self, chats, labels) -> LabelLogits:
+        rows = []
+        for chat in chats:
+            assert chat[-1].role == "assistant" and chat[-1].text == "<think>Passage "
+            shown = re.findall(r"^Passage \d+: (.*)", chat[-2].text, re.MULTILINE)
+            assert list(labels) == [str(i) for i in range(1, len(shown) + 1)]
+            self.asked.append(shown[0])
+            rows.append([len({"red", "circle", "page"} & set(text.split())) for text in shown])
+            rows[-1][0] += self.liking
+        return LabelLogits(np.array(rows, np.float32), 7 * len(chats), 7 * len(chats))
+
+    def generate(self, chats, sampling, *, samples=1) -> list[tuple[Answer, ...]]:
+        self.written += 1
+        return [(Answer(self.thoughts, True, 1, 1),)]
+
+
+def test_the_first_id_orders_a_window_and_its_chances_are_the_scores(candidates, question) -> None:
+    model = FirstId()
+    silent = Listwise(model, by="first-id", thinking=Thinking(tokens=0))
+    ranking = silent.rerank(question, candidates)
+    assert ids(ranking)[:2] == ["2", "4"]
+    assert np.exp([item.score for item in ranking.items]).sum() == pytest.approx(1)
+    assert ranking.statuses == (AnswerStatus.COMPLETE,) and ranking.calls == 1 and model.written == 0
+
+
+def test_reasons_are_written_beside_the_first_id_where_thoughts_are_allowed(candidates, question) -> None:
+    ranking = Listwise(FirstId(), by="first-id").rerank(question, candidates)
+    assert ids(ranking)[0] == "2"
+    assert ranking.items[0].reasoning == "says red circle."
+    assert {item.candidate.id: item.reasoning for item in ranking.items}["0"] == "no."
+
+
+def test_rotations_take_a_liking_for_a_place_away(candidates, question) -> None:
+    plain = Listwise(FirstId(liking=9), by="first-id", thinking=Thinking(tokens=0)).rerank(question, candidates)
+    assert ids(plain)[0] == "0"
+    model = FirstId(liking=9)
+    turned = Listwise(model, by="first-id", rotations=6, thinking=Thinking(tokens=0)).rerank(question, candidates)
+    assert ids(turned)[:2] == ["2", "4"]
+    assert sorted(model.asked) == sorted(candidate.text for candidate in candidates)
+
+
+def test_what_is_not_ranked_by_the_first_id_stays_behind_what_is(candidates, question) -> None:
+    ranker = Listwise(FirstId(), by="first-id", head=3, thinking=Thinking(tokens=0))
+    ranking = ranker.rerank(question, candidates)
+    assert ids(ranking)[0] == "2" and ids(ranking)[3:] == ["3", "4", "5"]
+    assert len({item.score for item in ranking.items[2:]}) == 1
+
+
+def test_windows_by_the_first_id_reach_the_head(candidates, question) -> None:
+    ranker = Listwise(FirstId(), by="first-id", window=2, stride=1, thinking=Thinking(tokens=0))
+    ranking = ranker.rerank(question, candidates)
+    assert ids(ranking)[0] == "2" and ranking.calls == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"by": "last-id"}, "answer or its first-id"),
+        ({"by": "first-id", "style": "chain"}, "first id"),
+        ({"rotations": 2}, "rotations"),
+        ({"by": "first-id", "rotations": 21}, "rotations"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(settings, words) -> None:
+    with pytest.raises(InputError, match=words):
+        Listwise(FirstId(), **settings)
+
+
+def test_an_engine_that_continues_nothing_is_not_asked_for_a_first_id() -> None:
+    with pytest.raises(InputError, match="continues a started answer"):
+        Listwise(FirstId(continues=False), by="first-id")
