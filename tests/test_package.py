@@ -60,8 +60,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_the_wheel_holds_mmrank_alone(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        top = {name.split("/")[0] for name in archive.namelist()}
+        names = archive.namelist()
+        top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"mmrank"}
+    assert any(name.startswith("mmrank/weights/") and name.endswith(".safetensors") for name in names)
 
 
 @pytest.mark.slow

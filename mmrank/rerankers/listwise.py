@@ -14,7 +14,7 @@ import numpy as np
 from mmrank.errors import InputError
 from mmrank.llm.forms import Permutation
 from mmrank.llm.protocol import ChatModel, Content, Message, Sampling, assistant
-from mmrank.rerankers.answering import ANSWER, ANSWERED, THINK, THOUGHT, Thinking, answer
+from mmrank.rerankers.answering import ANSWER, ANSWERED, THINK, Thinking, answer
 from mmrank.rerankers.focus import focused
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import in_order, ranked
@@ -50,7 +50,8 @@ class Listwise:
         by: "answer" orders a window by the list that is written; "first-id" (FIRST, Reddy et al. 2024) by how likely
             each id is where the first reason begins, for models that were taught to begin with the best candidate.
             Then nothing has to be written for the order, and where one window holds all that are ranked these
-            log-probabilities are their scores.
+            log-probabilities are their scores. A reason is what the model quotes of a candidate of the window at the
+            head, kept where the candidate says it.
         rotations: "first-id" averages over so many rotations of a window's candidates, so that places count less.
         thinking: how answers are drawn; no tokens for no reasons.
         mode: "official" leaves out what whole windows do not cover; see `windows`.
@@ -117,12 +118,15 @@ class Listwise:
         order = list(range(len(candidates)))
         reasons: dict[int, str] = {}
         count = len(candidates) if self._head is None else min(self._head, len(candidates))
-        rank = self._rank_by_first_id if self._by == "first-id" else self._rank
         spans = windows(count, size=self._window, stride=self._stride, mode=self._mode)
         scores: list[float] = []
         for begin, end in spans:
             places = order[begin:end]
-            ranks, said, scores = rank(query, [candidates[i] for i in places], ledger)
+            seen = [candidates[i] for i in places]
+            if self._by == "answer":
+                ranks, said, scores = self._rank(query, seen, ledger)
+            else:
+                ranks, said, scores = self._rank_by_first_id(query, seen, ledger, explain=begin == 0)
             reasons |= {places[at]: reason for at, reason in said.items()}
             order[begin:end] = [places[at] for at in ranks]
         if scores and len(spans) == 1:
@@ -130,7 +134,9 @@ class Listwise:
             return ledger.ranking(ranked(candidates, [*scores, *tail], reasons), self._name)
         return ledger.ranking(in_order(candidates, order, reasons), self._name)
 
-    def _rank_by_first_id(self, query: Query, candidates: Sequence[Candidate], ledger: Ledger) -> Ranked:
+    def _rank_by_first_id(
+        self, query: Query, candidates: Sequence[Candidate], ledger: Ledger, *, explain: bool
+    ) -> Ranked:
         """Order, reasons and scores by position: log-probabilities of the ids, averaged over rotations."""
         count = len(candidates)
         labels = [str(number) for number in range(1, count + 1)]
@@ -147,19 +153,26 @@ class Listwise:
             scores[places] += row / len(turned)
         ledger.status(AnswerStatus.COMPLETE)
         said: dict[int, str] = {}
-        if self._thinking.tokens:
-            draw = self._thinking
-            sampling = Sampling(
-                draw.tokens, temperature=draw.temperature, top_p=draw.top_p, seed=draw.seed, stop=(THOUGHT, ANSWER)
-            )
-            [[thoughts]] = self._model.generate([[*chats[0], assistant(THINK)]], sampling)
-            ledger.answered([thoughts])
-            said = {number - 1: reason for number, reason in parse_reasons(thoughts.text, count).items()}
+        if explain and self._thinking.tokens:
+            for at in range(count):
+                if quote := self._quote(chats[0], f"{noun} {at + 1}", shown[at], ledger):
+                    said[at] = f'says "{quote}"'
         return [int(at) for at in np.argsort(-scores, kind="stable")], said, scores.tolist()
+
+    def _quote(self, chat: Sequence[Message], label: str, shown: Sequence[Content], ledger: Ledger) -> str:
+        """What the model finds said by a candidate; nothing where the candidate's text does not say it."""
+        draw = self._thinking
+        room = max(draw.tokens // self._window, 1)
+        sampling = Sampling(room, temperature=draw.temperature, top_p=draw.top_p, seed=draw.seed, stop=('"', "\n"))
+        [[written]] = self._model.generate([[*chat, assistant(f'{THINK}{label}: says "')]], sampling)
+        ledger.answered([written])
+        quote = " ".join(written.text.split())
+        text = " ".join("".join(piece for piece in shown if isinstance(piece, str)).split())
+        return quote if not text or quote.lower() in text.lower() else ""
 
     def _shown(
         self, query: Query, candidates: Sequence[Candidate]
-    ) -> tuple[Sequence[Content], list[Sequence[Content]], str]:
+    ) -> tuple[Sequence[Content], Sequence[Sequence[Content]], str]:
         """Question, candidates cut to what the context holds, and what a candidate is called."""
         model, count = self._model, len(candidates)
         asked = show_query(query, model.info)

@@ -117,7 +117,27 @@ def _setwise(
     )
 
 
-def _listwise(
+AS_TRAINED: dict[str, Any] = {
+    "window": 4,
+    "stride": 2,
+    "words": 11,
+    "passage_words": 44,
+    "by": "first-id",
+    "rotations": 2,
+    "think_tokens": 140,
+}
+"""How the listwise adapter that comes with mmrank was shown its candidates, and is therefore at inference."""
+
+
+def _listwise(model: str, **settings: Any) -> Reranker:
+    if model:
+        return _listwise_of(model, **settings)
+    from mmrank.weights import LISTWISE, shipped
+
+    return _listwise_of("smollm2", **{**AS_TRAINED, "adapter": shipped(LISTWISE), **settings})
+
+
+def _listwise_of(
     model: str,
     *,
     style: str = "list",
@@ -126,6 +146,8 @@ def _listwise(
     head: int | None = None,
     words: int = 40,
     passage_words: int = 0,
+    by: str = "answer",
+    rotations: int = 1,
     mode: str = "fixed",
     think_tokens: int = 512,
     temperature: float = 0.0,
@@ -137,13 +159,15 @@ def _listwise(
     from mmrank.rerankers.listwise import Listwise
 
     return Listwise(
-        _chat(model or "smollm2", of_model),
+        _chat(model, of_model),
         style=style,  # type: ignore[arg-type]
         window=window,
         stride=stride,
         head=head,
         words=words,
         passage_words=passage_words,
+        by=by,  # type: ignore[arg-type]
+        rotations=rotations,
         mode=mode,  # type: ignore[arg-type]
         thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
     )

@@ -220,8 +220,8 @@ class FirstId:
         self.info = ModelInfo("first", "test", 4000, continues=continues, holds=continues)
         self.liking = liking
         self.asked: list[str] = []
-        self.thoughts = "<think>Passage 3: says red circle.\nPassage 1: no."
         self.written = 0
+        self.invents = 1
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
@@ -239,7 +239,11 @@ class FirstId:
 
     def generate(self, chats, sampling, *, samples=1) -> list[tuple[Answer, ...]]:
         self.written += 1
-        return [(Answer(self.thoughts, True, 1, 1),)]
+        [chat] = chats
+        number = int(re.fullmatch(r'<think>Passage (\d+): says "', chat[-1].text)[1])
+        shown = re.findall(r"^Passage \d+: (.*)", chat[-2].text, re.MULTILINE)
+        text = "what nobody wrote" if number == self.invents else " ".join(shown[number - 1].split()[:3])
+        return [(Answer(text, True, 1, 1),)]
 
 
 def test_the_first_id_orders_a_window_and_its_chances_are_the_scores(candidates, question) -> None:
@@ -251,11 +255,11 @@ def test_the_first_id_orders_a_window_and_its_chances_are_the_scores(candidates,
     assert ranking.statuses == (AnswerStatus.COMPLETE,) and ranking.calls == 1 and model.written == 0
 
 
-def test_reasons_are_written_beside_the_first_id_where_thoughts_are_allowed(candidates, question) -> None:
+def test_a_reason_is_what_is_quoted_of_a_candidate_and_stands_there(candidates, question) -> None:
     ranking = Listwise(FirstId(), by="first-id").rerank(question, candidates)
-    assert ids(ranking)[0] == "2"
-    assert ranking.items[0].reasoning == "says red circle."
-    assert {item.candidate.id: item.reasoning for item in ranking.items}["0"] == "no."
+    reasons = {item.candidate.id: item.reasoning for item in ranking.items}
+    assert reasons["2"] == 'says "which page shows"'
+    assert reasons["0"] is None  # it was invented
 
 
 def test_rotations_take_a_liking_for_a_place_away(candidates, question) -> None:
@@ -278,6 +282,9 @@ def test_windows_by_the_first_id_reach_the_head(candidates, question) -> None:
     ranker = Listwise(FirstId(), by="first-id", window=2, stride=1, thinking=Thinking(tokens=0))
     ranking = ranker.rerank(question, candidates)
     assert ids(ranking)[0] == "2" and ranking.calls == 5
+    model = FirstId()
+    Listwise(model, by="first-id", window=2, stride=1).rerank(question, candidates)
+    assert model.written == 2  # the window at the head
 
 
 @pytest.mark.parametrize(

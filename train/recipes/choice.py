@@ -58,7 +58,8 @@ def conversations(
             negatives.sort(key=lambda text: (text not in answering, chance.random()))
             passages = [first.positives[0], *negatives[: candidates - 1]]
             chance.shuffle(passages)
-            asked, rest = [first], []
+            asked = [first]
+            rest: list[RankingExample] = []
             for other in waiting:
                 alone = sum(text in other.positives for text in passages) == 1
                 (asked if alone and len(asked) < questions else rest).append(other)

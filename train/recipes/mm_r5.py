@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from mmrank.adapters import Adapter
 from mmrank.llm.protocol import Content
+from mmrank.rerankers.answering import THINK
 from mmrank.rerankers.focus import focus
 from mmrank.rerankers.parsing import Style, parse_ranking
 from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
@@ -56,6 +57,7 @@ class MmR5Config(RecipeConfig):
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
     best_first: bool = Field(False, description="reasons are imitated in the order of the ranking, not as shown")
+    decision_weight: float = Field(1.0, ge=1, description="of the first id in imitation's loss, with best_first")
     reasoned: int | None = Field(None, ge=1, description="examples of the stages sft and rl, at most; choice takes all")
     questions: int = Field(6, ge=1, description="of a conversation in the stage choice")
     stages: list[Stage] = Field(default_factory=lambda: ["sft", "rl"])  # type: ignore[arg-type]
@@ -73,6 +75,8 @@ class MmR5Config(RecipeConfig):
             raise ValueError("style: chain is DeAR's: stages: [sft], pictures: false")
         if self.pictures and "choice" in self.stages:
             raise ValueError("the stage choice is for passages: leave it out, or pictures: false")
+        if self.decision_weight != 1 and (self.pictures or not self.best_first or self.style != "list"):
+            raise ValueError("decision_weight is for answers that begin with the best passage: best_first: true")
         return self
 
 
@@ -127,6 +131,7 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             pictures=[row["pictures"] for row in rows],
             max_pixels=config.max_pixels,
             best=(measure, "quality"),
+            decision=decision_of(tokenizer, config),
         )
         after = measure(model)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
@@ -156,6 +161,18 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
         save_stacked(out, trained, {"base": config.base, "recipe": "mm_r5"})
     save_whole(model, tokenizer, out / "model")
     return TrainingReport("mm_r5", out, before, after)
+
+
+def decision_of(tokenizer: Any, config: MmR5Config) -> tuple[int, float] | None:
+    """Which token of an answer is the first id, and its weight; None where it weighs as much as the others.
+
+    >>> decision_of(None, MmR5Config()) is None
+    True
+    """
+    if config.decision_weight == 1:
+        return None
+    opening = f"{THINK}{'Image' if config.pictures else 'Passage'} "
+    return len(tokenizer.encode(opening, add_special_tokens=False)), config.decision_weight
 
 
 def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:

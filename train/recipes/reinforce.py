@@ -65,6 +65,7 @@ def imitate(
     pictures: Sequence[Sequence[ImageRef]] = (),
     max_pixels: int = MAX_PIXELS,
     best: tuple[Measure, str] | None = None,
+    decision: tuple[int, float] | None = None,
 ) -> Any:
     """Train on answers; prompts bear no loss. Returns the trained model.
 
@@ -82,6 +83,7 @@ def imitate(
         pictures: those of each conversation, in its order; empty for text.
         max_pixels: of a picture.
         best: what measures each checkpoint, and the figure by which the best one is kept; None for the last.
+        decision: which token of each answer, from 0, and how much it weighs beside the others; None for all alike.
 
     Raises:
         InputError: when a conversation is too long.
@@ -115,9 +117,9 @@ def imitate(
         """On a processor trl runs the head over every position; this one runs it where an answer bears loss."""
 
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if inputs["labels"].is_cuda:
+            if inputs["labels"].is_cuda and decision is None:
                 return super().compute_loss(model, inputs, *args, **kwargs)
-            return answer_loss(model, inputs, kwargs.get("num_items_in_batch"))
+            return answer_loss(model, inputs, kwargs.get("num_items_in_batch"), decision)
 
     last = checkpoint_to_resume(out, resume)
     trainer = OnAnswers(
@@ -138,13 +140,16 @@ def imitate(
     return trainer.model
 
 
-def answer_loss(model: Any, inputs: Mapping[str, Any], count: Any = None) -> Any:
+def answer_loss(
+    model: Any, inputs: Mapping[str, Any], count: Any = None, decision: tuple[int, float] | None = None
+) -> Any:
     """Cross-entropy of the answers' tokens, by a head that runs only over places before one of them.
 
     Args:
         model: a model of transformers with a language head.
         inputs: of the forward pass, with `labels` (batch, tokens), -100 where a token bears no loss.
         count: by what the sum is divided; by default how many tokens bear loss.
+        decision: see `imitate`.
 
     Returns:
         a scalar.
@@ -156,8 +161,12 @@ def answer_loss(model: Any, inputs: Mapping[str, Any], count: Any = None) -> Any
     given = {name: value for name, value in inputs.items() if name != "labels"}
     logits = model(**given, use_cache=False, logits_to_keep=places).logits  # (batch, places, vocabulary)
     wanted = labels[:, places]
-    total = torch.nn.functional.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), reduction="sum")
-    return total / (count if count is not None else (wanted != -100).sum().clamp(min=1))
+    each = torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), wanted, reduction="none")
+    if decision is not None:
+        place, weight = decision
+        nth = (wanted != -100).cumsum(dim=1) - 1  # which token of its answer each one is
+        each = torch.where((nth == place) & (wanted != -100), weight * each, each)
+    return each.sum() / (count if count is not None else (wanted != -100).sum().clamp(min=1))
 
 
 def _refuse_longer(tokens: int, limit: int) -> None:

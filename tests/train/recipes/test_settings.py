@@ -181,3 +181,21 @@ def test_the_loss_of_answers_is_that_of_all_logits() -> None:
     whole = model(**inputs).loss
     assert torch.allclose(answer_loss(model, inputs), whole, atol=1e-5)
     assert torch.allclose(answer_loss(model, inputs, 2 * (labels[:, 1:] != -100).sum()), whole / 2, atol=1e-5)
+    logits = model(input_ids=ids).logits[:, :-1].log_softmax(-1)
+    second = logits.gather(-1, ids[:, 1:, None])[..., 0][torch.arange(2), torch.tensor([3, 1])]  # of each answer
+    heavy = answer_loss(model, inputs, 1, (1, 5.0)) - answer_loss(model, inputs, 1)
+    assert torch.allclose(heavy, -4 * second.sum(), atol=1e-4)
+
+
+def test_a_weight_on_the_decision_is_for_answers_that_begin_with_it() -> None:
+    from mmrank.train.recipes.causal import load_causal
+    from mmrank.train.recipes.mm_r5 import MmR5Config, decision_of
+
+    with pytest.raises(InputError, match="best_first"):
+        load_config(MmR5Config, "mm_r5", changes={"decision_weight": 3})
+    config = load_config(MmR5Config, "mm_r5", changes={"decision_weight": 3, "best_first": True})
+    _, tokenizer = load_causal("tiny", ["Passage 1"])
+    found = decision_of(tokenizer, config)
+    assert found is not None
+    place, weight = found
+    assert tokenizer.decode([tokenizer.encode("<think>Passage 2: no")[place]]) == "2" and weight == 3

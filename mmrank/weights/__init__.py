@@ -1,0 +1,14 @@
+"""Adapters that come with mmrank: trained by the recipes of `train/`, each beside a card of the same name."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+LISTWISE = "listwise-smollm2"
+"""SmolLM2 as a reasoning reranker of passages, by `mmrank train mm_r5 --variant smollm2`."""
+
+
+def shipped(name: str) -> Path:
+    """The adapter's file, for `mmrank.adapters.read_adapter`."""
+    return Path(str(files(__name__) / f"{name}.safetensors"))
