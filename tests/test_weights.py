@@ -9,6 +9,7 @@ import pytest
 import mmrank.weights
 from mmrank.adapters import DOWN, read_adapter
 from mmrank.rerankers import load_reranker
+from mmrank.rerankers.loading import AS_TRAINED
 from mmrank.types import Candidate, Part, PartKind, Query
 from mmrank.weights import LISTWISE, shipped
 
@@ -54,7 +55,7 @@ def right_ones(reranker) -> int:
 def test_the_embedded_listwise_reranker_is_the_trained_one_and_finds_what_the_untrained_does_not() -> None:
     pytest.importorskip("llama_cpp")
     trained = load_reranker("listwise", think_tokens=0)
-    untrained = load_reranker("listwise:smollm2", think_tokens=0, by="first-id", window=4, passage_words=44, words=11)
+    untrained = load_reranker("listwise:smollm2", **(AS_TRAINED | {"think_tokens": 0}))
     assert right_ones(trained) >= 20
     assert right_ones(untrained) <= 12
 
@@ -62,9 +63,9 @@ def test_the_embedded_listwise_reranker_is_the_trained_one_and_finds_what_the_un
 @pytest.mark.slow
 def test_both_engines_run_the_adapter_alike() -> None:
     pytest.importorskip("llama_cpp")
-    settings = {"think_tokens": 0, "adapter": shipped(LISTWISE), "by": "first-id", "window": 4, "passage_words": 44}
-    by_llama = load_reranker("listwise:smollm2", words=11, **settings)
-    by_torch = load_reranker("listwise:smollm2-torch", words=11, **settings)
+    settings = AS_TRAINED | {"adapter": shipped(LISTWISE), "think_tokens": 0}
+    by_llama = load_reranker("listwise:smollm2", **settings)
+    by_torch = load_reranker("listwise:smollm2-torch", **settings)
     candidates = [Candidate(str(i), (Part(PartKind.TEXT, text, ("e",)),), 0.0) for i, text in enumerate(PASSAGES[:4])]
     for question in list(ASKED)[:4]:
         scores = [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +13,7 @@ from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.reasons import listwise_example
 from mmrank.train.recipes.causal import load_causal
 from mmrank.train.recipes.choice import ChoiceScorer, conversations
+from mmrank.train.run import run
 
 PASSAGES = ["the anchor lies here", "a bridge stands there", "one candle burns now", "every desert is dry"]
 QUESTIONS = ["where is the anchor", "where is the bridge", "where is the candle"]
@@ -80,6 +84,16 @@ def test_a_template_that_changes_earlier_turns_is_refused() -> None:
     tokenizer.chat_template = "{{ messages[-1]['content'] }}"
     with pytest.raises(MmrankError, match="earlier turns"):
         ChoiceScorer(tokenizer, 12, 20).collate(conversations(examples(), candidates=4, questions=6))
+
+
+@pytest.mark.slow
+def test_the_stage_goes_before_imitation_and_goes_on_after_a_stop(tmp_path: Path) -> None:
+    report = run("mm_r5", variant="small", out=tmp_path, stages=["choice", "sft"])
+    assert 0 <= report.before["choice_recall"] <= 1
+    shutil.rmtree(tmp_path / "sft")
+    again = run("mm_r5", variant="small", out=tmp_path, stages=["choice", "sft"], resume=True)
+    assert again.before["choice_recall"] == report.before["choice_recall"]
+    assert again.after == report.after
 
 
 def test_reasons_are_told_as_shown_or_best_first() -> None:
