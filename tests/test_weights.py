@@ -61,6 +61,14 @@ def test_the_embedded_listwise_reranker_is_the_trained_one_and_finds_what_the_un
 
 
 @pytest.mark.slow
+def test_its_written_list_can_be_asked_for() -> None:
+    pytest.importorskip("llama_cpp")
+    candidates = [Candidate(str(i), (Part(PartKind.TEXT, text, ("e",)),), 0.0) for i, text in enumerate(PASSAGES[:4])]
+    ranking = load_reranker("listwise", by="answer", think_tokens=8).rerank(Query(next(iter(ASKED))), candidates)
+    assert sorted(item.candidate.id for item in ranking.items) == list("0123")
+
+
+@pytest.mark.slow
 def test_both_engines_run_the_adapter_alike() -> None:
     pytest.importorskip("llama_cpp")
     settings = AS_TRAINED | {"adapter": shipped(LISTWISE), "think_tokens": 0}

@@ -134,7 +134,10 @@ def _listwise(model: str, **settings: Any) -> Reranker:
         return _listwise_of(model, **settings)
     from mmrank.weights import LISTWISE, shipped
 
-    return _listwise_of("smollm2", **{**AS_TRAINED, "adapter": shipped(LISTWISE), **settings})
+    trained = AS_TRAINED | {"adapter": shipped(LISTWISE)}
+    if settings.get("by") == "answer":
+        del trained["rotations"]  # a written list knows none
+    return _listwise_of("smollm2", **(trained | settings))
 
 
 def _listwise_of(

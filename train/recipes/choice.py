@@ -91,7 +91,9 @@ class ChoiceScorer:
         self.passage_words = passage_words
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `Scorer`; a group is a question. `at` holds row and token of each decision, `labels` the numbers' ids."""
+        """See `Scorer`; a group is a question. `at` holds row and token of each decision, `numbers`
+        the ids of the passages' numbers, the right one first.
+        """
         read = [self._read(row) for row in rows]
         width = max(len(ids) for ids, _ in read)
         input_ids = torch.full((len(read), width), self.tokenizer.pad_token_id)

@@ -25,7 +25,7 @@ from mmrank.train.data.reasons import listwise_example
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.recipes.adapters import factors, save_stacked
 from mmrank.train.recipes.causal import complete, load_causal, turns
-from mmrank.train.recipes.choice import ChoiceScorer, conversations
+from mmrank.train.recipes.choice import NOUN, ChoiceScorer, conversations
 from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
 from mmrank.train.recipes.grouped import fit
 from mmrank.train.recipes.rank_r1 import spoken
@@ -171,8 +171,7 @@ def decision_of(tokenizer: Any, config: MmR5Config) -> tuple[int, float] | None:
     """
     if config.decision_weight == 1:
         return None
-    opening = f"{THINK}{'Image' if config.pictures else 'Passage'} "
-    return len(tokenizer.encode(opening, add_special_tokens=False)), config.decision_weight
+    return len(tokenizer.encode(f"{THINK}{NOUN} ", add_special_tokens=False)), config.decision_weight
 
 
 def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:

@@ -119,7 +119,11 @@ def imitate(
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             if inputs["labels"].is_cuda and decision is None:
                 return super().compute_loss(model, inputs, *args, **kwargs)
-            return answer_loss(model, inputs, kwargs.get("num_items_in_batch"), decision)
+            count = kwargs.get("num_items_in_batch")
+            loss = answer_loss(model, inputs, count, decision)
+            # The count is that of all processes, whose gradients are averaged.
+            several = self.args.average_tokens_across_devices and count is not None
+            return loss * self.accelerator.num_processes if several else loss
 
     last = checkpoint_to_resume(out, resume)
     trainer = OnAnswers(
