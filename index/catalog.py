@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 import zlib
 from pathlib import Path
@@ -171,13 +172,22 @@ def begin_write(connection: sqlite3.Connection, path: Path, wait: float) -> None
 
 
 def write_head(path: Path, version: int) -> None:
-    """Note beside the catalog which version was committed last: a lost or damaged log shows by it."""
-    draft = path / f"{HEAD}.new"
-    with draft.open("w") as file:
-        file.write(_head(version))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path / HEAD)
+    """Note beside the catalog which version was committed last: a lost or damaged log shows by it.
+
+    A writer notes after its commit, when the next one may be at work already: each has a draft of its own, and a note
+    of a later version stays.
+    """
+    if (read_head(path) or 0) > version:
+        return
+    draft = path / f"{HEAD}.{secrets.token_hex(4)}.new"
+    try:
+        with draft.open("w") as file:
+            file.write(_head(version))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path / HEAD)
+    finally:
+        draft.unlink(missing_ok=True)
     sync_folder(path)
 
 

@@ -107,6 +107,8 @@ def _repair(
         for problem in problems:
             if problem.kind in ("words", "vectors") and problem.file != catalog.CATALOG:
                 _drop_segment(connection, writer, problem.file.rpartition("/")[2])
+        if any(problem.kind == "head" for problem in problems):
+            (path / catalog.HEAD).unlink(missing_ok=True)  # a note of a later version would stay
         writer.touch()
         writer.commit()
     except BaseException:

@@ -151,7 +151,8 @@ class Store:
         except sqlite3.Error as error:
             raise catalog.translated(error, self.path) from error
         except OSError as error:
-            raise MmrankError(f"{self.path} cannot be written: {error.strerror}; nothing was changed") from error
+            reason = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+            raise MmrankError(f"{self.path} cannot be written: {reason}; nothing was changed") from error
         finally:
             connection.close()
 

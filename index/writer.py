@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 import zlib
@@ -23,6 +24,8 @@ from mmrank.index.segments import Kind, SegmentData, SegmentInfo, VectorKind, Ve
 from mmrank.index.validation import check_document
 from mmrank.index.vectors import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
 from mmrank.types import Document
+
+log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 Step = Callable[[str], None]
@@ -280,11 +283,14 @@ class Writer:
         self._step("commit")
         self._connection.execute("COMMIT")
         self._step("committed")
-        catalog.write_head(self._path, self.version)
-        self._step("head")
-        for file in self._stale:
-            (self._folder / file).unlink(missing_ok=True)
-            drop_cache(self._path / catalog.CACHE / cache_name(file))
+        try:
+            catalog.write_head(self._path, self.version)
+            self._step("head")
+            for file in self._stale:
+                (self._folder / file).unlink(missing_ok=True)
+                drop_cache(self._path / catalog.CACHE / cache_name(file))
+        except OSError as error:
+            log.warning("%s: the change is committed, but clearing up after it failed (%s)", self._path, error)
         self._step("cleaned")
         return True
 

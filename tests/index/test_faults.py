@@ -9,6 +9,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 
 from mmrank.errors import MmrankError
 from mmrank.index import Store, repair, verify
+from mmrank.index.catalog import read_head, write_head
 
 WRITER = """
 import os, signal, sys
@@ -334,6 +337,31 @@ def test_racing_writers_in_several_processes_lose_nothing(store):
     assert store.snapshot().count("passage") == 60
     assert store.snapshot().version == 30
     assert verify(store.path) == []
+
+
+def test_writers_may_note_their_versions_at_the_same_time(store):
+    """The lock ends with the commit, and the note is made after it."""
+    barrier = threading.Barrier(8)
+
+    def note(first: int) -> None:
+        barrier.wait()
+        for version in range(first, 400, 8):
+            write_head(store.path, version)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(note, range(8)))
+    assert isinstance(read_head(store.path), int)
+    assert not list(store.path.glob("*.new"))
+
+
+def test_a_change_that_was_committed_is_not_called_undone(store, put, monkeypatch, caplog):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mmrank.index.catalog.write_head", full)
+    put(store, "k", ["w"])
+    assert store.snapshot().count("passage") == 1
+    assert "committed" in caplog.text
 
 
 @pytest.mark.slow
