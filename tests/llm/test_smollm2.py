@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -149,6 +150,14 @@ def test_llama_cpp_draws_by_seed_and_stops(smollm2_llama) -> None:
 def test_llama_cpp_says_when_a_prompt_is_too_long(smollm2_llama) -> None:
     with pytest.raises(InputError, match="more context_tokens"):
         smollm2_llama.generate([[user("word " * 4000)]], Sampling(4))
+
+
+def test_without_llama_cpp_transformers_runs_it(smollm2_torch, monkeypatch) -> None:
+    missing = SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None))
+    monkeypatch.setattr("mmrank.llm.loading.importlib", missing)
+    model = load_chat_model("smollm2", dtype="float32")
+    assert model.info.engine == "transformers"
+    assert model.info.name == smollm2_torch.info.name
 
 
 def test_unknown_models_are_refused_with_the_known_ones(smollm2_llama) -> None:
