@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 RECIPES = {
     "contrastive": "ContrastiveConfig",
     "late_interaction": "LateInteractionConfig",
+    "token_weights": "TokenWeightsConfig",
     "pointwise": "PointwiseConfig",
     "likelihood": "LikelihoodConfig",
     "rank_r1": "RankR1Config",
@@ -30,6 +31,7 @@ RECIPES = {
 SUMMARIES = {
     "contrastive": "Any encoder by contrast: text or vision-language, one vector a passage or one a token.",
     "late_interaction": "MiniLM's pooled and token vectors in one adapter, in-batch and hard negatives.",
+    "token_weights": "Which words of a question count in late interaction: 770 numbers beside a frozen MiniLM.",
     "pointwise": "The embedded cross-encoder: softmax over a question's candidates.",
     "likelihood": "How likely the question is after a passage, told apart by contrast (UPR).",
     "rank_r1": "Setwise reasoning by GRPO (Rank-R1).",

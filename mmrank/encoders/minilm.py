@@ -210,11 +210,11 @@ def _forward(network: MiniLMNetwork, token_ids: list[Tokens], pool: bool, keep: 
         pooled = list(normalize(total, dim=-1).cpu().numpy())
     if keep:
         unit = normalize(states, dim=-1).cpu().numpy()
-        tokens = [rows[_spoken(ids)].copy() for rows, ids in zip(unit, token_ids, strict=True)]
+        tokens = [rows[spoken(ids)].copy() for rows, ids in zip(unit, token_ids, strict=True)]
     return list(zip(pooled, tokens, strict=True))
 
 
-def _spoken(ids: Tokens) -> slice:
+def spoken(ids: Tokens) -> slice:
     """Where the tokens of the text stand between the special ones; the special ones where there are no others."""
     return slice(1, len(ids) - 1) if len(ids) > 2 else slice(0, len(ids))
 

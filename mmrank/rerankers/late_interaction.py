@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mmrank.encoders.minilm import MiniLM, MiniLMTokens
 from mmrank.encoders.protocol import MultiVectorEncoder, Vectors
 from mmrank.errors import InputError
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
 from mmrank.rerankers.protocol import Ranking
+from mmrank.rerankers.token_weights import interact, read_token_weights, read_tokens, score
 from mmrank.types import Candidate, Passage, Query
 
 
@@ -62,11 +66,38 @@ class LateInteraction:
                         f"candidate {candidate.id!r} holds no text, so {self._encoder.info.name} cannot judge it; use a"
                         " vision-language model, or leave the candidate out"
                     )
-        [asked] = self._encoder.encode_queries([query])
-        vectors = self._encoder.encode_passages([as_passage(candidate) for candidate in candidates])
-        ledger.computed(len(candidates) + 1, len(asked) + sum(map(len, vectors)))
-        scores = np.array([maxsim(asked, found) for found in vectors])
+        scores, tokens = self._compare(query, [as_passage(candidate) for candidate in candidates])
+        ledger.computed(len(candidates) + 1, tokens)
         return ledger.ranking(ranked(candidates, scores), self._name)
+
+    def _compare(self, query: Query, passages: Sequence[Passage]) -> tuple[NDArray[np.float64], int]:
+        """(passages,) scores, and how many tokens were read."""
+        [asked] = self._encoder.encode_queries([query])
+        vectors = self._encoder.encode_passages(passages)
+        return np.array([maxsim(asked, found) for found in vectors]), len(asked) + sum(map(len, vectors))
+
+
+class WeightedLateInteraction(LateInteraction):
+    """Late interaction of the embedded MiniLM that was taught which words of a question count.
+
+    Args:
+        encoder: the embedded one.
+        weights: a file that `mmrank train token_weights` wrote.
+        name: shown as the stage of a hit.
+
+    Raises:
+        MmrankError: when there are no such weights.
+    """
+
+    def __init__(self, encoder: MiniLM, weights: str | Path, *, name: str = "late-interaction") -> None:
+        super().__init__(MiniLMTokens(encoder), name=name)
+        self._minilm = encoder
+        self._weights = read_token_weights(weights)
+
+    def _compare(self, query: Query, passages: Sequence[Passage]) -> tuple[NDArray[np.float64], int]:
+        read = read_tokens(self._minilm, passages)
+        found = interact(self._minilm, query, read)
+        return score(self._weights, found), len(found.asked) + sum(len(vectors) for _, vectors in read)
 
 
 def as_passage(candidate: Candidate) -> Passage:

@@ -19,12 +19,22 @@ def _chat(model: str, settings: dict[str, Any]) -> Any:
     return load_chat_model(model, **settings)
 
 
-def _late_interaction(model: str, *, device: str = "auto", dtype: str | None = None) -> Reranker:
+def _late_interaction(
+    model: str, *, weights: str | Path | None = None, device: str = "auto", dtype: str | None = None
+) -> Reranker:
     from mmrank.encoders.loading import load_encoder
+    from mmrank.encoders.minilm import MiniLM
     from mmrank.encoders.protocol import EncoderInfo
-    from mmrank.rerankers.late_interaction import LateInteraction
+    from mmrank.rerankers.late_interaction import LateInteraction, WeightedLateInteraction
+    from mmrank.weights import LATE_INTERACTION, shipped
 
-    encoder: Any = load_encoder(model or "minilm-tokens", device=device, dtype=dtype)
+    if not model:
+        return WeightedLateInteraction(MiniLM(device=device, dtype=dtype), weights or shipped(LATE_INTERACTION))
+    if weights is not None:
+        raise InputError(
+            f"weights of tokens are for the embedded MiniLM: late-interaction, not late-interaction:{model}"
+        )
+    encoder: Any = load_encoder(model, device=device, dtype=dtype)
     info: EncoderInfo = encoder.info
     if not info.multi_vector:
         raise InputError(f"{model} gives one vector a passage; late interaction needs one a token")

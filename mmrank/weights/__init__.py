@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+LATE_INTERACTION = "late-interaction-minilm"
+"""Which words of a question count, for MiniLM's token vectors, by `mmrank train token_weights`."""
 LISTWISE = "listwise-smollm2"
 """SmolLM2 as a reasoning reranker of passages, by `mmrank train mm_r5 --variant smollm2`."""
 

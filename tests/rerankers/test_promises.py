@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmrank.encoders.minilm import MiniLM, MiniLMTokens
-from mmrank.rerankers import AnswerStatus, Reranker
+from mmrank.rerankers import AnswerStatus, Reranker, load_reranker
 from mmrank.rerankers.answering import Thinking
 from mmrank.rerankers.attention import Attention
 from mmrank.rerankers.compose import Cascade, DualStage, Fused
@@ -49,11 +49,12 @@ BUILDERS: dict[str, Callable] = {
     "tiny-dual-stage": lambda _, tiny: DualStage(Pointwise(tiny), Listwise(tiny, style="chain", thinking=SILENT)),
     "tiny-cascade": lambda _, tiny: Cascade(Pointwise(tiny), Pointwise(tiny, prompt=ZERO_ONE), keep=3),
     "late-interaction": lambda _, tiny: LateInteraction(MiniLMTokens(MiniLM(dtype="float32"))),
+    "weighted": lambda _, tiny: load_reranker("late-interaction", dtype="float32"),
 }
 READERS = [name for name in BUILDERS if name != "attention" and not name.startswith("tiny")]
 """Those that really find the answer here; the tiny networks are random."""
 INVARIANT = [
-    *("pointwise", "tiny-likelihood", "tiny-pointwise", "late-interaction", "document-cascade"),
+    *("pointwise", "tiny-likelihood", "tiny-pointwise", "late-interaction", "weighted", "document-cascade"),
     *("fused", "tiny-cascade", "tiny-dual-stage"),
 ]
 """Those that rank alike in whatever order the candidates come, but for equal scores, which keep their order."""
@@ -98,7 +99,7 @@ def test_the_answer_is_found_wherever_it_stands(reader, candidates) -> None:
         assert ids(reader.rerank(QUESTION, plain))[0] == "2"
 
 
-@pytest.mark.parametrize("name", ["pointwise", "tiny-pointwise", "late-interaction", "document-cascade"])
+@pytest.mark.parametrize("name", ["pointwise", "tiny-pointwise", "late-interaction", "weighted", "document-cascade"])
 def test_scores_do_not_depend_on_the_order_of_the_candidates(name, overlap_model, tiny_llama, candidates) -> None:
     reranker = BUILDERS[name](overlap_model, tiny_llama)
     first = {i.candidate.id: i.score for i in reranker.rerank(QUESTION, candidates).items}
@@ -124,7 +125,7 @@ def test_the_ranking_of_those_who_read_several_at_once_does_depend_on_it(name, t
     assert any(ids(reranker.rerank(QUESTION, some)) != plain for some in shuffled)
 
 
-@pytest.mark.parametrize("name", ["pointwise", "tiny-pointwise", "late-interaction"])
+@pytest.mark.parametrize("name", ["pointwise", "tiny-pointwise", "late-interaction", "weighted"])
 def test_a_candidate_scores_the_same_alone_and_in_company(name, overlap_model, tiny_llama, candidates) -> None:
     reranker = BUILDERS[name](overlap_model, tiny_llama)
     together = {i.candidate.id: i.score for i in reranker.rerank(QUESTION, candidates).items}
@@ -132,7 +133,7 @@ def test_a_candidate_scores_the_same_alone_and_in_company(name, overlap_model, t
     assert together == pytest.approx(alone, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["pointwise", "tiny-pointwise", "late-interaction", "fused"])
+@pytest.mark.parametrize("name", ["pointwise", "tiny-pointwise", "late-interaction", "weighted", "fused"])
 def test_a_duplicate_scores_like_its_twin_and_stands_behind_it(name, overlap_model, tiny_llama, candidates) -> None:
     twin = Candidate("twin", candidates[2].parts, candidates[2].score)
     ranking = BUILDERS[name](overlap_model, tiny_llama).rerank(QUESTION, [*candidates, twin])

@@ -29,7 +29,8 @@ def save_adapter(
     Raises:
         MmrankError: when no layer of the model is adapted.
     """
-    return _write(out / file, factors(model, head=head), metadata)
+    adapter = factors(model, head=head)
+    return write_adapter(out / file, adapter.tensors, {**metadata, "scale": str(adapter.scale)})
 
 
 def save_stacked(out: Path, parts: Sequence[Adapter], metadata: Mapping[str, str]) -> Path:
@@ -40,7 +41,7 @@ def save_stacked(out: Path, parts: Sequence[Adapter], metadata: Mapping[str, str
         there = [part for part in parts if name + DOWN in part.tensors]
         tensors[name + DOWN] = torch.cat([part.tensors[name + DOWN] for part in there])
         tensors[name + UP] = torch.cat([part.scale * part.tensors[name + UP] for part in there], dim=1)
-    return _write(out / ADAPTER, Adapter(tensors, 1.0, {}), metadata)
+    return write_adapter(out / ADAPTER, tensors, {**metadata, "scale": "1.0"})
 
 
 def factors(model: nn.Module, *, head: str | None = None) -> Adapter:
@@ -71,10 +72,12 @@ def factors(model: nn.Module, *, head: str | None = None) -> Adapter:
     return Adapter(kept, scales.pop(), {})
 
 
-def _write(path: Path, adapter: Adapter, metadata: Mapping[str, str]) -> Path:
+def write_adapter(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], dtype: torch.dtype = torch.bfloat16
+) -> Path:
+    """Write tensors as `mmrank.adapters` reads them. Returns the file."""
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    stored = {name: value.to(torch.bfloat16).contiguous() for name, value in adapter.tensors.items()}
-    save_file(stored, path, metadata={**metadata, "scale": str(adapter.scale)})
+    save_file({name: value.to(dtype).contiguous() for name, value in tensors.items()}, path, metadata=dict(metadata))
     return path

@@ -18,6 +18,7 @@ pytest.importorskip("trl")
 RESULTS = {
     "contrastive": ["model/modules.json"],
     "late_interaction": ["adapter.safetensors"],
+    "token_weights": ["adapter.safetensors"],
     "pointwise": ["adapter.safetensors"],
     "likelihood": ["model/config.json"],
     "rank_r1": ["model/config.json"],
