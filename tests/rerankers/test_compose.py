@@ -140,11 +140,19 @@ def test_a_reranker_by_name_ranks(candidates, question) -> None:
 def test_the_cascade_within_documents_takes_its_settings_by_name(candidate, question) -> None:
     words = " ".join(f"word{i}" for i in range(30))
     documents = [candidate("plant", f"the red circle {words}"), candidate("twice", f"red {words} red circle {words}")]
-    settings = {"selector": "lexical", "dear": "late-interaction", "dtype": "float32", "size": 10, "overlap": 0}
+    settings = {
+        "selector": "lexical",
+        "dear": "late-interaction:minilm-tokens",
+        "dtype": "float32",
+        "size": 10,
+        "overlap": 0,
+    }
     every = load_reranker("document-cascade", keep=0, weights=(1, 0.5, 0.2), **settings).rerank(question, documents)
     scores = {item.candidate.id: item.score for item in every.items}
     windows = [" ".join(f"the red circle {words}".split()[i : i + 10]) for i in range(0, 33, 10)]
-    alone = load_reranker("late-interaction", dtype="float32").rerank(question, [candidate(w, w) for w in windows])
+    alone = load_reranker("late-interaction:minilm-tokens", dtype="float32").rerank(
+        question, [candidate(w, w) for w in windows]
+    )
     best = [item.score for item in alone.items]
     assert scores["plant"] == pytest.approx(best[0] + 0.5 * best[1] + 0.2 * best[2], abs=1e-4)
     one = load_reranker("document-cascade", keep=1, top=0, missing=-2.0, weights=(1, 1), **settings)
