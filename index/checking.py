@@ -200,6 +200,8 @@ def _leftovers(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
     for file in sorted((path / catalog.SEGMENTS).glob("*")):
         if file.name not in files:
             yield Problem("leftover", f"{catalog.SEGMENTS}/{file.name}", "no version refers to it (a cut-off write)")
+    for file in sorted(path.glob(f"{catalog.HEAD}.*.new")):
+        yield Problem("leftover", file.name, "a note that was never finished (a cut-off write)")
     caches = {cache_name(file) for file in files}
     for file in sorted((path / catalog.CACHE).glob("*")):
         if file.with_suffix(".faiss").name not in caches:

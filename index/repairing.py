@@ -107,8 +107,6 @@ def _repair(
         for problem in problems:
             if problem.kind in ("words", "vectors") and problem.file != catalog.CATALOG:
                 _drop_segment(connection, writer, problem.file.rpartition("/")[2])
-        if any(problem.kind == "head" for problem in problems):
-            (path / catalog.HEAD).unlink(missing_ok=True)  # a note of a later version would stay
         writer.touch()
         writer.commit()
     except BaseException:
@@ -116,7 +114,10 @@ def _repair(
         raise
     for problem in problems:
         file = path / problem.file
-        if problem.kind == "cache":
+        if problem.kind == "head":  # only now: a note of a later version is kept until the loss of it is committed
+            file.unlink(missing_ok=True)
+            catalog.write_head(path, writer.version)
+        elif problem.kind == "cache":
             drop_cache(file)
         elif problem.kind == "leftover":
             file.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ BATCH_TOKENS = {"cpu": 1024, "cuda": 32_768, "mps": 8192}
 """Tokens of one forward pass: on a processor what its cache holds, on a GPU what keeps it busy."""
 
 Tokens = list[int]
-Asked = TypeVar("Asked", Passage, Query)
+Asked = TypeVar("Asked", Passage, Query, Tokens)
 
 
 class MiniLM:

@@ -82,16 +82,16 @@ class Interactions:
 
 def read_tokens(encoder: MiniLM, passages: Sequence[Passage]) -> list[tuple[Tokens, Vectors]]:
     """The ids of each passage's tokens and their vectors."""
-    vectors = encoder.token_vectors(passages, encoder.passage_tokens)
     ids = [encoder.passage_tokens(passage) for passage in passages]
+    vectors = encoder.token_vectors(ids, lambda row: row)
     return [(row[spoken(row)], found) for row, found in zip(ids, vectors, strict=True)]
 
 
 def interact(encoder: MiniLM, query: Query, candidates: Sequence[tuple[Tokens, Vectors]]) -> Interactions:
     """Compare a question with candidates that were read by `read_tokens`."""
     ids = encoder.query_tokens(query)
+    [asked] = encoder.token_vectors([ids], lambda row: row)
     ids = ids[spoken(ids)]
-    [asked] = encoder.token_vectors([query], encoder.query_tokens)
     best = np.stack([(asked @ vectors.T).max(axis=1) for _, vectors in candidates])
     held = [set(row) for row, _ in candidates]
     return Interactions(asked, best, np.array([[token in row for token in ids] for row in held], dtype=np.bool_))

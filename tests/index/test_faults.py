@@ -354,6 +354,33 @@ def test_writers_may_note_their_versions_at_the_same_time(store):
     assert not list(store.path.glob("*.new"))
 
 
+def test_repair_accepts_a_lost_version_and_clears_a_note_that_was_cut_off(filled):
+    version = filled.snapshot().version
+    filled.close()
+    write_head(filled.path, version + 7)
+    (filled.path / "HEAD.12345678.new").write_text("9")
+    with pytest.raises(MmrankError, match="was committed"):
+        Store.open(filled.path)
+    assert {problem.kind for problem in verify(filled.path)} == {"head", "leftover"}
+    repair(filled.path)
+    assert verify(filled.path) == []
+    assert read_head(filled.path) == Store.open(filled.path).snapshot().version == version + 1
+
+
+def test_a_repair_that_fails_keeps_the_note_of_the_lost_version(filled, monkeypatch):
+    version = filled.snapshot().version
+    filled.close()
+    write_head(filled.path, version + 7)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mmrank.index.writer.Writer.commit", full)
+    with pytest.raises(MmrankError, match="cannot be repaired"):
+        repair(filled.path)
+    assert read_head(filled.path) == version + 7
+
+
 def test_a_change_that_was_committed_is_not_called_undone(store, put, monkeypatch, caplog):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

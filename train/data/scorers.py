@@ -41,10 +41,15 @@ class EncoderScorer:
         """See `Scorer`."""
         new = [text for text in dict.fromkeys(passages) if text not in self._known]
         if new:
-            made = [Passage(str(i), "", i, 0, (Part(PartKind.TEXT, t, ()),), (), ()) for i, t in enumerate(new)]
-            self._known.update(zip(new, np.asarray(self._encoder.encode_passages(made)), strict=True))
+            made = np.asarray(self._encoder.encode_passages(text_passages(new)))
+            self._known.update(zip(new, made, strict=True))
         asked = np.asarray(self._encoder.encode_queries([Query(query)]))[0]
         return [float(asked @ self._known[text]) for text in passages]
+
+
+def text_passages(texts: Sequence[str]) -> list[Passage]:
+    """Texts as an encoder reads them: passages of no document."""
+    return [Passage(str(i), "", i, 0, (Part(PartKind.TEXT, text, ()),), (), ()) for i, text in enumerate(texts)]
 
 
 def collection_scorer(library: Collection, document: Document, *, pictures: bool) -> Scorer:

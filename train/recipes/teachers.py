@@ -11,6 +11,7 @@ import numpy as np
 
 from mmrank.errors import MmrankError
 from mmrank.train.data.examples import fingerprint
+from mmrank.train.data.scorers import text_passages
 from mmrank.train.recipes.grouped import Row
 
 
@@ -41,13 +42,10 @@ class MaxSimTeacher:
     def score(self, query: str, candidates: Sequence[str]) -> list[float]:
         """See `Teacher`."""
         from mmrank.rerankers.late_interaction import maxsim
-        from mmrank.types import Part, PartKind, Passage, Query
+        from mmrank.types import Query
 
         asked = self._encoder.token_vectors([Query(query)], self._encoder.query_tokens)[0]
-        passages = [
-            Passage(str(i), "", i, 0, (Part(PartKind.TEXT, text, ()),), (), ()) for i, text in enumerate(candidates)
-        ]
-        found = self._encoder.token_vectors(passages, self._encoder.passage_tokens)
+        found = self._encoder.token_vectors(text_passages(candidates), self._encoder.passage_tokens)
         return [self._scale * maxsim(asked, vectors) for vectors in found]
 
 

@@ -14,13 +14,14 @@ from torch import Tensor
 from mmrank.encoders.minilm import MiniLM, Tokens
 from mmrank.encoders.protocol import Vectors
 from mmrank.rerankers.token_weights import TokenWeights, interact, read_tokens
+from mmrank.train.data.scorers import text_passages
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.recipes.adapters import ADAPTER, write_adapter
 from mmrank.train.recipes.config import RecipeConfig
 from mmrank.train.recipes.grouped import Row, fit, grouped_mask, rows_of, ungroup
 from mmrank.train.recipes.report import TrainingReport
 from mmrank.train.recipes.source import Source
-from mmrank.types import Part, PartKind, Passage, Query
+from mmrank.types import Query
 
 BATCH = 512
 """Passages encoded at a time."""
@@ -59,8 +60,7 @@ def interacting(encoder: MiniLM, rows: Sequence[Row]) -> list[Row]:
     known: dict[str, tuple[Tokens, Vectors]] = {}
     for start in range(0, len(texts), BATCH):
         part = texts[start : start + BATCH]
-        passages = [Passage(str(i), "", i, 0, (Part(PartKind.TEXT, text, ()),), (), ()) for i, text in enumerate(part)]
-        for text, (ids, vectors) in zip(part, read_tokens(encoder, passages), strict=True):
+        for text, (ids, vectors) in zip(part, read_tokens(encoder, text_passages(part)), strict=True):
             known[text] = (ids, vectors.astype(np.float16))
 
     def of(text: str) -> tuple[Tokens, Vectors]:
