@@ -18,6 +18,7 @@ from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
+    from mmrank.encoders.query_adapter import QueryAdapter
     from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Snapshot, Store
     from mmrank.rerankers.explain import Explainer
     from mmrank.rerankers.protocol import Reranker
@@ -183,6 +184,12 @@ class Collection:
         encoder = _load_encoder(self.settings)
         Store.open(self.path, encoder=_identity(encoder), read_only=True).close()
         return encoder
+
+    @cached_property
+    def _query_adapter(self) -> QueryAdapter | None:
+        from mmrank.encoders.query_adapter import load_query_adapter
+
+        return load_query_adapter(self.settings.query_adapter, self.encoder.info)
 
     # What is in it
 
@@ -409,11 +416,12 @@ class Collection:
         asked = Query(query) if isinstance(query, str) else query
         text = check_query(asked.text) if asked.text.strip() or asked.image is None else ""
         analysis = analyse(text)
+        adapter = self._query_adapter
         encoded = self.encoder.encode_queries([Query(analysis.text, asked.image)])
         if isinstance(encoded, list):
             vector, tokens = pooled(encoded, self.encoder.info.dimension)[0], encoded[0]
         else:
-            vector, tokens = encoded[0], None
+            vector, tokens = (encoded if adapter is None else adapter(encoded))[0], None
         return Question(analysis, vector, telling_words(analysis.text), tokens)
 
     def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:

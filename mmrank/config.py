@@ -33,6 +33,11 @@ class Settings(BaseSettings):
     encoder_dimension: int = Field(default=0, ge=0, description="vectors are cut to so many numbers; 0 for all")
     encoder_max_tokens: int | None = Field(default=None, ge=16, description="limit of one passage")
     encoder_max_pixels: int | None = Field(default=None, ge=784, description="limit of one picture")
+    query_adapter: str = Field(
+        default="auto",
+        description="what questions' vectors pass through: a file of `mmrank train query_adapter`, none, or auto for"
+        " the one that comes with the embedded encoder",
+    )
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
     dtype: str | None = Field(default=None, description="what the encoder computes in; none for the device's best")
     layout: Literal["fast", "model"] = "fast"
@@ -72,6 +77,7 @@ class Settings(BaseSettings):
 
 FREE = frozenset(
     {
+        "query_adapter",
         "device",
         "dtype",
         "workers",

@@ -7,6 +7,8 @@ from pathlib import Path
 
 LATE_INTERACTION = "late-interaction-minilm"
 """Which words of a question count, for MiniLM's token vectors, by `mmrank train token_weights`."""
+QUERY_ADAPTER = "query-adapter-minilm"
+"""Questions' vectors of the embedded encoder, tuned for documents, by `mmrank train query_adapter`."""
 LISTWISE = "listwise-smollm2"
 """SmolLM2 as a reasoning reranker of passages, by `mmrank train mm_r5 --variant smollm2`."""
 

@@ -13,6 +13,7 @@ from tiny_models import Tiny
 import mmrank
 from mmrank.encoders import load_encoder
 from mmrank.encoders.minilm import MiniLM, MiniLMTokens
+from mmrank.encoders.query_adapter import load_query_adapter
 from mmrank.errors import InputError
 from mmrank.index import Snapshot
 from mmrank.types import ImageRef, Query
@@ -131,3 +132,18 @@ def test_a_picture_alone_is_a_question_where_the_encoder_sees(tmp_path: Path, ti
         library.add(tmp_path / "facts.pdf")
         with pytest.raises(InputError, match="reads no pictures"):
             library.search(Query("", ImageRef(str(picture), 0)))
+
+
+def test_a_collection_is_asked_with_or_without_it_and_holds_the_same(library_path: Path) -> None:
+    encoder = MiniLM(dtype="float32")
+    text = "How much was the total revenue in 2019?"
+    plain = encoder.encode_queries([Query(text)])[0]
+    found = {}
+    for chosen in ("auto", "none"):
+        with mmrank.Collection.open(library_path, read_only=True, query_adapter=chosen, dtype="float32") as opened:
+            found[chosen] = opened.question(text).vector
+    assert found["none"] == pytest.approx(plain, abs=1e-6)
+    adapter = load_query_adapter("auto", encoder.info)
+    assert adapter is not None
+    assert found["auto"] == pytest.approx(adapter(plain[None])[0], abs=1e-6)
+    assert 0.5 < found["auto"] @ found["none"] < 0.999

@@ -17,7 +17,8 @@ from mmrank.train.recipes.config import TrainerSettings
 from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
 
 Row = Mapping[str, Any]
-"""`query`, `candidates` (the relevant one first) and, where there is a teacher, `teacher` (one score a candidate)."""
+"""`query`, `candidates` (the relevant one first), `positives`, `group` and, where there is a teacher, `teacher` (one
+score a candidate)."""
 
 
 class Scorer(Protocol):
@@ -43,7 +44,15 @@ def rows_of(examples: Sequence[RankingExample], candidates: int, seed: int = 0) 
     for example in examples:
         negatives = list(example.negatives[: candidates - 1])
         if negatives:
-            rows.append({"query": example.query, "candidates": [chance.choice(example.positives), *negatives]})
+            candidates_of = [chance.choice(example.positives), *negatives]
+            rows.append(
+                {
+                    "query": example.query,
+                    "candidates": candidates_of,
+                    "positives": example.positives,
+                    "group": example.group,
+                }
+            )
     if not rows:
         raise InputError("no example has a negative, so there is nothing to rank; mine negatives first")
     return rows

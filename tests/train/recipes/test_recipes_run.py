@@ -19,6 +19,7 @@ RESULTS = {
     "contrastive": ["model/modules.json"],
     "late_interaction": ["adapter.safetensors"],
     "token_weights": ["adapter.safetensors"],
+    "query_adapter": ["adapter.safetensors"],
     "pointwise": ["adapter.safetensors"],
     "likelihood": ["model/config.json"],
     "rank_r1": ["model/config.json"],

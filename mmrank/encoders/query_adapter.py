@@ -1,0 +1,81 @@
+"""Query adapters: what training changed of questions' vectors, for passages whose vectors stay as they are stored.
+
+A matrix of low rank is added to the identity: a collection needs no new index, and may be opened with or without.
+Trained by `mmrank.train.recipes.query_adapter`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.encoders.protocol import EncoderInfo, Vectors
+from mmrank.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+LAYER = "query"
+"""The name of the adapted layer in a file of `mmrank.adapters`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryAdapter:
+    """q ↦ normalised q + up · down · q, with `down` (rank, dimension) and `up` (dimension, rank), float32."""
+
+    down: NDArray[np.float32]
+    up: NDArray[np.float32]
+
+    def __call__(self, queries: Vectors) -> Vectors:
+        """Adapt unit vectors, (queries, dimension). Returns as many of unit length."""
+        moved = queries + (queries @ self.down.T) @ self.up.T
+        return np.asarray(moved / np.linalg.norm(moved, axis=-1, keepdims=True), dtype=np.float32)
+
+
+def metadata_of(info: EncoderInfo) -> dict[str, str]:
+    """What a file says about the encoder that it was trained for."""
+    return {"encoder": info.name, "revision": info.revision, "calling": info.calling}
+
+
+def load_query_adapter(chosen: str, info: EncoderInfo) -> QueryAdapter | None:
+    """The adapter to ask an encoder's vectors with.
+
+    Args:
+        chosen: "auto" for the one that comes with mmrank where there is one for this encoder, "none", or a file.
+        info: of the encoder.
+
+    Raises:
+        InputError: when the file was trained for another encoder, or holds something else.
+        MmrankError: when it cannot be read.
+    """
+    from mmrank.weights import QUERY_ADAPTER, shipped
+
+    if chosen == "none" or (chosen == "auto" and info.name != "minilm"):
+        return None
+    if info.multi_vector:
+        raise InputError(f"query_adapter is for encoders of one vector a question; {info.name} gives one a token")
+    return _read(shipped(QUERY_ADAPTER) if chosen == "auto" else Path(chosen), info)
+
+
+def _read(path: Path, info: EncoderInfo) -> QueryAdapter:
+    from mmrank.adapters import DOWN, UP, read_adapter
+
+    adapter = read_adapter(path)
+    if adapter.tensors.keys() != {LAYER + DOWN, LAYER + UP}:
+        raise InputError(f"{path} holds no query adapter, as `mmrank train query_adapter` writes it")
+    wanted = metadata_of(info)
+    found = {name: adapter.metadata.get(name, "") for name in wanted}
+    if found != wanted or adapter.tensors[LAYER + DOWN].shape[1] != info.dimension:
+        raise InputError(
+            f"{path} was trained for questions to {found['encoder']!r} ({found['revision'][:12]}), and this encoder is "
+            f"{info.name!r} ({info.revision[:12]}, {info.dimension} numbers): train one for it"
+        )
+
+    def array(tensor: Tensor) -> NDArray[np.float32]:
+        return np.ascontiguousarray(tensor.numpy())
+
+    return QueryAdapter(array(adapter.tensors[LAYER + DOWN]), adapter.scale * array(adapter.tensors[LAYER + UP]))
