@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from mmrank.adapters import Adapter
 from mmrank.llm.protocol import Content
-from mmrank.rerankers.answering import THINK
+from mmrank.rerankers.answering import ANSWER, THINK, THOUGHT
 from mmrank.rerankers.focus import focus
 from mmrank.rerankers.parsing import Style, parse_ranking
 from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
@@ -31,6 +31,7 @@ from mmrank.train.recipes.grouped import fit
 from mmrank.train.recipes.rank_r1 import spoken
 from mmrank.train.recipes.reinforce import (
     MAX_PIXELS,
+    Decisions,
     GrpoSettings,
     imitate,
     lora_config,
@@ -57,7 +58,9 @@ class MmR5Config(RecipeConfig):
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
     best_first: bool = Field(False, description="reasons are imitated in the order of the ranking, not as shown")
-    decision_weight: float = Field(1.0, ge=1, description="of the first id in imitation's loss, with best_first")
+    decision_weight: float = Field(
+        1.0, ge=1, description="of the first ids, thought and listed, in imitation, with best_first"
+    )
     reasoned: int | None = Field(None, ge=1, description="examples of the stages sft and rl, at most; choice takes all")
     questions: int = Field(6, ge=1, description="of a conversation in the stage choice")
     stages: list[Stage] = Field(default_factory=lambda: ["sft", "rl"])  # type: ignore[arg-type]
@@ -131,7 +134,7 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
             pictures=[row["pictures"] for row in rows],
             max_pixels=config.max_pixels,
             best=(measure, "quality"),
-            decision=decision_of(tokenizer, config),
+            decisions=decisions_of(tokenizer, config),
         )
         after = measure(model)
         before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
@@ -163,15 +166,22 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     return TrainingReport("mm_r5", out, before, after)
 
 
-def decision_of(tokenizer: Any, config: MmR5Config) -> tuple[int, float] | None:
-    """Which token of an answer is the first id, and its weight; None where it weighs as much as the others.
+def decisions_of(tokenizer: Any, config: MmR5Config) -> Decisions | None:
+    """The first ids of the thoughts and of the list, and their weight; None where they weigh as much as the rest.
 
-    >>> decision_of(None, MmR5Config()) is None
+    >>> decisions_of(None, MmR5Config()) is None
     True
     """
     if config.decision_weight == 1:
         return None
-    return len(tokenizer.encode(f"{THINK}{NOUN} ", add_special_tokens=False)), config.decision_weight
+
+    def before_the_id(text: str) -> list[int]:
+        return list(tokenizer.encode(f"{text}1", add_special_tokens=False)[:-1])
+
+    # The list's bracket with two tokens before it: what stands further ahead may be one token with the thoughts' end.
+    return Decisions(
+        [before_the_id(f"{THINK}{NOUN} "), before_the_id(f"{THOUGHT}{ANSWER}[")[-3:]], config.decision_weight
+    )
 
 
 def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:

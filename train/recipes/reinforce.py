@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,13 @@ class GrpoSettings(BaseModel):
     clip: float = Field(0.2, gt=0)
     beta: float = Field(0.04, ge=0)
     updates: int = Field(1, ge=1, description="a batch, mu")
+
+
+class Decisions(NamedTuple):
+    """Tokens of answers that weigh more in imitation: each that follows one of some runs of tokens."""
+
+    openings: list[list[int]]
+    weight: float
 
 
 def lora_config(lora: LoraSettings | None, *, sees: bool = False) -> Any:
@@ -65,7 +72,7 @@ def imitate(
     pictures: Sequence[Sequence[ImageRef]] = (),
     max_pixels: int = MAX_PIXELS,
     best: tuple[Measure, str] | None = None,
-    decision: tuple[int, float] | None = None,
+    decisions: Decisions | None = None,
 ) -> Any:
     """Train on answers; prompts bear no loss. Returns the trained model.
 
@@ -83,7 +90,7 @@ def imitate(
         pictures: those of each conversation, in its order; empty for text.
         max_pixels: of a picture.
         best: what measures each checkpoint, and the figure by which the best one is kept; None for the last.
-        decision: which token of each answer, from 0, and how much it weighs beside the others; None for all alike.
+        decisions: tokens of the answers that weigh more than the others; None for all alike.
 
     Raises:
         InputError: when a conversation is too long.
@@ -117,10 +124,10 @@ def imitate(
         """On a processor trl runs the head over every position; this one runs it where an answer bears loss."""
 
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            if inputs["labels"].is_cuda and decision is None:
+            if inputs["labels"].is_cuda and decisions is None:
                 return super().compute_loss(model, inputs, *args, **kwargs)
             count = kwargs.get("num_items_in_batch")
-            loss = answer_loss(model, inputs, count, decision)
+            loss = answer_loss(model, inputs, count, decisions)
             # The count is that of all processes, whose gradients are averaged.
             several = self.args.average_tokens_across_devices and count is not None
             return loss * self.accelerator.num_processes if several else loss
@@ -144,16 +151,14 @@ def imitate(
     return trainer.model
 
 
-def answer_loss(
-    model: Any, inputs: Mapping[str, Any], count: Any = None, decision: tuple[int, float] | None = None
-) -> Any:
+def answer_loss(model: Any, inputs: Mapping[str, Any], count: Any = None, decisions: Decisions | None = None) -> Any:
     """Cross-entropy of the answers' tokens, by a head that runs only over places before one of them.
 
     Args:
         model: a model of transformers with a language head.
         inputs: of the forward pass, with `labels` (batch, tokens), -100 where a token bears no loss.
         count: by what the sum is divided; by default how many tokens bear loss.
-        decision: see `imitate`.
+        decisions: see `imitate`.
 
     Returns:
         a scalar.
@@ -166,10 +171,13 @@ def answer_loss(
     logits = model(**given, use_cache=False, logits_to_keep=places).logits  # (batch, places, vocabulary)
     wanted = labels[:, places]
     each = torch.nn.functional.cross_entropy(logits.float().transpose(1, 2), wanted, reduction="none")
-    if decision is not None:
-        place, weight = decision
-        nth = (wanted != -100).cumsum(dim=1) - 1  # which token of its answer each one is
-        each = torch.where((nth == place) & (wanted != -100), weight * each, each)
+    if decisions is not None:
+        ids = inputs["input_ids"]
+        opened = torch.zeros_like(ids, dtype=torch.bool)  # (batch, tokens): the next one is a decision
+        for opening in decisions.openings:
+            window = ids.unfold(1, len(opening), 1)  # (batch, tokens - opening + 1, opening)
+            opened[:, len(opening) - 1 :] |= (window == torch.tensor(opening, device=ids.device)).all(dim=-1)
+        each = torch.where(opened[:, places] & (wanted != -100), decisions.weight * each, each)
     return each.sum() / (count if count is not None else (wanted != -100).sum().clamp(min=1))
 
 

