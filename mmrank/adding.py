@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mmrank.config import Settings
 from mmrank.errors import MmrankError
 from mmrank.types import Document
@@ -239,11 +237,12 @@ def encoded(
     A document without passages (a blank page) has no vectors either: it is listed, and never found.
     """
     from mmrank.encoders.merge import merge
+    from mmrank.encoders.vectors import token_means
     from mmrank.index import pool_tokens
 
     encoded = encoder.encode_passages(document.passages)
     tokens = encoded if isinstance(encoded, list) else None
-    vectors = pooled(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
+    vectors = token_means(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
     if not len(vectors):
         return vectors, vectors, tokens
     lengths = [max(len(passage.text), 1) for passage in document.passages]
@@ -251,9 +250,3 @@ def encoded(
     if tokens is not None:
         tokens = [pool_tokens(passage, settings.token_pooling) for passage in tokens]
     return vectors, merged, tokens
-
-
-def pooled(tokens: Sequence[Vectors], dimension: int) -> Vectors:
-    """Mean of each passage's token vectors, of unit length: what the first stage searches. (passages, dimension)."""
-    means = np.array([passage.mean(axis=0) for passage in tokens], dtype=np.float32).reshape(-1, dimension)
-    return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport, Progress, add_files, encoded, free_names, pooled
+from mmrank.adding import AddReport, Progress, add_files, encoded, free_names
+from mmrank.asking import take_apart
 from mmrank.config import EMBEDDED_WEIGHT, FREE, Settings, load_settings
 from mmrank.errors import InputError
 from mmrank.sources import find_files
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     AnyEncoder = Encoder | MultiVectorEncoder
 
-MAX_QUERY_CHARACTERS = 8_000
 VIEWS_KEPT = 64
 
 
@@ -409,20 +409,7 @@ class Collection:
         Raises:
             InputError: when it is empty or too long.
         """
-        from mmrank.query.analysis import analyse
-        from mmrank.retrieve.signals import Question
-        from mmrank.retrieve.words import telling_words
-
-        asked = Query(query) if isinstance(query, str) else query
-        text = check_query(asked.text) if asked.text.strip() or asked.image is None else ""
-        analysis = analyse(text)
-        adapter = self._query_adapter
-        encoded = self.encoder.encode_queries([Query(analysis.text, asked.image)])
-        if isinstance(encoded, list):
-            vector, tokens = pooled(encoded, self.encoder.info.dimension)[0], encoded[0]
-        else:
-            vector, tokens = (encoded if adapter is None else adapter(encoded))[0], None
-        return Question(analysis, vector, telling_words(analysis.text), tokens)
+        return take_apart(Query(query) if isinstance(query, str) else query, self.encoder, self._query_adapter)
 
     def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
         from mmrank.retrieve.candidates import two_stage
@@ -465,22 +452,6 @@ class Collection:
         while len(self._views) > VIEWS_KEPT:
             self._views.popitem(last=False)
         return view
-
-
-def check_query(text: str) -> str:
-    """The query, stripped.
-
-    Raises:
-        InputError: when it is empty or too long.
-    """
-    stripped = text.strip()
-    if not stripped:
-        raise InputError("the query is empty; ask something")
-    if len(stripped) > MAX_QUERY_CHARACTERS:
-        raise InputError(
-            f"the query has {len(stripped):,} characters, at most {MAX_QUERY_CHARACTERS:,} are taken; shorten it"
-        )
-    return stripped
 
 
 def _load_encoder(settings: Settings) -> AnyEncoder:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.encoders.protocol import EncoderInfo, Vectors
+from mmrank.encoders.vectors import unit
 from mmrank.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class QueryAdapter:
 
     def __call__(self, queries: Vectors) -> Vectors:
         """Adapt unit vectors, (queries, dimension). Returns as many of unit length."""
-        moved = queries + (queries @ self.down.T) @ self.up.T
-        return np.asarray(moved / np.linalg.norm(moved, axis=-1, keepdims=True), dtype=np.float32)
+        return unit(queries + (queries @ self.down.T) @ self.up.T)
 
 
 def metadata_of(info: EncoderInfo) -> dict[str, str]:

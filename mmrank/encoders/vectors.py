@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,11 @@ def unit(vectors: NDArray[np.floating]) -> Vectors:
     wide = np.asarray(vectors, np.float64)
     lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
     return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0).astype(np.float32)
+
+
+def token_means(tokens: Sequence[Vectors], dimension: int) -> Vectors:
+    """Mean of each text's token vectors, at unit length: what the first stage searches. Returns (texts, dimension)."""
+    return unit(np.array([text.mean(axis=0) for text in tokens], dtype=np.float32).reshape(-1, dimension))
 
 
 def truncate(vectors: NDArray[np.floating], dimension: int) -> Vectors:
