@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.adapters import DOWN, UP, read_adapter
 from mmrank.encoders.protocol import EncoderInfo, Vectors
 from mmrank.encoders.vectors import unit
 from mmrank.errors import InputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 LAYER = "query"
 """The name of the adapted layer in a file of `mmrank.adapters`."""
@@ -54,28 +51,22 @@ def load_query_adapter(chosen: str, info: EncoderInfo) -> QueryAdapter | None:
     """
     from mmrank.weights import QUERY_ADAPTER, shipped
 
-    if chosen == "none" or (chosen == "auto" and info.name != "minilm"):
+    if chosen == "none" or (chosen == "auto" and info.multi_vector):
         return None
     if info.multi_vector:
         raise InputError(f"query_adapter is for encoders of one vector a question; {info.name} gives one a token")
-    return _read(shipped(QUERY_ADAPTER) if chosen == "auto" else Path(chosen), info)
-
-
-def _read(path: Path, info: EncoderInfo) -> QueryAdapter:
-    from mmrank.adapters import DOWN, UP, read_adapter
-
+    path = shipped(QUERY_ADAPTER) if chosen == "auto" else Path(chosen)
     adapter = read_adapter(path)
     if adapter.tensors.keys() != {LAYER + DOWN, LAYER + UP}:
         raise InputError(f"{path} holds no query adapter, as `mmrank train query_adapter` writes it")
+    down, up = (np.ascontiguousarray(adapter.tensors[LAYER + half].numpy()) for half in (DOWN, UP))
     wanted = metadata_of(info)
     found = {name: adapter.metadata.get(name, "") for name in wanted}
-    if found != wanted or adapter.tensors[LAYER + DOWN].shape[1] != info.dimension:
-        raise InputError(
-            f"{path} was trained for questions to {found['encoder']!r} ({found['revision'][:12]}), and this encoder is "
-            f"{info.name!r} ({info.revision[:12]}, {info.dimension} numbers): train one for it"
-        )
-
-    def array(tensor: Tensor) -> NDArray[np.float32]:
-        return np.ascontiguousarray(tensor.numpy())
-
-    return QueryAdapter(array(adapter.tensors[LAYER + DOWN]), adapter.scale * array(adapter.tensors[LAYER + UP]))
+    if found == wanted and down.shape[1] == info.dimension:
+        return QueryAdapter(down, adapter.scale * up)
+    if chosen == "auto":
+        return None
+    raise InputError(
+        f"{path} was trained for questions to {found['encoder']!r} ({found['revision'][:12]}), and this encoder is "
+        f"{info.name!r} ({info.revision[:12]}, {info.dimension} numbers): train one for it"
+    )

@@ -68,7 +68,8 @@ def test_what_is_no_query_adapter_is_refused(encoder, tmp_path: Path) -> None:
 def test_the_shipped_one_is_for_the_embedded_encoder_alone(encoder) -> None:
     assert load_query_adapter("auto", encoder.info) is not None
     assert load_query_adapter("none", encoder.info) is None
-    assert load_query_adapter("auto", replace(encoder.info, name="other")) is None
+    for other in ({"name": "other"}, {"revision": "0" * 64}, {"multi_vector": True}):
+        assert load_query_adapter("auto", replace(encoder.info, **other)) is None
 
 
 PROSE_OR_TABLE = (
