@@ -59,11 +59,12 @@ def load_query_adapter(chosen: str, info: EncoderInfo) -> QueryAdapter | None:
     adapter = read_adapter(path)
     if adapter.tensors.keys() != {LAYER + DOWN, LAYER + UP}:
         raise InputError(f"{path} holds no query adapter, as `mmrank train query_adapter` writes it")
-    down, up = (np.ascontiguousarray(adapter.tensors[LAYER + half].numpy()) for half in (DOWN, UP))
+    down = adapter.tensors[LAYER + DOWN].numpy()
+    up = (adapter.scale * adapter.tensors[LAYER + UP]).numpy()
     wanted = metadata_of(info)
     found = {name: adapter.metadata.get(name, "") for name in wanted}
     if found == wanted and down.shape[1] == info.dimension:
-        return QueryAdapter(down, adapter.scale * up)
+        return QueryAdapter(down, up)
     if chosen == "auto":
         return None
     raise InputError(
