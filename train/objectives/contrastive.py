@@ -39,7 +39,11 @@ def info_nce(
         if len(passages) < len(queries):
             raise InputError(f"{len(queries)} queries need as many passages, got {len(passages)}")
         positives = torch.arange(len(queries), device=queries.device)
-    logits = queries.float() @ passages.float().T / temperature  # (b, n)
+    return contrast(queries.float() @ passages.float().T / temperature, positives, excluded)
+
+
+def contrast(logits: Tensor, positives: Tensor, excluded: Tensor | None = None) -> Tensor:
+    """InfoNCE of logits that are there already, (b, n); see `info_nce`."""
     if excluded is not None:
         kept = torch.zeros_like(excluded).scatter_(1, positives[:, None], True)
         logits = logits.masked_fill(excluded & ~kept, -torch.inf)

@@ -44,11 +44,10 @@ def rows_of(examples: Sequence[RankingExample], candidates: int, seed: int = 0) 
     for example in examples:
         negatives = list(example.negatives[: candidates - 1])
         if negatives:
-            candidates_of = [chance.choice(example.positives), *negatives]
             rows.append(
                 {
                     "query": example.query,
-                    "candidates": candidates_of,
+                    "candidates": [chance.choice(example.positives), *negatives],
                     "positives": example.positives,
                     "group": example.group,
                 }

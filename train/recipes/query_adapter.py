@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from mmrank.adapters import DOWN, UP
 from mmrank.encoders import load_encoder
@@ -22,6 +22,7 @@ from mmrank.retrieve.bm25 import Bags, bag
 from mmrank.retrieve.words import words
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.scorers import text_passages
+from mmrank.train.objectives.contrastive import contrast
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.recipes.adapters import ADAPTER, write_adapter
 from mmrank.train.recipes.config import RecipeConfig
@@ -165,7 +166,5 @@ def in_batch_and_beside_words(scores: Tensor, batch: Mapping[str, Tensor]) -> Te
     count, most = mask.shape
     others = scores[..., 1:].permute(2, 0, 1).reshape(count, -1)  # (questions, batch · candidates)
     right = most * torch.arange(count, device=scores.device)
-    left_out = (batch["answering"] | ~mask).reshape(count, -1).scatter(1, right[:, None], False)
-    return softmax_cross_entropy(scores[..., 0], mask) + cross_entropy(
-        others.masked_fill(left_out, float("-inf")), right
-    )
+    left_out = (batch["answering"] | ~mask).reshape(count, -1)
+    return softmax_cross_entropy(scores[..., 0], mask) + contrast(others, right, left_out)
