@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,16 +19,14 @@ from mmrank.types import Document, Hit, Query
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
     from mmrank.encoders.query_adapter import QueryAdapter
-    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Snapshot, Store
+    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Store
     from mmrank.rerankers.explain import Explainer
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.signals import Question
-    from mmrank.retrieve.view import DocumentView, Pool
+    from mmrank.retrieve.views import Views
 
     AnyEncoder = Encoder | MultiVectorEncoder
-
-VIEWS_KEPT = 64
 
 
 class Collection:
@@ -47,7 +44,6 @@ class Collection:
         self.settings = settings
         self._store = store
         self._given_encoder = encoder
-        self._views: OrderedDict[str, DocumentView] = OrderedDict()
         self._rerankers: dict[str, Reranker] = {}
         self._explainers: dict[str, Explainer] = {}
 
@@ -190,6 +186,12 @@ class Collection:
         from mmrank.encoders.query_adapter import load_query_adapter
 
         return load_query_adapter(self.settings.query_adapter, self.encoder.info)
+
+    @cached_property
+    def _views(self) -> Views:
+        from mmrank.retrieve.views import Views
+
+        return Views()
 
     # What is in it
 
@@ -376,7 +378,7 @@ class Collection:
         record = self.record(name)
         reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            ranking = rank_pages(question, self._pool(snapshot, [record.id], question), weights)
+            ranking = rank_pages(question, self._views.pool(snapshot, [record.id], question), weights)
         return ranking if reranker is None else self._reranked(ranking, query, reranker, 1)
 
     def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
@@ -420,38 +422,7 @@ class Collection:
             chosen = list(dict.fromkeys(candidate.document_id for candidate in candidates))
             if not chosen:
                 return None
-            return rank_pages(question, self._pool(snapshot, chosen, question))
-
-    def _pool(self, snapshot: Snapshot, documents: Sequence[str], question: Question) -> Pool:
-        """The pages of some documents; with a multi-vector encoder their passages are compared token by token."""
-        import numpy as np
-
-        from mmrank.retrieve.view import Pool
-
-        views = [self._view(snapshot, identifier) for identifier in documents]
-        if question.tokens is None:
-            return Pool(views)
-        places = [(view.document.id, at) for view in views for at in range(len(view.vectors))]
-        found = {
-            (match.document_id, match.position): max(match.score / len(question.tokens), -1.0)
-            for match in snapshot.score_tokens(question.tokens, places)
-        }
-        return Pool(views, np.array([found[place] for place in places]))
-
-    def _view(self, snapshot: Snapshot, identifier: str) -> DocumentView:
-        """A document prepared for ranking; the last ones used are kept.
-
-        An id is a content hash, so what was read never goes stale; names and paths may, and adding lets go of all.
-        """
-        from mmrank.retrieve.view import DocumentView
-
-        view = self._views.pop(identifier, None)
-        if view is None:
-            view = DocumentView(snapshot.document(identifier), snapshot.passage_vectors(identifier))
-        self._views[identifier] = view
-        while len(self._views) > VIEWS_KEPT:
-            self._views.popitem(last=False)
-        return view
+            return rank_pages(question, self._views.pool(snapshot, chosen, question))
 
 
 def _load_encoder(settings: Settings) -> AnyEncoder:
