@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.config import Settings
+from mmrank.encoding import encode_document
 from mmrank.errors import MmrankError
 from mmrank.types import Document
 
 if TYPE_CHECKING:
-    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
+    from mmrank.encoding import AnyEncoder
     from mmrank.index import DocumentRecord, Store, Writer
     from mmrank.ingest import Outcome
-
-    AnyEncoder = Encoder | MultiVectorEncoder
 
 COMMIT_PAGES = 500
 COMMIT_SECONDS = 60.0
@@ -223,30 +222,7 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:
     """Encode a document and put it into the store. Returns what is wrong with it: that costs this document alone."""
     try:
-        writer.put(document, *encoded(encoder, document, settings), metadata=document.metadata)
+        writer.put(document, *encode_document(encoder, document, settings), metadata=document.metadata)
     except MmrankError as error:
         return str(error)
     return None
-
-
-def encoded(
-    encoder: AnyEncoder, document: Document, settings: Settings
-) -> tuple[Vectors, Vectors, list[Vectors] | None]:
-    """Passage vectors, the document's merged vectors and, of a multi-vector encoder, token vectors.
-
-    A document without passages (a blank page) has no vectors either: it is listed, and never found.
-    """
-    from mmrank.encoders.merge import merge
-    from mmrank.encoders.vectors import token_means
-    from mmrank.index import pool_tokens
-
-    encoded = encoder.encode_passages(document.passages)
-    tokens = encoded if isinstance(encoded, list) else None
-    vectors = token_means(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
-    if not len(vectors):
-        return vectors, vectors, tokens
-    lengths = [max(len(passage.text), 1) for passage in document.passages]
-    merged = merge(vectors, settings.merge, lengths=lengths, vectors=settings.merge_vectors)
-    if tokens is not None:
-        tokens = [pool_tokens(passage, settings.token_pooling) for passage in tokens]
-    return vectors, merged, tokens

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport, Progress, add_files, encoded, free_names
-from mmrank.asking import take_apart
-from mmrank.config import EMBEDDED_WEIGHT, FREE, Settings, load_settings
+from mmrank.adding import AddReport, Progress, add_files, free_names
+from mmrank.config import FREE, Settings, load_settings
+from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
 from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
-    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
-    from mmrank.encoders.query_adapter import QueryAdapter
-    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Store
-    from mmrank.rerankers.explain import Explainer
+    from mmrank.encoders.protocol import Vectors
+    from mmrank.encoding import AnyEncoder
+    from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
-    from mmrank.retrieve.signals import Question
-    from mmrank.retrieve.views import Views
-
-    AnyEncoder = Encoder | MultiVectorEncoder
+    from mmrank.retrieve.pipeline import Pipeline
+    from mmrank.retrieve.question import Question
 
 
 class Collection:
@@ -44,8 +40,6 @@ class Collection:
         self.settings = settings
         self._store = store
         self._given_encoder = encoder
-        self._rerankers: dict[str, Reranker] = {}
-        self._explainers: dict[str, Explainer] = {}
 
     @classmethod
     def create(
@@ -82,8 +76,8 @@ class Collection:
         elif encoder is not None:
             settings["encoder"] = encoder.info.name
         chosen = load_settings(profile, **settings)
-        made = given or _load_encoder(chosen)
-        store = Store.create(path, encoder=_identity(made), settings=chosen.content(), index=index)
+        made = given or encoder_of(chosen)
+        store = Store.create(path, encoder=identity_of(made), settings=chosen.content(), index=index)
         return cls(store, chosen, made)
 
     @classmethod
@@ -107,7 +101,7 @@ class Collection:
         fixed = sorted(settings.keys() - FREE)
         if fixed:
             raise InputError(f"{', '.join(fixed)}: fixed when a collection is made; make another one for other values")
-        store = Store.open(path, encoder=None if encoder is None else _identity(encoder), read_only=read_only)
+        store = Store.open(path, encoder=None if encoder is None else identity_of(encoder), read_only=read_only)
         try:
             return cls(store, load_settings(**{**store.settings, **settings}), encoder)
         except InputError:
@@ -134,7 +128,7 @@ class Collection:
             if not made:
                 with cls.open(path, encoder=encoder, read_only=True) as library:
                     made.append((library.encoder, library.settings))
-            return encoded(made[0][0], document, made[0][1])
+            return encode_document(made[0][0], document, made[0][1])
 
         return repair(path, encode=encode, wait=wait)
 
@@ -177,21 +171,15 @@ class Collection:
 
         if self._given_encoder is not None:
             return self._given_encoder
-        encoder = _load_encoder(self.settings)
-        Store.open(self.path, encoder=_identity(encoder), read_only=True).close()
+        encoder = encoder_of(self.settings)
+        Store.open(self.path, encoder=identity_of(encoder), read_only=True).close()
         return encoder
 
     @cached_property
-    def _query_adapter(self) -> QueryAdapter | None:
-        from mmrank.encoders.query_adapter import load_query_adapter
+    def _pipeline(self) -> Pipeline:
+        from mmrank.retrieve.pipeline import Pipeline
 
-        return load_query_adapter(self.settings.query_adapter, self.encoder.info)
-
-    @cached_property
-    def _views(self) -> Views:
-        from mmrank.retrieve.views import Views
-
-        return Views()
+        return Pipeline(self._store, lambda: self.encoder, self.settings)
 
     # What is in it
 
@@ -266,7 +254,7 @@ class Collection:
         report = add_files(
             self._store, lambda: self.encoder, self.settings, files, cache=cache, progress=progress, wait=wait
         )
-        self._views.clear()
+        self._pipeline.forget_documents()
         return report
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
@@ -307,18 +295,7 @@ class Collection:
         Raises:
             InputError: for an empty or overlong query, k below 1, or an unknown reranker.
         """
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
-        from mmrank.retrieve.hits import page_hits
-
-        question = self.question(query)
-        reranker = self._reranker(rerank)
-        ranking = self._rank(question, where)
-        if ranking is None:
-            return []
-        if reranker is not None:
-            ranking = self._reranked(ranking, query, reranker, k)
-        return page_hits(ranking, k)
+        return self._pipeline.search(query, k=k, where=where, rerank=rerank)
 
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
         """The hits again, one after the other, with a language model's reasons where they hold.
@@ -334,24 +311,7 @@ class Collection:
         Raises:
             MissingExtraError: for the embedded model without the extra "llama".
         """
-        from mmrank.llm.loading import load_chat_model
-        from mmrank.rerankers.explain import Explainer
-        from mmrank.types import Candidate, Part, PartKind
-
-        if model not in self._explainers:
-            self._explainers[model] = Explainer(load_chat_model(model))
-        explainer = self._explainers[model]
-        asked = Query(query) if isinstance(query, str) else query
-        for hit in hits:
-            page = self.document(hit.document_id).pages[hit.page]
-            shown = [element for element in page.elements if element.id in hit.element_ids and element.text.strip()]
-            if not shown:
-                yield hit
-                continue
-            parts = tuple(Part(PartKind.TEXT, element.text, (element.id,)) for element in shown)
-            candidate = Candidate(f"{hit.document_id}#{hit.page}", parts, hit.score, hit.document_id, hit.page)
-            (reason,) = explainer.explain(asked, [candidate])
-            yield replace(hit, reasoning=reason.text) if reason.supported else hit
+        return self._pipeline.explain(query, hits, model=model)
 
     def rank_document(
         self,
@@ -372,84 +332,12 @@ class Collection:
         Raises:
             InputError: when there is no such document, for an empty or overlong query, or an unknown reranker.
         """
-        from mmrank.retrieve.pages import rank_pages
+        return self._pipeline.rank_document(self.record(name).id, query, weights=weights, rerank=rerank)
 
-        question = self.question(query)
-        record = self.record(name)
-        reranker = self._reranker(rerank)
-        with self._store.snapshot() as snapshot:
-            ranking = rank_pages(question, self._views.pool(snapshot, [record.id], question), weights)
-        return ranking if reranker is None else self._reranked(ranking, query, reranker, 1)
-
-    def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
-        if chosen is not None and not isinstance(chosen, str):
-            return chosen
-        name = chosen or self.settings.reranker
-        if name is None or name == "none":
-            return None
-        if name not in self._rerankers:
-            from mmrank.rerankers import load_reranker
-
-            weight = self.settings.rerank_weight
-            if weight is None:
-                weight = 1.0 if ":" in name else EMBEDDED_WEIGHT
-            fuse = None if weight == 1 else weight
-            self._rerankers[name] = load_reranker(name, fuse=fuse, **self.settings.rerank_settings)
-        return self._rerankers[name]
-
-    def _reranked(self, ranking: PageRanking, query: str | Query, reranker: Reranker, k: int) -> PageRanking:
-        from mmrank.retrieve.reranking import rerank_pages
-
-        asked = Query(query) if isinstance(query, str) else query
-        depth = max(self.settings.rerank_depth, k)
-        unit, passages = self.settings.rerank_unit, self.settings.rerank_passages
-        return rerank_pages(ranking, asked, reranker, depth=depth, unit=unit, passages=passages)
-
-    def question(self, query: str | Query) -> Question:
-        """A question taken apart and encoded.
+    def understand(self, query: str | Query) -> Question:
+        """A question as retrieval compares it with pages: checked, analysed and encoded.
 
         Raises:
             InputError: when it is empty or too long.
         """
-        return take_apart(Query(query) if isinstance(query, str) else query, self.encoder, self._query_adapter)
-
-    def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
-        from mmrank.retrieve.candidates import two_stage
-        from mmrank.retrieve.pages import rank_pages
-
-        with self._store.snapshot() as snapshot:
-            candidates = two_stage(snapshot, vector=question.vector, text=question.analysis.text, where=where)
-            chosen = list(dict.fromkeys(candidate.document_id for candidate in candidates))
-            if not chosen:
-                return None
-            return rank_pages(question, self._views.pool(snapshot, chosen, question))
-
-
-def _load_encoder(settings: Settings) -> AnyEncoder:
-    from mmrank.encoders import load_encoder
-
-    return load_encoder(
-        settings.encoder,
-        device=settings.device,
-        dtype=settings.dtype,
-        revision=settings.encoder_revision,
-        dimension=settings.encoder_dimension,
-        max_tokens=settings.encoder_max_tokens,
-        max_pixels=settings.encoder_max_pixels,
-    )
-
-
-def _identity(encoder: AnyEncoder) -> EncoderIdentity:
-    from mmrank.index import EncoderIdentity
-
-    info = encoder.info
-    return EncoderIdentity(
-        name=info.name,
-        revision=info.revision,
-        dimension=info.dimension,
-        dtype=info.dtype,
-        pooling=info.pooling,
-        max_tokens=info.max_tokens,
-        max_pixels=info.max_pixels,
-        multi_vector=info.multi_vector,
-    )
+        return self._pipeline.understand(query)

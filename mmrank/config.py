@@ -20,6 +20,7 @@ PROFILES: dict[str, dict[str, object]] = {
 
 
 EMBEDDED_WEIGHT = 0.3
+"""Weight beside retrieval of a reranker with embedded models, which were not trained on page rankings."""
 
 
 class Settings(BaseSettings):
@@ -52,6 +53,8 @@ class Settings(BaseSettings):
     )
     merge_vectors: int = Field(default=4, ge=1, description="most centres of a document, for kmeans")
     token_pooling: int = Field(default=1, ge=1, description="of so many token vectors about one is kept")
+    search_documents: int = Field(default=10, ge=1, description="documents whose pages are ranked")
+    search_passages: int = Field(default=50, ge=1, description="passages by which those documents are found")
     reranker: str | None = Field(default=None, description="as load_reranker takes it; none to rank by retrieval")
     rerank_weight: float | None = Field(
         default=None,
@@ -81,6 +84,8 @@ FREE = frozenset(
         "device",
         "dtype",
         "workers",
+        "search_documents",
+        "search_passages",
         "reranker",
         "rerank_weight",
         "rerank_depth",

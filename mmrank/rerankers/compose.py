@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmrank.errors import InputError
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
 from mmrank.rerankers.protocol import RankedCandidate, Ranking, Reranker
 from mmrank.types import Candidate, Query
+from mmrank.zscores import zscores
 
 
 class Cascade:
@@ -94,7 +94,7 @@ class Fused:
         ledger.include(ranking)
         theirs = np.array([item.score for item in ranking.items], dtype=np.float64)
         first = np.array([self._first(item.candidate) for item in ranking.items], dtype=np.float64)
-        sums = self._weight * standardised(theirs) + (1 - self._weight) * standardised(first)
+        sums = self._weight * zscores(theirs) + (1 - self._weight) * zscores(first)
         reasons = {i: item.reasoning for i, item in enumerate(ranking.items) if item.reasoning is not None}
         return ledger.ranking(ranked([item.candidate for item in ranking.items], sums, reasons), self._name)
 
@@ -107,13 +107,3 @@ class Fused:
                 f" {', '.join(candidate.scores) or 'none'}"
             )
         return candidate.scores[self._first_stage]
-
-
-def standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores less their mean, over their deviation; all 0 where they are equal. (candidates,)
-
-    >>> standardised(np.array([1.0, 3.0])).tolist(), standardised(np.array([2.0, 2.0])).tolist()
-    ([-1.0, 1.0], [0.0, 0.0])
-    """
-    spread = scores.std() if len(scores) else 0.0
-    return (scores - scores.mean()) / spread if spread > 0 else np.zeros_like(scores)

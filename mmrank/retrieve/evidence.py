@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmrank.retrieve.signals import Question
-from mmrank.retrieve.view import Pool
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
 from mmrank.retrieve.words import words
 from mmrank.types import FURNITURE, PICTURED, Element, ElementKind
 
@@ -36,12 +36,12 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
         at: which of them.
     """
     owner = int(pool.owner[at])
-    view = pool.views[owner]
+    features = pool.documents[owner]
     page = int(pool.number[at])
-    elements = [element for element in view.document.pages[page].elements if element.kind not in FURNITURE]
-    named = {identifier for handle in question.analysis.handles for identifier in view.document.resolve(handle)}
+    elements = [element for element in features.document.pages[page].elements if element.kind not in FURNITURE]
+    named = {identifier for handle in question.analysis.handles for identifier in features.document.resolve(handle)}
     passage_score: dict[str, float] = {}
-    for passage in view.document.passages:
+    for passage in features.document.passages:
         if passage.page == page:
             place = int(pool.first_passage[owner]) + passage.position
             [score] = pool.similarities(question.vector, slice(place, place + 1))

@@ -1,6 +1,6 @@
-"""What speaks for a page: one function a signal, each giving a number for every page of the pool.
+"""What speaks for a page: one function per signal, each giving a number for every page of the pool.
 
-A signal knows a question (taken apart) and a pool of pages. Text signals are compared within the pool (z-scores);
+A signal knows a question and a pool of pages. Text signals are compared within the pool (z-scores);
 structural ones ("the question names Figure 2, and it stands here") are plain numbers between 0 and 1.
 """
 
@@ -8,33 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.query.analysis import Analysis, roman_to_int, statements
-from mmrank.retrieve.view import PageView, Pool
+from mmrank.query.analysis import roman_to_int, statements
+from mmrank.retrieve.features import PageFeatures
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
 from mmrank.retrieve.words import STOPWORDS, words
 from mmrank.types import ElementKind
 
 Scores = NDArray[np.float64]
 AFTER_COVER = 0.4
-"""What a second page has of the first one's claim to say who made a work, and when."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question ready to be compared with pages.
-
-    `vector` is (dimension,), of unit length; `tokens` (tokens, dimension), with a multi-vector encoder.
-    """
-
-    analysis: Analysis
-    vector: NDArray[np.float32]
-    words: tuple[str, ...]
-    tokens: NDArray[np.float32] | None = None
+"""Score of a document's second page, where its first has 1, for questions about who made a work and when."""
 
 
 # Text
@@ -82,13 +70,13 @@ def handle(question: Question, pool: Pool) -> Scores:
     scores = np.zeros(len(pool))
     for name in question.analysis.handles:
         mention = _mention(name)
-        for at, view in enumerate(pool.views):
-            holders = {view.document.element(element).page for element in view.document.resolve(name)}
-            for page in range(len(view.pages)):
+        for at, features in enumerate(pool.documents):
+            holders = {features.document.element(element).page for element in features.document.resolve(name)}
+            for page in range(len(features.pages)):
                 where = int(pool.first[at]) + page
                 if page in holders:
                     scores[where] = 1.0
-                elif scores[where] < 0.25 and mention.search(view.pages[page].text):
+                elif scores[where] < 0.25 and mention.search(features.pages[page].text):
                     scores[where] = 0.25
     return scores
 
@@ -103,7 +91,7 @@ def page_number(question: Question, pool: Pool) -> Scores:
     """1 for the page with a number that the question names, as printed or as counted."""
     scores = np.zeros(len(pool))
     for number in question.analysis.page_numbers:
-        for at in range(len(pool.views)):
+        for at in range(len(pool.documents)):
             first, last = int(pool.first[at]), int(pool.last[at])
             if first + number - 1 <= last and number > 0:
                 scores[first + number - 1] = 1.0
@@ -151,7 +139,7 @@ def kind(question: Question, pool: Pool) -> Scores:
     return np.array([max(_has(page, kind) for kind in wanted) for page in pool.pages])
 
 
-def _has(page: PageView, kind: ElementKind) -> float:
+def _has(page: PageFeatures, kind: ElementKind) -> float:
     if page.kinds[kind]:
         return 1.0
     twin = {ElementKind.CHART: ElementKind.FIGURE, ElementKind.FIGURE: ElementKind.CHART}.get(kind)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from mmrank.retrieve.evidence import MAX_SNIPPET, page_evidence, snippet
 from mmrank.retrieve.hits import page_hits
-from mmrank.retrieve.pages import WEIGHTS, rank_pages, standardise
-from mmrank.retrieve.view import Pool
+from mmrank.retrieve.pages import WEIGHTS, rank_pages
+from mmrank.retrieve.pool import Pool
 
 FERRY = [
     [("heading", "Ferries"), ("text", "The ferry to Lunna sails daily.")],
@@ -33,8 +32,6 @@ def test_a_weight_of_zero_is_a_signal_left_out(pool_of, ask) -> None:
 
 def test_pages_without_any_difference_stay_in_reading_order(pool_of, ask) -> None:
     assert rank_pages(ask("zebra"), pool_of([], [], [])).order().tolist() == [0, 1, 2]
-    assert standardise(np.zeros(3)).tolist() == [0, 0, 0]
-    assert standardise(np.zeros(0)).tolist() == []
 
 
 def test_evidence_is_the_table_and_never_the_footer(pool_of, ask) -> None:
@@ -69,8 +66,8 @@ def test_an_element_without_text_gives_the_snippet_of_the_next(pool_of, ask) -> 
     assert snippet(question, []) == ""
 
 
-def test_hits_name_page_boxes_words_and_why(view_of, ask) -> None:
-    pool = Pool([view_of(*FERRY, name="a"), view_of(*FERRY[:1], name="b", labels=["vii"])])
+def test_hits_name_page_boxes_words_and_why(features_of, ask) -> None:
+    pool = Pool([features_of(*FERRY, name="a"), features_of(*FERRY[:1], name="b", labels=["vii"])])
     hits = page_hits(rank_pages(ask("What is the fare to Lunna in the table?"), pool), 9)
     assert len(hits) == 4
     best = hits[0]

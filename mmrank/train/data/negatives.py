@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 
+from mmrank.lexical import idf
+
 Scorer = Callable[[str, Sequence[str]], Sequence[float]]
 """(question, passages) → one score a passage: any retriever."""
 
@@ -53,7 +55,7 @@ def word_overlap(query: str, passages: Sequence[str]) -> list[float]:
     """
     words = [_words(passage) for passage in passages]
     seen = Counter(word for bag in words for word in bag)
-    weight = {word: math.log(1 + (len(passages) - n + 0.5) / (n + 0.5)) for word, n in seen.items()}
+    weight = {word: idf(len(passages), n) for word, n in seen.items()}
     asked = _words(query)
     return [math.fsum(weight[word] for word in bag & asked) for bag in words]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from mmrank.encoders import load_encoder
 from mmrank.encoders.protocol import Encoder
 from mmrank.encoders.query_adapter import LAYER, metadata_of
 from mmrank.errors import InputError
-from mmrank.retrieve.bm25 import Bags, bag
+from mmrank.lexical import InMemoryBM25
 from mmrank.retrieve.words import words
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.scorers import text_passages
@@ -101,7 +101,7 @@ def encoded(encoder: Encoder, examples: Sequence[RankingExample], candidates: in
     for row in rows:
         for text in row["candidates"]:
             held[row["group"]].setdefault(text, len(held[row["group"]]))
-    statistics = {group: Bags([bag(words(text)) for text in known]) for group, known in held.items()}
+    statistics = {group: InMemoryBM25([Counter(words(text)) for text in known]) for group, known in held.items()}
     return [
         {
             **row,
