@@ -1,4 +1,4 @@
-"""A collection of documents on disk: the one place where reading, encoding, storing and searching meet."""
+"""A collection of documents on disk: opened, added to, removed from, and asked."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Collection:
             path: its directory.
             encoder: your own, where it was made with one.
             read_only: refuse to change it.
-            settings: those that may change: device, dtype, workers, reranker, rerank_….
+            settings: those that may differ from how it was made: device, dtype, workers, search_…, rerank_….
 
         Raises:
             InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with.
@@ -110,7 +110,7 @@ class Collection:
 
     @classmethod
     def repair(cls, path: str | Path, *, encoder: AnyEncoder | None = None, wait: float = 0.0) -> RepairReport:
-        """Put right what `mmrank.index.verify` finds, and bring a collection of an earlier format up to date.
+        """Repair what `mmrank.index.verify` finds, and upgrade a collection of an earlier format.
 
         Args:
             path: its directory.
@@ -133,7 +133,7 @@ class Collection:
         return repair(path, encode=encode, wait=wait)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -181,10 +181,10 @@ class Collection:
 
         return Pipeline(self._store, lambda: self.encoder, self.settings)
 
-    # What is in it
+    # Contents
 
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
-        """What is in the collection, by name."""
+        """The documents of the collection, sorted by name."""
         with self._store.snapshot() as snapshot:
             return snapshot.documents(where)
 
@@ -199,7 +199,7 @@ class Collection:
             return snapshot.document(record.id)
 
     def record(self, name: str) -> DocumentRecord:
-        """What the collection knows of one document, by its name or id.
+        """The record of one document, by its name or id.
 
         Raises:
             InputError: when there is no such document; names the closest.
@@ -214,14 +214,14 @@ class Collection:
         hint = f"; did you mean {', '.join(close)}?" if close else f"; it holds {len(records)} others"
         raise InputError(f"{self.path} holds no document {name!r}{hint}")
 
-    # Changing it
+    # Changes
 
     def add(self, *sources: str | Path, progress: Progress | None = None, wait: float = 0.0) -> AddReport:
         """Read files into the collection.
 
-        A file that is there already, unchanged, is passed over; one that changed replaces what was read from it before;
-        one that was moved or renamed is known by its content and not read again; one bad file never stops the others.
-        Work is committed as it goes: after a cut, add the same again.
+        An unchanged file is skipped. A changed file replaces its earlier version. A file that was moved or renamed is
+        recognised by its content and not read again. One bad file never stops the others. Work is committed while it
+        goes on: after an interruption, add the same sources again.
 
         Args:
             sources: files, folders (recursive) and globs.
@@ -243,11 +243,11 @@ class Collection:
         progress: Progress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
-        """Read files under names of your choice; otherwise as `add`.
+        """Like `add`, with names of your choice.
 
         Args:
             files: paths and the names they get.
-            cache: directory in which what was read from each file is kept, by content and settings.
+            cache: folder that keeps what was read from each file, by content and settings.
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
@@ -258,10 +258,10 @@ class Collection:
         return report
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
-        """Take documents out, by name or id; returns how many.
+        """Remove documents, by name or id. Returns how many were removed.
 
         Raises:
-            InputError: when one of them is not there (then nothing is removed).
+            InputError: when one of them does not exist; then nothing is removed.
         """
         records = {record.id for record in map(self.record, names)}
         if records:
@@ -270,7 +270,7 @@ class Collection:
                     writer.remove(identifier)
         return len(records)
 
-    # Asking it
+    # Questions
 
     def search(
         self,
@@ -280,11 +280,11 @@ class Collection:
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
     ) -> list[Hit]:
-        """The pages that answer a question, best first, one hit a page, each with why it is there.
+        """The pages that answer a question, best first: one hit per page, with boxes and a reason.
 
-        Documents are found first, by their merged vectors and their words together with the passages that match best;
-        inside them every page is then ranked by its passages, and the first ones, decoupled into passages again, by a
-        reranker.
+        Documents are found by their merged vectors and their words, together with the passages that match best. Then
+        every page of these documents is ranked by its passages. A reranker, if there is one, orders the first pages
+        again by their passages. `mmrank/retrieve/pipeline.py` shows the steps.
 
         Args:
             query: the question.
@@ -298,14 +298,14 @@ class Collection:
         return self._pipeline.search(query, k=k, where=where, rerank=rerank)
 
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
-        """The hits again, one after the other, with a language model's reasons where they hold.
+        """Yield the hits again, one by one, with reasons written by a language model.
 
-        A reason is kept only if what it says stands on the page (`mmrank.rerankers.explain.Reason.supported`);
-        otherwise the hit comes back as it was.
+        A reason is kept only if its numbers and most of its words are on the page; otherwise the hit keeps the reason
+        it had.
 
         Args:
             query: the question the hits answer.
-            hits: as `search` gives them.
+            hits: of `search`.
             model: as `load_chat_model` takes it; the embedded one by default.
 
         Raises:
@@ -326,7 +326,7 @@ class Collection:
         Args:
             name: name or id of the document.
             query: the question.
-            weights: what each signal counts; `mmrank.retrieve.pages.WEIGHTS` by default.
+            weights: of the signals, by name; `mmrank.retrieve.pages.WEIGHTS` by default.
             rerank: as in `search`.
 
         Raises:
@@ -335,7 +335,7 @@ class Collection:
         return self._pipeline.rank_document(self.record(name).id, query, weights=weights, rerank=rerank)
 
     def understand(self, query: str | Query) -> Question:
-        """A question as retrieval compares it with pages: checked, analysed and encoded.
+        """Check, analyse and encode a question, as the first step of a search does.
 
         Raises:
             InputError: when it is empty or too long.

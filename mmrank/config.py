@@ -53,8 +53,14 @@ class Settings(BaseSettings):
     )
     merge_vectors: int = Field(default=4, ge=1, description="most centres of a document, for kmeans")
     token_pooling: int = Field(default=1, ge=1, description="of so many token vectors about one is kept")
-    search_documents: int = Field(default=10, ge=1, description="documents whose pages are ranked")
-    search_passages: int = Field(default=50, ge=1, description="passages by which those documents are found")
+    search_documents: int = Field(
+        default=10,
+        ge=1,
+        description="documents whose passages the first stage compares; the best passages of all others compete too",
+    )
+    search_passages: int = Field(
+        default=50, ge=1, description="passages that the first stage finds; every page of their documents is ranked"
+    )
     reranker: str | None = Field(default=None, description="as load_reranker takes it; none to rank by retrieval")
     rerank_weight: float | None = Field(
         default=None,

@@ -36,7 +36,7 @@ class InMemoryBM25:
 
     >>> bm25 = InMemoryBM25([{"net": 1, "sales": 1}, {"net": 1, "loss": 2}])
     >>> bm25.scores(["sales"]).round(2).tolist()
-    [0.76, 0.0]
+    [0.75, 0.0]
     """
 
     def __init__(self, bags: Sequence[Mapping[str, int]], *, k1: float = 1.2, b: float = 0.75) -> None:

@@ -37,7 +37,7 @@ class DocumentFeatures:
 
     Attributes:
         vectors: (passages, dimension), float32.
-        passage_pages: (passages,), the page each passage stands on, 0-based.
+        passage_pages: (passages,), the 0-based page of each passage.
     """
 
     def __init__(self, document: Document, vectors: NDArray[np.float32]) -> None:
@@ -50,7 +50,7 @@ class DocumentFeatures:
         self.pages = [_features(page) for page in document.pages]
 
     def heading_path(self, element_id: str) -> tuple[str, ...]:
-        """Titles of the sections an element stands in, outermost first."""
+        """Titles of the sections that hold an element, outermost first."""
         for passage in self.document.passages:
             if element_id in passage.element_ids:
                 return passage.heading_path

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmrank.encoders.vectors import token_means
 from mmrank.errors import InputError
 from mmrank.query.analysis import Analysis, analyse
-from mmrank.retrieve.words import telling_words
+from mmrank.retrieve.words import content_words
 from mmrank.types import Query
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Question:
         query: the question as it was asked.
         analysis: what it names: pages, elements, kinds, statements.
         vector: (dimension,), of unit length.
-        words: the words worth looking for, plurals folded, once each.
+        words: content words, plurals as singulars, once each.
         tokens: (tokens, dimension), with a multi-vector encoder.
     """
 
@@ -60,7 +60,7 @@ def understand(query: Query, encoder: Encoder | MultiVectorEncoder, adapter: Que
         vector = token_means(encoded, encoder.info.dimension)[0]
     else:
         vector = (encoded if adapter is None else adapter(encoded))[0]
-    return Question(query, analysis, vector, telling_words(analysis.text), tokens)
+    return Question(query, analysis, vector, content_words(analysis.text), tokens)
 
 
 def check_query(text: str) -> str:

@@ -1,7 +1,7 @@
-"""What speaks for a page: one function per signal, each giving a number for every page of the pool.
+"""Signals: what a page has in common with a question, one function per signal, one number per page of the pool.
 
-A signal knows a question and a pool of pages. Text signals are compared within the pool (z-scores);
-structural ones ("the question names Figure 2, and it stands here") are plain numbers between 0 and 1.
+Text signals are turned into z-scores within the pool; structural ones ("the question names Figure 2, and it is here")
+are numbers between 0 and 1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AFTER_COVER = 0.4
 
 
 def lexical(question: Question, pool: Pool) -> Scores:
-    """BM25 of the page's best passage, with the headings it stands under."""
+    """BM25 of the page's best passage, headings of its section included."""
     return pool.page_max(pool.passage_words.scores(question.words), empty=0.0)
 
 
@@ -57,7 +57,7 @@ def pairs(question: Question, pool: Pool) -> Scores:
 
 
 def quoted(question: Question, pool: Pool) -> Scores:
-    """1 where what the question quotes stands word for word."""
+    """1 where a phrase that the question quotes occurs word for word."""
     wanted = [f" {' '.join(found)} " for found in map(words, question.analysis.quoted) if found]
     return np.array([float(any(phrase in page.running for phrase in wanted)) for page in pool.pages])
 
@@ -66,7 +66,7 @@ def quoted(question: Question, pool: Pool) -> Scores:
 
 
 def handle(question: Question, pool: Pool) -> Scores:
-    """1 where an element that the question names ("Table 2") stands, a little where it is only mentioned."""
+    """1 for the page with an element that the question names ("Table 2"), 0.25 for pages that only mention it."""
     scores = np.zeros(len(pool))
     for name in question.analysis.handles:
         mention = _mention(name)
@@ -109,7 +109,7 @@ def _is_label(label: str | None, number: int) -> bool:
 
 
 def place(question: Question, pool: Pool) -> Scores:
-    """1 for the page that the question names by its place: the cover, the second page, the last one."""
+    """1 for the page that the question names by its position: the cover, the second page, the last one."""
     scores = np.zeros(len(pool))
     for wanted in question.analysis.places:
         for first, last in zip(pool.first, pool.last, strict=True):
@@ -132,7 +132,7 @@ def front(question: Question, pool: Pool) -> Scores:
 
 
 def kind(question: Question, pool: Pool) -> Scores:
-    """1 where an element of a kind stands that the question speaks of; charts and figures half count for each other."""
+    """1 for pages with an element of a kind that the question names; 0.5 where chart and figure are swapped."""
     wanted = question.analysis.kinds
     if not wanted:
         return np.zeros(len(pool))
@@ -150,7 +150,7 @@ def _has(page: PageFeatures, kind: ElementKind) -> float:
 
 
 def statement(question: Question, pool: Pool) -> Scores:
-    """How much a page looks like a statement from which the wanted figure is computed."""
+    """Likeness of a page to the financial statement from which the wanted figure is computed, 0 to 1."""
     scores = np.zeros(len(pool))
     for name, lines in question.analysis.statements:
         known = statements()[name]

@@ -10,7 +10,7 @@ from mmrank.query.analysis import analyse
 from mmrank.retrieve.features import DocumentFeatures
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
-from mmrank.retrieve.words import telling_words
+from mmrank.retrieve.words import content_words
 from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage, Query
 
 DIMENSION = 8
@@ -61,6 +61,6 @@ def ask():
     def make(text, vector=None):
         analysis = analyse(text)
         given = np.zeros(DIMENSION) if vector is None else vector
-        return Question(Query(text), analysis, np.asarray(given, dtype=np.float32), telling_words(analysis.text))
+        return Question(Query(text), analysis, np.asarray(given, dtype=np.float32), content_words(analysis.text))
 
     return make

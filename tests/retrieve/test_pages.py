@@ -83,7 +83,7 @@ def test_the_reason_says_what_the_question_named(pool_of, ask) -> None:
     assert first.reasoning is not None
     assert "names this page" in first.reasoning
     assert "Figure 2, which the question names, is here." in first.reasoning
-    assert second.reasoning == "It is the closest there is, though little speaks for it."
+    assert second.reasoning == "It is the closest match, though it shares little with the question."
 
 
 def test_the_reason_says_that_a_work_is_asked_about_or_quoted(pool_of, ask) -> None:
@@ -94,5 +94,5 @@ def test_the_reason_says_that_a_work_is_asked_about_or_quoted(pool_of, ask) -> N
     assert (
         quoted.page == 1
         and quoted.reasoning is not None
-        and "What the question quotes stands here." in quoted.reasoning
+        and "It contains the words that the question quotes." in quoted.reasoning
     )

@@ -21,7 +21,7 @@ from mmrank.retrieve.pages import PageRanking, rank_pages
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
 from mmrank.retrieve.reranking import rerank_pages
-from mmrank.retrieve.words import telling_words
+from mmrank.retrieve.words import content_words
 from mmrank.types import BBox, Candidate, Document, Element, ElementKind, Page, Part, PartKind, Passage, Query
 
 PAGES = (
@@ -75,7 +75,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
 def ranking(document: Document) -> PageRanking:
     vectors = np.eye(len(document.passages), 8, dtype=np.float32)
     text = QUERY.text
-    question = Question(QUERY, analyse(text), vectors[0], telling_words(text))
+    question = Question(QUERY, analyse(text), vectors[0], content_words(text))
     return rank_pages(question, Pool([DocumentFeatures(document, vectors)]))
 
 
@@ -119,7 +119,7 @@ def test_a_page_without_a_word_is_not_shown_and_follows(ranking: PageRanking) ->
 
 def test_where_no_page_holds_a_word_all_keep_their_order(document: Document) -> None:
     blank = Document("b", "b.pdf", document.path, (document.pages[3],) * 2, ())
-    question = Question(Query("whales"), analyse("whales"), np.zeros(8, np.float32), telling_words("whales"))
+    question = Question(Query("whales"), analyse("whales"), np.zeros(8, np.float32), content_words("whales"))
     plain = rank_pages(question, Pool([DocumentFeatures(blank, np.zeros((0, 8), np.float32))]))
     found = rerank_pages(plain, Judge(len))
     np.testing.assert_array_equal(found.scores, plain.scores)
