@@ -176,10 +176,10 @@ def main() -> None:
         "prefix_cache_listwise_speedup": seconds(found["listwise with reasons, no prefix cache"])
         / seconds(found["listwise with reasons"]),
     }
-    for name, dear, tasks in (("", tokens, long), ("smollm2_", point, long[:1])):
+    for name, expensive, tasks in (("", tokens, long), ("smollm2_", point, long[:1])):
         known = MiniLMSelector()
-        chosen, whole = DocumentCascade(known, dear, top=5), DocumentCascade(known, dear, keep=0)
-        unknown = [DocumentCascade(MiniLMSelector(), dear, top=5).rerank(*task) for task in tasks]
+        chosen, whole = DocumentCascade(known, expensive, top=5), DocumentCascade(known, expensive, keep=0)
+        unknown = [DocumentCascade(MiniLMSelector(), expensive, top=5).rerank(*task) for task in tasks]
         run(chosen, tasks)  # so that the selector knows all windows, as an index would
         pairs = [(chosen.rerank(*task), whole.rerank(*task)) for task in tasks]  # in turn: a busy machine is fair
         few, every = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -189,7 +189,7 @@ def main() -> None:
         ratios[f"{name}cascade_same_top5"] = equal
         ratios[f"{name}cascade_shared_top5"] = shared
         print(
-            f"cascade within 10 documents of {DOCUMENT_WORDS} words, {dear.name}: {seconds(few):.2f} s for few"
+            f"cascade within 10 documents of {DOCUMENT_WORDS} words, {expensive.name}: {seconds(few):.2f} s for few"
             f" windows, {seconds(every):.2f} s for all; same top 5 {equal:.2f}, shared {shared:.2f}"
         )
     begun = time.perf_counter()

@@ -323,7 +323,7 @@ class Collection:
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
         """The hits again, one after the other, with a language model's reasons where they hold.
 
-        A reason is kept only if what it says stands on the page (`mmrank.rerankers.explain.Reason.supported`);
+        A reason is kept only if what it says stands on the page (`mmrank.rerankers.explain.Explanation.supported`);
         otherwise the hit comes back as it was.
 
         Args:

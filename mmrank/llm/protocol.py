@@ -164,8 +164,8 @@ class ChatModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Likelihoods:
-    """How likely the last turns of chats are.
+class LogLikelihoods:
+    """Log-likelihoods of the last turns of chats.
 
     `values` is (chats,), float32: the sum of the log-probabilities of the last turn's tokens; `tokens` is (chats,), how
     many they are. `computed_tokens` counts what ran through the model.
@@ -178,7 +178,7 @@ class Likelihoods:
 
 @runtime_checkable
 class LikelihoodModel(Protocol):
-    """A model that says how likely a given answer is."""
+    """A model that gives the log-probability of a given answer."""
 
     @property
     def info(self) -> ModelInfo:
@@ -189,7 +189,7 @@ class LikelihoodModel(Protocol):
         """How many tokens `text` takes."""
         ...
 
-    def likelihoods(self, chats: Sequence[Chat]) -> Likelihoods:
+    def log_likelihoods(self, chats: Sequence[Chat]) -> LogLikelihoods:
         """The log-probability of each chat's last message, the assistant's, after those before it."""
         ...
 

@@ -20,7 +20,7 @@ SUPPORT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Explanation:
     """Why a candidate is shown.
 
     A small model invents, and what it invents shows here: `grounded` is the share of the reason's longer words and
@@ -50,7 +50,7 @@ class Explainer:
         self._max_tokens = max_tokens
         self._words = words
 
-    def explain(self, query: Query, candidates: Iterable[Candidate]) -> Iterator[Reason]:
+    def explain(self, query: Query, candidates: Iterable[Candidate]) -> Iterator[Explanation]:
         """Reasons in the order of the candidates, each as soon as it is written.
 
         Raises:
@@ -77,7 +77,7 @@ class Explainer:
             share = grounded(text, source)
             known = set(NUMBERS.findall(source))
             supported = share >= SUPPORT and all(number in known for number in NUMBERS.findall(text))
-            yield Reason(candidate.id, text, share, supported, time.perf_counter() - begun)
+            yield Explanation(candidate.id, text, share, supported, time.perf_counter() - begun)
 
 
 def whole_sentences(text: str, finished: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmrank.errors import InputError
-from mmrank.llm.protocol import LikelihoodModel, Likelihoods
+from mmrank.llm.protocol import LikelihoodModel, LogLikelihoods
 from mmrank.llm.shorten import shorten
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
@@ -58,10 +58,10 @@ class Likelihood:
         ledger.computed(len(candidates), found.computed_tokens)
         return ledger.ranking(ranked(candidates, found.values), self._name)
 
-    def score(self, question: str, texts: Sequence[str]) -> Likelihoods:
+    def score(self, question: str, texts: Sequence[str]) -> LogLikelihoods:
         """How likely a question is after each of some texts, both cut to their limits."""
         count = self._model.count_tokens
         asked = shorten(question.strip(), QUESTION_TOKENS, count)
-        return self._model.likelihoods(
+        return self._model.log_likelihoods(
             [likelihood_chat((shorten(text, self._max_tokens, count),), (asked,)) for text in texts]
         )

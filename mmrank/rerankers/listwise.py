@@ -147,9 +147,9 @@ class Listwise:
         logits = self._model.label_logits(begun, labels)
         ledger.scored(logits, len(begun))
         values = logits.values.astype(np.float64)
-        chances = values - np.logaddexp.reduce(values, axis=1, keepdims=True)  # (rotations, places)
+        log_probabilities = values - np.logaddexp.reduce(values, axis=1, keepdims=True)  # (rotations, places)
         scores = np.zeros(count)
-        for places, row in zip(turned, chances, strict=True):
+        for places, row in zip(turned, log_probabilities, strict=True):
             scores[places] += row / len(turned)
         ledger.status(AnswerStatus.COMPLETE)
         said: dict[int, str] = {}

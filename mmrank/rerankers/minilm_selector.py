@@ -1,4 +1,4 @@
-"""Windows by the embedded MiniLM: a cheap choice for a dear model, cheaper still for documents seen before."""
+"""Choice of windows by the embedded MiniLM: cheap, and cheaper still for documents that were seen before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cheap choice of passages: which windows of a document are worth the dear model's time.
+"""Cheap choice of passages: which windows of a document are worth the expensive model's time.
 
 `CKNetwork` is IDCM's efficient selector (ESM, "CK"): one convolution over the embedding layer's output, and kernels
 over the cosine of every query and window token. `LexicalSelector` needs no training.
