@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     )
     reranker: str | None = Field(
         default=None,
-        description="what ranks the first pages again, as family or family:model ([rerankers](rerankers.md)); none to rank"
-        " by retrieval alone",
+        description="what ranks the first pages again, as family or family:model ([rerankers](rerankers.md)); none for"
+        " retrieval alone",
     )
     rerank_weight: float | None = Field(
         default=None,
