@@ -107,7 +107,7 @@ def run(reranker: Reranker, tasks: Sequence[Task], forget: Callable[[], None] = 
 
 
 def seconds(rankings: Sequence[Ranking]) -> float:
-    """Median seconds a query."""
+    """Median seconds per query."""
     return statistics.median(ranking.seconds for ranking in rankings)
 
 
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
     parser.add_argument("--think", type=int, default=160, help="upper bound of a listwise answer's thoughts, in tokens")
-    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words a candidate")
+    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words per candidate")
     parser.add_argument("--cascades", type=int, default=20, help="questions for the cascade within documents")
     arguments = parser.parse_args()
     pages, long = tasks_of(*texts_of(arguments.data, max(arguments.questions, arguments.cascades)))

@@ -1,4 +1,4 @@
-"""Settings as pydantic models: what they may be is said alike in errors, on the command line and in the docs."""
+"""Settings as pydantic models, from which errors, the command line's `--set` and the docs are made."""
 
 from __future__ import annotations
 

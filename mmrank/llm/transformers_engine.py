@@ -88,8 +88,8 @@ class TransformersChat:
             name: shown in results; by default the source.
             device: auto, cpu, cuda, cuda:N or mps.
             dtype: float32, bfloat16 or float16; by default what suits the device.
-            attention: the attention of transformers to use; the default computes as "sdpa" does and lets
-                `read_attention` look at it.
+            attention: the attention of transformers to use; the default computes as "sdpa" does and can be read by
+                `read_attention`.
             adapter: trained changes of the weights, as `mmrank.adapters` reads them.
             settings: the other arguments of the class.
 

@@ -1,4 +1,4 @@
-"""Rerankers made of rerankers."""
+"""Rerankers made of other rerankers."""
 
 from __future__ import annotations
 

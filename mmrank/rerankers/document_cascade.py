@@ -32,7 +32,7 @@ def combine(scores: Sequence[float], weights: Sequence[float], *, missing: float
         scores: of the windows that were scored, in any order.
         weights: of the best scores, best first.
         missing: stands for windows a short document does not have. The official 0 lets short documents win wherever
-            scores are negative; a learned or the least score does not.
+            scores are negative; the least score does not.
 
     >>> combine([0.5, 2.0], [1.0, 0.5, 0.25], missing=-1.0)
     2.0
@@ -43,10 +43,10 @@ def combine(scores: Sequence[float], weights: Sequence[float], *, missing: float
 
 
 class DocumentCascade:
-    """Ranks long candidates (documents, pages) by the few windows of theirs that look best.
+    """Ranks long candidates (documents, pages) by their few most promising windows.
 
-    Windows are cut as in the paper, by words instead of the word pieces of one model. A candidate's reasoning is the
-    text of its best window.
+    Windows are cut as in the paper, but by words instead of the word pieces of one model. A candidate's reasoning is
+    the text of its best window.
 
     Args:
         selector: scores all windows, cheaply.
@@ -56,7 +56,7 @@ class DocumentCascade:
             `more` further windows scored. 0: no second look, as published.
         more: see `top`.
         weights: of the best window scores, best first.
-        missing: stands for windows a candidate does not have; None for the least score at hand.
+        missing: stands for windows a candidate does not have; None for the least score of any window.
         size: words per window.
         overlap: words of context on both sides.
         mode: "official" counts a missing window as 0.
@@ -112,7 +112,7 @@ class DocumentCascade:
         found: list[list[tuple[float, str]]] = [[] for _ in candidates]
 
         def judge(counts: Mapping[int, int]) -> list[float]:
-            """Score so many further windows of each document; returns the documents' scores so far."""
+            """Score this many further windows of each document; returns the documents' scores so far."""
             asked = [
                 Candidate(f"{at}/{place}", (Part(PartKind.TEXT, documents[at][place], ()),), 0.0)
                 for at, count in counts.items()

@@ -14,17 +14,17 @@ from mmrank.rerankers.late_interaction import as_passage
 from mmrank.types import Candidate, Part, PartKind, Query
 
 Kept = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Of a window: its vector (384,), and its token ids (tokens,)."""
+"""What is kept of a window: its vector (384,), and its token ids (tokens,)."""
 
 
 class MiniLMSelector:
-    """Scores windows by what they mean and by the words they hold.
+    """Scores windows by their meaning and by their words.
 
     The first is the cosine of MiniLM's vectors; the second, for each token of the question, the greatest cosine of its
     word embedding with that of a token in the window, summed by rarity among the windows at hand. Both are standardised
     over all windows of a call.
 
-    What was computed of a window is kept: a document asked about again costs two products of matrices.
+    What was computed of a window is kept, so that a document seen before costs two matrix products.
 
     Args:
         encoder: MiniLM.
@@ -41,7 +41,7 @@ class MiniLMSelector:
         self._kept: dict[str, Kept] = {}
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
+        """Score the passages of each document. Returns one (passages,) array per document."""
         windows = [window for document in documents for window in document]
         if not windows:
             return [np.zeros(0, dtype=np.float32) for _ in documents]
