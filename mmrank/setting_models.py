@@ -84,8 +84,10 @@ def wrong_values(model: type[BaseModel], error: ValidationError) -> list[str]:
     clauses = {}
     described = model.model_json_schema()["properties"]
     for fault in error.errors():
-        name = str(fault["loc"][0])
-        if name in described:
+        name = str(fault["loc"][0]) if fault["loc"] else ""
+        if name not in described:
+            clauses[name] = f"{name}: {fault['msg']}"
+        else:
             clauses[name] = f"{name} must be {allowed(described[name])}, got {fault['input']!r}"
     return list(clauses.values())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.loading import engine_section, load_chat_model
@@ -24,6 +24,9 @@ from mmrank.rerankers.settings import (
     SetwiseSettings,
 )
 from mmrank.setting_models import Section, SettingsModel, check_settings
+
+if TYPE_CHECKING:
+    from mmrank.rerankers.selector import Selector
 
 SCORES, WRITES = "smollm2-torch", "smollm2"
 """The embedded model as it is fastest at scoring given text, and as it is fastest at writing."""
@@ -196,7 +199,7 @@ def _document_cascade(model: str, settings: DocumentCascadeSettings, of_expensiv
     )
 
 
-def _selector(settings: DocumentCascadeSettings) -> Any:
+def _selector(settings: DocumentCascadeSettings) -> Selector:
     if settings.selector == "minilm":
         from mmrank.rerankers.minilm_selector import MiniLMSelector
 
