@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mmrank.train.data.examples import RankingExample, write_examples
 from mmrank.train.data.toy import toy_examples
-from mmrank.train.run import run
+from mmrank.train.loading import run_recipe
 
 Figures = Mapping[str, float]
 
@@ -45,7 +45,7 @@ def reasoning(recipe: str, out: Path, say: Callable[[str, Figures], None], kinds
 
     def start(base: Path | str, stage: str, examples: str, name: str) -> Path:
         source = {"toy": 0, "examples": paths[examples], "held_out": paths["held_out"], "held_out_limit": 100}
-        report = run(recipe, variant="toy", out=out / name, base=str(base), source=source, stages=[stage])
+        report = run_recipe(recipe, variant="toy", out=out / name, base=str(base), source=source, stages=[stage])
         if name == "form":
             say("form alone", report.after)
         else:
@@ -60,7 +60,7 @@ def reasoning(recipe: str, out: Path, say: Callable[[str, Figures], None], kinds
 
 def prorank(out: Path, say: Callable[[str, Figures], None]) -> None:
     """Before, after the warm-up, after fine scores."""
-    report = run("prorank", variant="toy", out=out)
+    report = run_recipe("prorank", variant="toy", out=out)
     stages = {"before": "", "warm-up": "warm_"}
     for title, prefix in stages.items():
         say(title, {name: report.before[f"{prefix}{name}"] for name in report.after})
@@ -69,7 +69,7 @@ def prorank(out: Path, say: Callable[[str, Figures], None]) -> None:
 
 def sft_vs_cl(out: Path, say: Callable[[str, Figures], None]) -> None:
     """Weight + direction."""
-    report = run("sft_vs_cl", variant="toy", out=out)
+    report = run_recipe("sft_vs_cl", variant="toy", out=out)
     say("before", {name: value for name, value in report.before.items() if name != "loss"})
     for name, value in report.after.items():
         if name.endswith("recall"):

@@ -17,7 +17,7 @@ from mmrank.train.data.splits import fold_of, refuse_leakage, split, without_lea
 from mmrank.train.data.squad import squad_sentences
 from mmrank.train.data.tatqa import tatqa
 from mmrank.train.data.toy import toy_examples
-from mmrank.train.recipes.source import Source
+from mmrank.train.trainers.example_source import ExampleSource
 
 
 def lines(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -168,8 +168,8 @@ def test_several_files_are_read_in_turns_and_a_limit_takes_of_each(tmp_path: Pat
         write_examples(files[-1], rows)
     held = tmp_path / "held.jsonl"
     write_examples(held, [RankingExample("h?", ("yes h",), ("no h",), "h")])
-    train, test = Source(examples=files, held_out=held, limit=6).read()
+    train, test = ExampleSource(examples=files, held_out=held, limit=6).read()
     assert sorted(example.query[0] for example in train) == ["a"] * 3 + ["b"] * 3
     assert [example.query for example in train] != [f"{name}{i}?" for i in range(3) for name in "ab"]
-    assert Source(examples=files, held_out=held, limit=6).read()[0] == train
+    assert ExampleSource(examples=files, held_out=held, limit=6).read()[0] == train
     assert len(test) == 1
