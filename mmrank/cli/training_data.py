@@ -202,10 +202,10 @@ def reasons(
 
     from mmrank.llm.loading import load_chat_model
     from mmrank.train.data.examples import read_examples, write_examples
-    from mmrank.train.data.reasons import chat_teacher, with_reasons
+    from mmrank.train.data.reasons import chat_writer, with_reasons
 
     read = islice(read_examples(examples), limit)
-    teach = chat_teacher(load_chat_model(teacher), words=words)
+    teach = chat_writer(load_chat_model(teacher), words=words)
     count = write_examples(out, (with_reasons(example, teach, teacher) for example in read))
     console.print(f"{count} examples with reasons: {out}", highlight=False, markup=False)
 

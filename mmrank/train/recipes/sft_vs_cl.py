@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -21,7 +22,8 @@ from mmrank.train.trainers.lora import with_language_lora
 from mmrank.train.trainers.run_folder import resumes_stage
 from mmrank.train.trainers.settings import LoraSettings, RecipeConfig
 
-COMBINATIONS = ("sft+sft", "sft+cl", "cl+sft", "cl+cl", "constant+sft")
+Combination = Literal["sft+sft", "sft+cl", "cl+sft", "cl+cl", "constant+sft", "constant+cl"]
+"""weight+direction; "constant" weighs all documents alike."""
 
 
 class SftVsClConfig(RecipeConfig):
@@ -29,7 +31,9 @@ class SftVsClConfig(RecipeConfig):
 
     base: str = "Qwen/Qwen2.5-VL-3B-Instruct"
     candidates: int = Field(17, ge=2, description="per question, the relevant one included")
-    combinations: list[str] = Field(default_factory=lambda: list(COMBINATIONS), description="weight+direction")
+    combinations: list[Combination] = Field(
+        ["sft+sft", "sft+cl", "cl+sft", "cl+cl", "constant+sft"], min_length=1, description="one run each"
+    )
     lora: LoraSettings | None = LoraSettings()
 
 
@@ -50,7 +54,7 @@ def train(config: SftVsClConfig, out: Path, *, resume: bool = False) -> Training
             rows=rows,
             held_out=tests,
             scorer=scorer,
-            objective=Combination(combination),
+            objective=WeightTimesDirection(combination),
             settings=config.trainer,
             out=folder,
             resume=resumes_stage(folder, resume),
@@ -61,10 +65,10 @@ def train(config: SftVsClConfig, out: Path, *, resume: bool = False) -> Training
     return TrainingReport("sft_vs_cl", out, before, after)
 
 
-class Combination:
+class WeightTimesDirection:
     """The surrogate loss of one weight with one direction, mean over questions."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: Combination) -> None:
         self.weight, _, self.direction = name.partition("+")
 
     def __call__(self, scores: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
