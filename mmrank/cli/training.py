@@ -1,4 +1,4 @@
-"""`train RECIPE`: training by a recipe."""
+"""`mmrank train RECIPE`: training by a recipe."""
 
 from __future__ import annotations
 
@@ -33,15 +33,17 @@ def register(app: typer.Typer) -> None:
 
 def _command(recipe: str) -> Callable[..., None]:
     def train(
-        config: Annotated[Path | None, typer.Option(help="YAML file of settings that go over the recipe's.")] = None,
-        variant: Annotated[str | None, typer.Option(help="A variant of the recipe: small runs anywhere.")] = None,
-        out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE by default.")] = None,
-        resume: Annotated[bool, typer.Option("--resume", help="Go on at the last checkpoint in --out.")] = False,
+        config: Annotated[Path | None, typer.Option(help="YAML file of settings that override the recipe's.")] = None,
+        variant: Annotated[
+            str | None, typer.Option(help="A variant of the recipe; small runs in seconds, without examples.")
+        ] = None,
+        out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+        resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")] = False,
         json: Json = False,
     ) -> None:
         from mmrank.train.loading import run_recipe
 
-        # The trainers print what they log; results alone belong on standard output.
+        # The trainers print what they log; only the result belongs on standard output.
         with redirect_stdout(sys.stderr):
             report = run_recipe(recipe, config=config, variant=variant, out=out or Path("runs", recipe), resume=resume)
         if json:
