@@ -95,7 +95,7 @@ def save_stacked(out: Path, parts: Sequence[Adapter], metadata: Mapping[str, str
 
 
 def factors(model: nn.Module, *, head: str | None = None) -> Adapter:
-    """The active adapter of a peft-adapted model, and a head that was trained in full, in float32 on the processor.
+    """The active adapter of a peft-adapted model, and a head that was trained in full, in float32 on the CPU.
 
     Raises:
         MmrankError: when no layer of the model is adapted.
