@@ -137,21 +137,44 @@ def _move(store: Store, moves: Mapping[str, tuple[str, str]], wait: float) -> No
     from mmrank.ingest.store import moved
 
     with store.snapshot() as snapshot:
-        tokens = store.encoder.multi_vector
-        kept = [
+        documents = [moved(snapshot.document(content), name=name, path=path) for content, (name, path) in moves.items()]
+    _put_again(store, documents, wait)
+
+
+def renew_identities(store: Store, wait: float = 0.0) -> list[str]:
+    """Find the identity of each document again, from what is stored. Returns the names of those that changed."""
+    with store.snapshot() as snapshot:
+        records = {record.id: record for record in snapshot.documents()}
+        documents = [snapshot.document(identifier) for identifier in records]
+    outdated = [document for document in documents if _metadata(document) != records[document.id].metadata]
+    if outdated:
+        _put_again(store, outdated, wait)
+    return [document.name for document in outdated]
+
+
+def _put_again(store: Store, documents: Sequence[Document], wait: float) -> None:
+    """Replace documents that are in the store, by id, with the vectors they have."""
+    with store.snapshot() as snapshot:
+        vectors = [
             (
-                moved(snapshot.document(content), name=name, path=path),
-                snapshot.passage_vectors(content),
-                snapshot.document_vectors(content),
-                snapshot.token_vectors(content) if tokens else None,
+                snapshot.passage_vectors(document.id),
+                snapshot.document_vectors(document.id),
+                snapshot.token_vectors(document.id) if store.encoder.multi_vector else None,
             )
-            for content, (name, path) in moves.items()
+            for document in documents
         ]
     with store.write(wait=wait) as writer:
-        for content in moves:
-            writer.remove(content)
-        for document, passages, documents, token_vectors in kept:
-            writer.put(document, passages, documents, token_vectors, metadata=document.metadata)
+        for document in documents:
+            writer.remove(document.id)
+        for document, (passages, merged, tokens) in zip(documents, vectors, strict=True):
+            writer.put(document, passages, merged, tokens, metadata=_metadata(document))
+
+
+def _metadata(document: Document) -> dict[str, str]:
+    """What the file says of itself, and what was found about its identity."""
+    from mmrank.ingest.identity import identity
+
+    return {**document.metadata, **identity(document)}
 
 
 def _write(
@@ -223,7 +246,7 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:
     """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
     try:
-        writer.put(document, *encode_document(encoder, document, settings), metadata=document.metadata)
+        writer.put(document, *encode_document(encoder, document, settings), metadata=_metadata(document))
     except MmrankError as error:
         return str(error)
     return None

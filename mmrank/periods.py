@@ -152,3 +152,19 @@ def _quarter_of(found: re.Match[str]) -> int:
     if word:
         return _ORDINALS[word.lower()]
     return 2 * (int(half) if half else _ORDINALS[half_word.lower()])
+
+
+def period_match(asked: Period | None, reported: Period | None) -> float:
+    """How well a document's period answers the period a question names, −0.2 to 1; 0 where either is unknown.
+
+    >>> [period_match(Period(2023, 2), Period.parse(text)) for text in ("2023-Q2", "2023", "2022")]
+    [1.0, 0.7, -0.2]
+    """
+    if asked is None or reported is None:
+        return 0.0
+    if asked == reported:
+        return 1.0
+    if asked.year == reported.year:
+        return 0.7
+    # A report on the following year shows this one beside it.
+    return 0.0 if reported.year == asked.year + 1 else -0.2

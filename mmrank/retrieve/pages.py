@@ -33,6 +33,10 @@ WEIGHTS: dict[str, float] = {
 """Weight of each signal. Round numbers: fitted weights, out of fold, are no better (docs/results.md)."""
 
 
+DOCUMENT_WEIGHT = 1.0
+"""Weight of a document's score beside the scores of its pages, in a search over several documents."""
+
+
 @dataclass(frozen=True, slots=True)
 class WrittenReason:
     """What a reranker wrote about a page, and the ids of the elements that it read."""
@@ -90,17 +94,28 @@ def measure_signals(question: Question, pool: Pool) -> dict[str, NDArray[np.floa
     return signals
 
 
-def rank_pages(question: Question, pool: Pool, weights: Mapping[str, float] | None = None) -> PageRanking:
+def rank_pages(
+    question: Question,
+    pool: Pool,
+    weights: Mapping[str, float] | None = None,
+    documents: Mapping[str, float] | None = None,
+) -> PageRanking:
     """Score every page of the pool.
 
     Args:
         question: the question.
         pool: the pages.
         weights: of the signals that are used, by name; `WEIGHTS` by default.
+        documents: scores of the pool's documents, by id. A page gets the distance of its document from the best one as
+            the signal "document".
     """
     signals = measure_signals(question, pool)
     chosen = WEIGHTS if weights is None else weights
     scores = np.zeros(len(pool))
     for name, weight in chosen.items():
         scores += weight * signals[name]
+    if documents is not None and len(pool):
+        owners = np.array([documents[features.document.id] for features in pool.documents])
+        signals["document"] = (owners - owners.max())[pool.owner]
+        scores += DOCUMENT_WEIGHT * signals["document"]
     return PageRanking(question, pool, scores, signals)

@@ -1,6 +1,6 @@
 """The way from a question to hits, in the order of its steps.
 
-    question ─understand─▶ find documents ─▶ rank their pages ─▶ rerank the first pages ─▶ hits ─▶ explain
+    question ─understand─▶ rank documents ─▶ rank their pages ─▶ rerank the first pages ─▶ hits ─▶ explain
 
 Each step is a function of its own file; this file says in which order they are called and with which settings.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mmrank.config import EMBEDDED_WEIGHT, Settings
 from mmrank.errors import InputError
-from mmrank.retrieve.candidates import two_stage
+from mmrank.retrieve.documents import Identities, RankedDocument, rank_documents
 from mmrank.retrieve.explanations import explain_hits
 from mmrank.retrieve.feature_cache import FeatureCache
 from mmrank.retrieve.hits import page_hits
@@ -44,6 +44,7 @@ class Pipeline:
         self._encoder = encoder
         self._settings = settings
         self._features = FeatureCache()
+        self._identities: tuple[int, Identities] | None = None
         self._rerankers: dict[str, Reranker] = {}
         self._explainers: dict[str, Explainer] = {}
 
@@ -56,10 +57,11 @@ class Pipeline:
         question = self.understand(query)
         reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            documents = self._find_documents(question, snapshot, where)
+            documents = self._rank_documents(question, snapshot, where)
             if not documents:
                 return []
-            ranking = rank_pages(question, self._features.pool(snapshot, documents, question))
+            pool = self._features.pool(snapshot, [document.id for document in documents], question)
+            ranking = rank_pages(question, pool, documents={document.id: document.score for document in documents})
         if reranker is not None:
             ranking = self._rerank(ranking, reranker, shown=k)
         return page_hits(ranking, k)
@@ -84,17 +86,18 @@ class Pipeline:
         asked = Query(query) if isinstance(query, str) else query
         return understand(asked, self._encoder(), self._query_adapter)
 
-    def _find_documents(self, question: Question, snapshot: Snapshot, where: Filter | None) -> list[str]:
-        """Step 2: ids of the documents of the best passages, best first. Step 3, `rank_pages`, ranks their pages."""
-        candidates = two_stage(
+    def _rank_documents(self, question: Question, snapshot: Snapshot, where: Filter | None) -> list[RankedDocument]:
+        """Step 2: the documents that the question is about. Step 3, `rank_pages`, ranks their pages."""
+        if self._identities is None or self._identities[0] != snapshot.version:
+            self._identities = snapshot.version, Identities(snapshot.documents())
+        return rank_documents(
             snapshot,
-            vector=question.vector,
-            text=question.analysis.text,
+            question,
+            self._identities[1],
             documents=self._settings.search_documents,
             passages=self._settings.search_passages,
             where=where,
         )
-        return list(dict.fromkeys(candidate.document_id for candidate in candidates))
 
     def _rerank(self, ranking: PageRanking, reranker: Reranker, shown: int = 1) -> PageRanking:
         """Step 4: order the first pages again, at least all that are shown. Step 5, `page_hits`, makes hits."""
