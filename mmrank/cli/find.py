@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,25 +36,22 @@ Passages = Annotated[int | None, typer.Option(min=1, help="Passages per page tha
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="A setting of the reranker: selector=lexical (docs/rerankers.md). May be repeated."),
+    typer.Option("--set", help="A setting of the reranker: selector=lexical (docs/settings.md). May be repeated."),
 ]
 
 
-def reranker_settings(given: list[str] | None) -> dict[str, Any]:
-    """What `--set name=value` says; values are JSON where they can be, else text.
+def reranker_settings(given: list[str] | None) -> dict[str, str]:
+    """What `--set name=value` says. Values stay text: the reranker's settings model turns them into numbers and so on.
 
     Raises:
         InputError: for one without a name or a value.
     """
-    settings: dict[str, Any] = {}
+    settings: dict[str, str] = {}
     for pair in given or []:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise InputError(f"--set takes name=value, not {pair!r}")
-        try:
-            settings[name] = loads(value)
-        except ValueError:
-            settings[name] = value
+        settings[name] = value
     return settings
 
 

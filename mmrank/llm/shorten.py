@@ -1,4 +1,4 @@
-"""The one rule by which over-long input is shortened: evenly, from the end of each piece, never a piece away."""
+"""How long input is shortened: evenly, from the end of each piece; no piece is left out."""
 
 from __future__ import annotations
 

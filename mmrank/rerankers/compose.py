@@ -1,4 +1,4 @@
-"""Rerankers made of rerankers."""
+"""Rerankers made of other rerankers."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from mmrank.zscores import zscores
 
 
 class Cascade:
-    """A cheap reranker orders all candidates, a dear one the first `keep` of them; the rest follow in the cheap order.
+    """A cheap reranker orders all candidates, an expensive one the first `keep`; the rest keep the cheap order.
 
     Args:
         cheap: sees every candidate.
-        dear: sees the first `keep`.
+        expensive: sees the first `keep` of the cheap order.
         keep: how many.
         name: shown as the stage of a hit; by default made of the two names.
     """
 
-    def __init__(self, cheap: Reranker, dear: Reranker, *, keep: int = 8, name: str = "") -> None:
+    def __init__(self, cheap: Reranker, expensive: Reranker, *, keep: int = 8, name: str = "") -> None:
         if keep < 1:
             raise InputError(f"a cascade keeps at least 1 candidate, got {keep}")
         self._cheap = cheap
-        self._dear = dear
+        self._expensive = expensive
         self._keep = keep
-        self._name = name or f"{cheap.name}>{dear.name}"
+        self._name = name or f"{cheap.name}>{expensive.name}"
 
     @property
     def name(self) -> str:
@@ -38,12 +38,12 @@ class Cascade:
         return self._name
 
     def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
-        """Rank the candidates. Scores of the head are the dear reranker's, the others lie below them."""
+        """Rank the candidates. Scores of the head are the expensive reranker's, the others lie below them."""
         ledger = Ledger()
         first = self._cheap.rerank(query, candidates)
         ledger.include(first)
         head = [item.candidate for item in first.items[: self._keep]]
-        second = self._dear.rerank(query, head)
+        second = self._expensive.rerank(query, head)
         ledger.include(second)
         floor = min((item.score for item in second.items), default=0.0)
         tail = [

@@ -1,4 +1,4 @@
-"""Windows by the embedded MiniLM: a cheap choice for a dear model, cheaper still for documents seen before."""
+"""Choice of windows by the embedded MiniLM: cheap, and cheaper still for documents that were seen before."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mmrank.types import Candidate, Part, PartKind, Query
 from mmrank.zscores import zscores
 
 Kept = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Of a window: its vector (384,), and its token ids (tokens,)."""
+"""What is kept of a window: its vector (384,), and its token ids (tokens,)."""
 
 
 class MiniLMSelector:
-    """Scores windows by what they mean and by the words they hold.
+    """Scores windows by their meaning and by their words.
 
     The first is the cosine of MiniLM's vectors; the second, for each token of the question, the greatest cosine of its
     word embedding with that of a token in the window, summed by rarity among the windows at hand. Both are z-scores
     over all windows of a call.
 
-    What was computed of a window is kept: a document asked about again costs two products of matrices.
+    What was computed of a window is kept, so that a document seen before costs two matrix products.
 
     Args:
         encoder: MiniLM.
@@ -42,7 +42,7 @@ class MiniLMSelector:
         self._kept: dict[str, Kept] = {}
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
+        """Score the passages of each document. Returns one (passages,) array per document."""
         windows = [window for document in documents for window in document]
         if not windows:
             return [np.zeros(0, dtype=np.float32) for _ in documents]

@@ -1,4 +1,4 @@
-"""Cheap choice of passages: which windows of a document are worth the dear model's time.
+"""Cheap choice of passages: which windows of a document the expensive model should read.
 
 `CKNetwork` is IDCM's efficient selector (ESM, "CK"): one convolution over the embedding layer's output, and kernels
 over the cosine of every query and window token. `LexicalSelector` needs no training.
@@ -29,7 +29,7 @@ class Selector(Protocol):
     """Scores passages within their documents, cheaply. Higher is better; comparable within one document only."""
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
+        """Score the passages of each document. Returns one (passages,) array per document."""
         ...
 
 
@@ -102,7 +102,7 @@ class CKNetwork(nn.Module):
 class LexicalSelector:
     """BM25 among the windows at hand: no weights, microseconds per window.
 
-    Rarity is counted over all windows of one call, so that words all windows share weigh little.
+    Rarity is counted over all windows of one call, so that words which all windows share weigh little.
     """
 
     def __init__(self, *, k1: float = 1.2, b: float = 0.75) -> None:
