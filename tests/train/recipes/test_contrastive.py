@@ -15,7 +15,7 @@ from mmrank.encoders.minilm_network import embedded_folder
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample, write_examples
 from mmrank.train.data.pages import page_picture, page_reference
-from mmrank.train.run import run
+from mmrank.train.loading import run_recipe
 from mmrank.types import Part, PartKind, Passage, Query
 
 pytest.importorskip("trl")
@@ -50,7 +50,7 @@ def test_vision_encoders_learn_which_page_a_question_means(
     family: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     tiny: Tiny = request.getfixturevalue(family)
-    report = run(
+    report = run_recipe(
         "contrastive",
         variant="small",
         out=tmp_path / "run",
@@ -79,7 +79,7 @@ def test_a_multi_vector_text_encoder_is_trained_by_maxsim_and_its_adapter_merged
     MultiVectorEncoder(str(embedded_folder()), device="cpu").save(str(tmp_path / "colbert"))
     trainer = {"max_steps": 12, "save_steps": 4, "learning_rate": 3e-3}
     out = tmp_path / "run"
-    report = run("contrastive", variant="small", out=out, encoder=str(tmp_path / "colbert"), trainer=trainer)
+    report = run_recipe("contrastive", variant="small", out=out, encoder=str(tmp_path / "colbert"), trainer=trainer)
     assert report.after["loss"] < report.before["loss"]
     weights = load_encoder(str(out / "model"), device="cpu", dtype="float32").model.state_dict()  # type: ignore[union-attr]
     assert not any("lora" in name for name in weights)
@@ -89,4 +89,4 @@ def test_a_multi_vector_text_encoder_is_trained_by_maxsim_and_its_adapter_merged
 
 def test_a_text_encoder_is_refused_for_pictures(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reads no pictures"):
-        run("contrastive", variant="small", out=tmp_path / "run", pictures=True)
+        run_recipe("contrastive", variant="small", out=tmp_path / "run", pictures=True)

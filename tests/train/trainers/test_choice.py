@@ -11,9 +11,9 @@ import torch
 from mmrank.errors import MmrankError
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.reasons import listwise_example
-from mmrank.train.recipes.causal import load_causal
-from mmrank.train.recipes.choice import ChoiceScorer, conversations
-from mmrank.train.run import run
+from mmrank.train.loading import run_recipe
+from mmrank.train.trainers.choice import ChoiceScorer, conversations
+from mmrank.train.trainers.language_models import load_causal
 
 PASSAGES = ["the anchor lies here", "a bridge stands there", "one candle burns now", "every desert is dry"]
 QUESTIONS = ["where is the anchor", "where is the bridge", "where is the candle"]
@@ -88,10 +88,10 @@ def test_a_template_that_changes_earlier_turns_is_refused() -> None:
 
 @pytest.mark.slow
 def test_the_stage_goes_before_imitation_and_goes_on_after_a_stop(tmp_path: Path) -> None:
-    report = run("mm_r5", variant="small", out=tmp_path, stages=["choice", "sft"])
+    report = run_recipe("mm_r5", variant="small", out=tmp_path, stages=["choice", "sft"])
     assert 0 <= report.before["choice_recall"] <= 1
     shutil.rmtree(tmp_path / "sft")
-    again = run("mm_r5", variant="small", out=tmp_path, stages=["choice", "sft"], resume=True)
+    again = run_recipe("mm_r5", variant="small", out=tmp_path, stages=["choice", "sft"], resume=True)
     assert again.before["choice_recall"] == report.before["choice_recall"]
     assert again.after == report.after
 

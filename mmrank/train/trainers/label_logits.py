@@ -1,4 +1,4 @@
-"""Language models that judge one candidate by two label tokens, scored in groups."""
+"""Language models that judge one candidate by two label words, such as yes and no, scored in groups."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 from mmrank.errors import InputError
 from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, JudgePrompt
-from mmrank.train.recipes.causal import tokenised, turns
-from mmrank.train.recipes.grouped import Row, grouped_mask, teacher_scores, ungroup
+from mmrank.train.trainers.grouped import Row, grouped_mask, teacher_scores, ungroup
+from mmrank.train.trainers.language_models import Turns, tokenised, turns
 
 
 class LabelScorer:
-    """Logits of the positive and the negative label at the last position, padding on the left.
+    """Logits of the positive and the negative label where the answer begins.
 
     Raises:
-        InputError: when a label is not one token of its own.
+        InputError: when a label is not a single token.
     """
 
     def __init__(self, tokenizer: Any, prompt: JudgePrompt) -> None:
@@ -28,15 +28,15 @@ class LabelScorer:
     def _id(self, label: str) -> int:
         ids = self.tokenizer.encode(label, add_special_tokens=False)
         if len(ids) != 1:
-            raise InputError(f"the label {label!r} is {len(ids)} tokens for this tokenizer; one is needed")
+            raise InputError(f"the label {label!r} is {len(ids)} tokens for this tokenizer; it must be one")
         return int(ids[0])
 
-    def chat(self, query: str, candidate: str) -> list[dict[str, str]]:
-        """The conversation that ends where the label is said."""
+    def chat(self, query: str, candidate: str) -> Turns:
+        """The conversation, which ends where the label is to be said."""
         return turns(self.prompt.chat((query,), (candidate,), JUDGE_INSTRUCTION))
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `Scorer`."""
+        """See `GroupScorer`."""
         mask = grouped_mask(rows)
         chats = [self.chat(row["query"], text) for row in rows for text in row["candidates"]]
         return {**tokenised(self.tokenizer, chats), "mask": mask, **teacher_scores(rows, mask)}

@@ -1,4 +1,4 @@
-"""The checkpoint that does best on held-out examples is the one that is kept, for trainers that only know a loss."""
+"""Keep the checkpoint that does best on held-out examples, for trainers that measure nothing but a loss."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 Measure = Callable[[Any], Mapping[str, float]]
-"""Model → its figures on held-out examples, higher is better."""
+"""Model → its figures on held-out examples; higher is better."""
 PREFIX = "held_out_"
+"""Before the names of these figures in metrics.jsonl."""
 
 
 class BestOnHeldOut(TrainerCallback):
-    """Measures each checkpoint, writes the figures to metrics.jsonl, and has the best one loaded at the end.
+    """Measures each checkpoint, writes the figures to metrics.jsonl, and loads the best one at the end.
 
     Args:
         measure: called at each save.
-        by: the figure that decides; of equals the earlier stays.
-        metrics: the run's metrics.jsonl, from which a resumed run learns what was best before.
+        by: name of the figure that decides; of equal checkpoints the earlier one is kept.
+        metrics: the run's metrics.jsonl, in which a resumed run finds what was best before.
     """
 
     def __init__(self, measure: Measure, by: str, metrics: Path) -> None:
@@ -29,7 +30,7 @@ class BestOnHeldOut(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Have the best loaded at the end, and find it among what an earlier run left."""
+        """Ask the trainer to load the best checkpoint at the end, and look for it among those of an earlier run."""
         args.load_best_model_at_end = True
         if self._metrics.is_file():
             for line in self._metrics.read_text(encoding="utf-8").splitlines():

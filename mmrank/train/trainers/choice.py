@@ -1,8 +1,8 @@
-"""Choosing by number: what a small model learns before it is shown reasoned rankings.
+"""Choosing by number: what a small model learns before it learns to write reasoned rankings.
 
-In a whole answer the one decision that matters, which passage comes first, is a few hundredths of the loss. Here it is
-all of it: the model is shown passages and says the number of the one that answers. Several questions over the same
-passages make one conversation, so that passages are read once for all of them.
+In a whole answer, the one decision that matters (which passage comes first) is a few hundredths of the loss. Here it is
+the whole loss: the model sees passages and says the number of the one that answers. Several questions over the same
+passages make one conversation, so that the passages are read once for all of them.
 """
 
 from __future__ import annotations
@@ -20,69 +20,70 @@ from mmrank.llm.protocol import assistant, user
 from mmrank.rerankers.focus import focus
 from mmrank.rerankers.prompts import listwise_chat
 from mmrank.train.data.examples import RankingExample
-from mmrank.train.recipes.causal import turns
-from mmrank.train.recipes.grouped import Row
+from mmrank.train.trainers.grouped import Row
+from mmrank.train.trainers.language_models import turns
 
 NOUN = "Passage"
+"""What a candidate is called in prompts and answers."""
 
 
 def conversations(
     examples: Sequence[RankingExample], *, candidates: int, questions: int, seed: int = 0
 ) -> list[dict[str, Any]]:
-    """`passages`, shuffled, and `asked`: questions, each with the position of the one passage that answers it.
+    """Conversations: shuffled `passages`, and `asked`, questions with the position of the passage that answers.
 
-    A question brings its passage and the negatives that answer most of the document's other questions; of those, the
-    ones that exactly one of these passages answers are asked in the same conversation. Every question is asked once;
-    one without enough negatives is left out.
+    A conversation starts from one question, its passage and its negatives; negatives that answer other questions of
+    the document come first. Those other questions join the conversation if exactly one of its passages answers them.
+    Every question is asked once; one without enough negatives is left out.
 
     Args:
-        examples: of any documents; only questions of one document meet.
-        candidates: passages a conversation.
-        questions: of a conversation, at most.
-        seed: of all draws.
+        examples: of any documents; questions of different documents never share a conversation.
+        candidates: passages per conversation.
+        questions: per conversation, at most.
+        seed: of all random choices.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     documents: dict[str, list[RankingExample]] = defaultdict(list)
     for example in examples:
         documents[example.group].append(example)
     made = []
     for document in documents.values():
         waiting = list(document)
-        chance.shuffle(waiting)
+        rng.shuffle(waiting)
         while waiting:
             first = waiting.pop()
             negatives = [text for text in dict.fromkeys(first.negatives) if text not in first.positives]
             if len(negatives) < candidates - 1:
                 continue
             answering = {other.positives[0] for other in waiting}
-            negatives.sort(key=lambda text: (text not in answering, chance.random()))
+            negatives.sort(key=lambda text: (text not in answering, rng.random()))
             passages = [first.positives[0], *negatives[: candidates - 1]]
-            chance.shuffle(passages)
+            rng.shuffle(passages)
             asked = [first]
             rest: list[RankingExample] = []
             for other in waiting:
                 alone = sum(text in other.positives for text in passages) == 1
                 (asked if alone and len(asked) < questions else rest).append(other)
             waiting = rest
-            chance.shuffle(asked)
+            rng.shuffle(asked)
             answers = [
                 next(place for place, text in enumerate(passages) if text in example.positives) for example in asked
             ]
             made.append({"passages": passages, "asked": list(zip([e.query for e in asked], answers, strict=True))})
-    chance.shuffle(made)
+    rng.shuffle(made)
     return made
 
 
 class ChoiceScorer:
-    """Logits of the passages' numbers where an answer begins, that of the right one first.
+    """Logits of the passages' numbers where an answer begins; the number of the right passage comes first.
 
     Args:
         tokenizer: the model's.
-        words: words a reason, as the listwise prompt says.
-        passage_words: what is shown of a passage.
+        words: words per reason, as the listwise prompt states them.
+        passage_words: words that are shown of a passage.
 
     Raises:
-        MmrankError: when the chat template does not keep earlier turns, or a number is not one token.
+        MmrankError: (in `collate`) when the chat template changes earlier turns, or a number is not one token.
     """
 
     def __init__(self, tokenizer: Any, words: int, passage_words: int) -> None:
@@ -91,8 +92,10 @@ class ChoiceScorer:
         self.passage_words = passage_words
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `Scorer`; a group is a question. `at` holds row and token of each decision, `numbers`
-        the ids of the passages' numbers, the right one first.
+        """See `GroupScorer`; a group is a question.
+
+        `at` (questions, 2) holds conversation and token where a number comes next; `numbers` (questions, passages)
+        holds the token ids of the passages' numbers, the right one first.
         """
         read = [self._read(row) for row in rows]
         width = max(len(ids) for ids, _ in read)

@@ -1,27 +1,29 @@
-"""Language models to train: SmolLM2 from its package, any folder or hub name, or one of some thousand weights."""
+"""Language models to train: loaded, given conversations, asked for answers, and written as checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmrank.llm.protocol import Chat
-from mmrank.train.recipes.vision import check_picture_tokens
+from mmrank.train.trainers.vision_language import check_picture_tokens
 
-TEMPLATE = (
+TINY_TEMPLATE = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
 
 
 def load_causal(base: str, texts: Sequence[str], seed: int = 0) -> tuple[Any, Any]:
-    """Model and tokenizer.
+    """Model (in float32) and tokenizer.
 
     Args:
-        base: "smollm2" (embedded), "tiny" (random weights, words of `texts`), a folder, or a name on the hub.
+        base: "smollm2" (embedded), "tiny" (a Llama of some 200 thousand random weights that knows the words of
+            `texts`), a folder, or a name on the Hugging Face hub.
         texts: what a tiny model's tokenizer must know.
         seed: of a tiny model's weights.
     """
@@ -59,7 +61,7 @@ def _tiny(texts: Sequence[str], seed: int) -> tuple[Any, Any]:
         clean_up_tokenization_spaces=False,
         padding_side="left",
     )
-    tokenizer.chat_template = TEMPLATE
+    tokenizer.chat_template = TINY_TEMPLATE
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -84,7 +86,7 @@ Turns = list[dict[str, Any]]
 
 
 def turns(chat: Chat) -> Turns:
-    """A conversation as the trainers of trl take it: texts, or where there are pictures, parts with places for them."""
+    """A conversation in the form of trl: plain texts, or, with pictures, lists of parts with places for pictures."""
     if not any(message.images for message in chat):
         return [{"role": message.role, "content": message.text} for message in chat]
     return [
@@ -100,7 +102,7 @@ def turns(chat: Chat) -> Turns:
 
 
 def tokenised(tokenizer: Any, chats: Sequence[Turns]) -> dict[str, Tensor]:
-    """Prompts that end where the answer begins, padded on the left."""
+    """`input_ids` and `attention_mask` (chats, tokens), padded on the left; a prompt ends where its answer begins."""
     texts = [tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in chats]
     tokenizer.padding_side = "left"
     encoded = tokenizer(texts, return_tensors="pt", padding=True, add_special_tokens=False)
@@ -117,14 +119,14 @@ def complete(
     batch: int = 16,
     pictures: Callable[[int], list[Any]] | None = None,
 ) -> list[str]:
-    """Greedy answers, in order.
+    """Greedy answers to prompts, in their order.
 
     Args:
         model: put in eval mode.
-        tokenizer: the model's, or its processor where `pictures` are shown.
+        tokenizer: the model's, or its processor if `pictures` are shown.
         chats: prompts.
-        max_tokens: of an answer.
-        batch: prompts answered together; one at a time with pictures.
+        max_tokens: of each answer, at most.
+        batch: prompts that are answered together; with pictures always one.
         pictures: position of a chat → its pictures, rendered.
     """
     model.eval()
@@ -142,3 +144,15 @@ def complete(
         written = model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False, pad_token_id=pad)
         answers += tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
     return answers
+
+
+def spoken(completion: Any) -> str:
+    """The text of a completion that trl gives to a reward, be it a text or a conversation."""
+    return completion if isinstance(completion, str) else str(completion[-1]["content"])
+
+
+def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write model and tokenizer (or processor) as a checkpoint that inference loads; an adapter is merged into it."""
+    whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
+    whole.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

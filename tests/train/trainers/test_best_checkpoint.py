@@ -13,9 +13,9 @@ import torch
 
 pytest.importorskip("trl")
 
-from mmrank.train.recipes.causal import load_causal
-from mmrank.train.recipes.config import LoraSettings, TrainerSettings
-from mmrank.train.recipes.reinforce import imitate
+from mmrank.train.trainers.imitation import imitate
+from mmrank.train.trainers.language_models import load_causal
+from mmrank.train.trainers.settings import LoraSettings, TrainerSettings
 
 PAIRS = [([{"role": "user", "content": f"say {word}"}], word) for word in ("yes", "no", "maybe", "never")]
 

@@ -1,4 +1,4 @@
-"""Vision-language models to train: conversations with page pictures, opened when a batch needs them."""
+"""Vision-language models to train, and page pictures in their conversations, rendered when a batch needs them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import torch
 from mmrank.errors import MmrankError
 from mmrank.types import ImageRef
 
+MAX_PIXELS = 1280 * 28 * 28
+"""A page picture is scaled to at most this many pixels, as at inference."""
+
 
 def load_vision(base: str) -> tuple[Any, Any]:
-    """Model and processor of a folder or a name on the hub, for instance Qwen/Qwen2.5-VL-7B-Instruct.
+    """Model and processor from a folder or a name on the Hugging Face hub, for instance Qwen/Qwen2.5-VL-7B-Instruct.
 
     Raises:
         MmrankError: when it cannot be loaded or reads no pictures.
@@ -34,12 +37,12 @@ def load_vision(base: str) -> tuple[Any, Any]:
 
 
 def opened(pictures: Sequence[ImageRef], max_pixels: int) -> list[Any]:
-    """The pictures, rendered."""
+    """The pictures, rendered to at most `max_pixels` each."""
     return [picture.open(max_pixels=max_pixels) for picture in pictures]
 
 
-def dataset(rows: Sequence[Mapping[str, Any]], max_pixels: int) -> Any:
-    """Rows for trl. Where they have `pictures`, these are rendered as `images` when a row is read, and not kept."""
+def lazy_dataset(rows: Sequence[Mapping[str, Any]], max_pixels: int) -> Any:
+    """Rows as a dataset for trl. Their `pictures` are rendered as `images` whenever a row is read, and not kept."""
     from datasets import Dataset
 
     if not any(row.get("pictures") for row in rows):
@@ -59,8 +62,8 @@ def check_picture_tokens(processor: Any, token_ids: Any, fields: Mapping[str, An
 
     Args:
         processor: the model's.
-        token_ids: (batch, length), or one list of ids a prompt.
-        fields: what the processor made of the pictures; `image_grid_thw` where the family has it.
+        token_ids: (batch, length), or one list of ids per prompt.
+        fields: what the processor made of the pictures; nothing is checked without `image_grid_thw` (Qwen's families).
 
     Raises:
         MmrankError: when a prompt was truncated within a picture, or pictures got lost.

@@ -1,4 +1,4 @@
-"""Teachers: models that score groups once; their scores are kept in a file."""
+"""Teachers: models that score the candidates of each question once; the scores are kept in a file."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from mmrank.errors import MmrankError
 from mmrank.train.data.examples import fingerprint
 from mmrank.train.data.scorers import text_passages
-from mmrank.train.recipes.grouped import Row
+from mmrank.train.trainers.grouped import Row
 
 
 class Teacher(Protocol):
-    """Scores candidates of one question."""
+    """Scores the candidates of one question. `name` identifies the model and its scale in the file of scores."""
 
     name: str
 
     def score(self, query: str, candidates: Sequence[str]) -> list[float]:
-        """One score a candidate, higher is better."""
+        """One score per candidate, in the range of logits; higher is better."""
         ...
 
 
 class MaxSimTeacher:
-    """The embedded MiniLM's token vectors compared by MaxSim, stretched to the range of logits.
+    """The embedded MiniLM's token vectors compared by MaxSim, scaled to the range of logits.
 
     Args:
         scale: what the mean cosine is multiplied by.
@@ -50,10 +50,11 @@ class MaxSimTeacher:
 
 
 class LikelihoodTeacher:
-    """The embedded SmolLM2: how likely the question is after each candidate, brought to the range of logits.
+    """The embedded SmolLM2: log-probability of the question after each candidate, scaled to the range of logits.
 
     Args:
-        scale: what the summed log-probability is multiplied by; as they are, they leave no doubt to distil.
+        scale: what the summed log-probability is multiplied by. Unscaled, nearly all probability is on one candidate,
+            and nothing is left to distil.
     """
 
     def __init__(self, scale: float = 0.3) -> None:
@@ -71,7 +72,11 @@ class LikelihoodTeacher:
 
 
 class CrossEncoderTeacher:
-    """A cross-encoder: an adapter that `pointwise` or `dear` wrote, or a folder or hub name of sentence-transformers.
+    """A cross-encoder.
+
+    Args:
+        source: an adapter.safetensors of the recipe `pointwise` or `dear`, or a folder or hub name that
+            sentence-transformers loads.
 
     Raises:
         MmrankError: when it cannot be loaded.
@@ -99,13 +104,13 @@ class CrossEncoderTeacher:
 
 
 def load_teacher(name: str) -> Teacher:
-    """The embedded "maxsim" or "likelihood", otherwise a cross-encoder: adapter.safetensors, a folder, or a name."""
+    """A teacher by name: "maxsim" or "likelihood" (both embedded), otherwise the source of a `CrossEncoderTeacher`."""
     embedded: dict[str, Callable[[], Teacher]] = {"maxsim": MaxSimTeacher, "likelihood": LikelihoodTeacher}
     return embedded[name]() if name in embedded else CrossEncoderTeacher(name)
 
 
 def with_teacher(rows: Sequence[Row], teacher: Teacher, cache: Path) -> list[Row]:
-    """The rows with `teacher` scores; those already in the cache are not computed again."""
+    """The rows with their scores as `teacher`; scores that the file `cache` holds are not computed again."""
     known: dict[str, list[float]] = {}
     if cache.is_file():
         for line in cache.read_text(encoding="utf-8").splitlines():
@@ -118,6 +123,6 @@ def with_teacher(rows: Sequence[Row], teacher: Teacher, cache: Path) -> list[Row
             key = fingerprint("\n".join([teacher.name, row["query"], *row["candidates"]]))
             if key not in known:
                 known[key] = teacher.score(row["query"], row["candidates"])
-                file.write(json.dumps({"key": key, "scores": known[key]}) + "\n")
+                file.write(json.dumps({"teacher": teacher.name, "key": key, "scores": known[key]}) + "\n")
             scored.append({**row, "teacher": known[key]})
     return scored
