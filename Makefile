@@ -21,13 +21,13 @@ test: $(VENV)/.ready-test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(MKDOCS) build --strict --quiet
+	@$(MKDOCS) build --strict
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: test
 
 docs: $(VENV)/.ready-test
-	@$(MKDOCS) build --strict --quiet && echo "site/index.html"
+	@$(MKDOCS) build --strict && echo "site/index.html"
 
 docs-serve: $(VENV)/.ready-test
 	@$(MKDOCS) serve --strict

@@ -97,8 +97,10 @@ def _row(parameter: Any) -> str | None:
     if parameter.name == "help" or getattr(parameter, "hidden", False):
         return None
     is_option = parameter.param_type_name == "option"
-    names = ", ".join(f"`{name}`" for name in (parameter.opts + parameter.secondary_opts)) if is_option else (
-        f"`{parameter.name.upper()}`"
+    names = (
+        ", ".join(f"`{name}`" for name in (parameter.opts + parameter.secondary_opts))
+        if is_option
+        else (f"`{parameter.name.upper()}`")
     )
     default = parameter.default
     if parameter.required:
