@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-THUMBNAIL_PIXELS = 150_000
-"""Width × height of a page's thumbnail: about 340 × 440 for a sheet of paper."""
+THUMBNAIL_PIXELS = 300_000
+"""Width × height of a page's thumbnail: about 480 × 620 for a sheet of paper, shown at half that size."""
 THUMBNAIL_BYTES = 60_000
 """No thumbnail takes more of a notebook than this, as the text of its data URI."""
 THUMBNAIL_COLOURS = 64

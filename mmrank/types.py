@@ -373,12 +373,12 @@ class Hit:
                 shown = thumbnail(self.image(max_pixels=THUMBNAIL_PIXELS))
             except MmrankError as error:
                 note = str(error)
-        label = f" (printed: {self.label})" if self.label else ""
+        label = f" (printed “{self.label}”)" if self.label not in {None, str(self.page_number)} else ""
         return card(
             title=f"{self.document}, page {self.page_number}{label}",
             lines=[
                 *([" › ".join(self.heading_path)] if self.heading_path else []),
-                f"{self.score:.3f} by {self.stage}",
+                f"score {self.score:.3f} ({self.stage})",
             ],
             snippet=self.snippet,
             reason=self.reasoning,

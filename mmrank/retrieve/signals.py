@@ -14,7 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.query.analysis import Analysis, roman_to_int, statements
+from mmrank.numerals import roman_to_int
+from mmrank.query.analysis import Analysis, statements
 from mmrank.retrieve.view import PageView, Pool
 from mmrank.retrieve.words import STOPWORDS, words
 from mmrank.types import ElementKind
