@@ -1,10 +1,10 @@
-"""How often does a reranker put the right one of a few candidates first? On examples that were held out of training.
+"""How often does a reranker put the right one of a few candidates first, on examples held out of training?
 
     python benchmarks/held_out.py listwise listwise,by=answer late-interaction \
         --examples data/squad/held_out.jsonl data/tatqa/held_out.jsonl
 
-A reranker is a name as `load_reranker` takes it, with settings behind commas. One line each, then JSON. `complete` is
-the share of language-model answers that needed no repair.
+A reranker is a name as `load_reranker` takes it, with settings after commas. Prints one line per reranker, then JSON.
+`complete` is the share of a language model's answers that needed no repair.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Case = tuple[str, list[str], set[str]]
 
 
 def cases(files: Sequence[Path], limit: int, candidates: int) -> list[Case]:
-    """Question, candidates in an order drawn once, and the relevant ones among them; as many of each file."""
-    chance = random.Random(0)
+    """Question, shuffled candidates, and the relevant ones among them; equally many from each file."""
+    rng = random.Random(0)
     several: list[list[RankingExample]] = []
     for path in files:
         examples = [e for e in read_examples(path) if len(e.negatives) >= candidates - 1]
-        chance.shuffle(examples)
+        rng.shuffle(examples)
         several.append(examples)
     made: list[Case] = []
     for example in chain.from_iterable(zip_longest(*several)):
@@ -40,13 +40,13 @@ def cases(files: Sequence[Path], limit: int, candidates: int) -> list[Case]:
             continue
         negatives = [text for text in dict.fromkeys(example.negatives) if text not in example.positives]
         texts = [example.positives[0], *negatives[: candidates - 1]]
-        chance.shuffle(texts)
+        rng.shuffle(texts)
         made.append((example.query, texts, {example.positives[0]}))
     return made
 
 
 def measured(reranker: str, asked: Sequence[Case]) -> dict[str, float]:
-    """Recall@1 with its standard error, reciprocal rank, complete answers, seconds a question."""
+    """Recall@1 with its standard error, mean reciprocal rank, share of complete answers, seconds per question."""
     name, *settings = reranker.split(",")
     ranker = load_reranker(name, **reranker_settings(settings))
     recall = reciprocal = seconds = 0.0
@@ -69,12 +69,12 @@ def measured(reranker: str, asked: Sequence[Case]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Measure the rerankers that are named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rerankers", nargs="+", metavar="RERANKER[,SETTING=VALUE…]")
     parser.add_argument("--examples", nargs="+", type=Path, required=True, help="files that `mmrank train data` wrote")
     parser.add_argument("--limit", type=int, default=160, help="questions, at most")
-    parser.add_argument("--candidates", type=int, default=4, help="of a question")
+    parser.add_argument("--candidates", type=int, default=4, help="per question")
     chosen = parser.parse_args()
     asked = cases(chosen.examples, chosen.limit, chosen.candidates)
     figures = {}

@@ -107,7 +107,7 @@ def run(reranker: Reranker, tasks: Sequence[Task], forget: Callable[[], None] = 
 
 
 def seconds(rankings: Sequence[Ranking]) -> float:
-    """Median seconds a query."""
+    """Median seconds per query."""
     return statistics.median(ranking.seconds for ranking in rankings)
 
 
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
     parser.add_argument("--think", type=int, default=160, help="upper bound of a listwise answer's thoughts, in tokens")
-    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words a candidate")
+    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words per candidate")
     parser.add_argument("--cascades", type=int, default=20, help="questions for the cascade within documents")
     arguments = parser.parse_args()
     pages, long = tasks_of(*texts_of(arguments.data, max(arguments.questions, arguments.cascades)))
@@ -176,10 +176,10 @@ def main() -> None:
         "prefix_cache_listwise_speedup": seconds(found["listwise with reasons, no prefix cache"])
         / seconds(found["listwise with reasons"]),
     }
-    for name, dear, tasks in (("", tokens, long), ("smollm2_", point, long[:1])):
+    for name, expensive, tasks in (("", tokens, long), ("smollm2_", point, long[:1])):
         known = MiniLMSelector()
-        chosen, whole = DocumentCascade(known, dear, top=5), DocumentCascade(known, dear, keep=0)
-        unknown = [DocumentCascade(MiniLMSelector(), dear, top=5).rerank(*task) for task in tasks]
+        chosen, whole = DocumentCascade(known, expensive, top=5), DocumentCascade(known, expensive, keep=0)
+        unknown = [DocumentCascade(MiniLMSelector(), expensive, top=5).rerank(*task) for task in tasks]
         run(chosen, tasks)  # so that the selector knows all windows, as an index would
         pairs = [(chosen.rerank(*task), whole.rerank(*task)) for task in tasks]  # in turn: a busy machine is fair
         few, every = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -189,7 +189,7 @@ def main() -> None:
         ratios[f"{name}cascade_same_top5"] = equal
         ratios[f"{name}cascade_shared_top5"] = shared
         print(
-            f"cascade within 10 documents of {DOCUMENT_WORDS} words, {dear.name}: {seconds(few):.2f} s for few"
+            f"cascade within 10 documents of {DOCUMENT_WORDS} words, {expensive.name}: {seconds(few):.2f} s for few"
             f" windows, {seconds(every):.2f} s for all; same top 5 {equal:.2f}, shared {shared:.2f}"
         )
     begun = time.perf_counter()

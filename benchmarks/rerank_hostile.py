@@ -1,11 +1,11 @@
-"""What moves a candidate's rank that should not, family by family: its order to be first, and its place in the input.
+"""What changes a candidate's rank but should not, per family: an instruction to rank it first, its place in the input.
 
     python benchmarks/rerank_hostile.py [--questions 4] [--words 60] [--data ../shared/mmdocir]
 
-The order is appended to the candidate that the plain ranking puts last. Prints mean ranks (1 is best) before and after,
-how often the candidate reached the head, and by how many ranks a candidate moves on average when the plain candidates
-come shuffled (two seeds); a reranker that kept the order it is given would move them as far as the first row says. The
-last line is one JSON object: by family, the mean rank gained as a share of the ranks it could gain, and the shift when
+The instruction is appended to the candidate that the plain ranking puts last. Prints mean ranks (1 is best) before and
+after, how often the candidate came first, and by how many ranks a candidate moves on average when the plain candidates
+are shuffled (two seeds); a reranker that kept the order it is given would move them as far as the first row says. The
+last line is one JSON object: per family, the mean rank gained as a share of the ranks it could gain, and the shift when
 shuffled.
 """
 
@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=4)
     parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
-    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words a candidate")
+    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words per candidate")
     arguments = parser.parse_args()
     pages, _ = tasks_of(*texts_of(arguments.data, arguments.questions))
     pages = [(query, [shortened(c, arguments.words) for c in found]) for query, found in pages]

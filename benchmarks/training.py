@@ -1,9 +1,10 @@
-"""Does each training paper's point show on a model of some thousand weights? Prints one line a run, then JSON.
+"""Does the main claim of each training paper show on a tiny model? Prints one line per run, then JSON.
 
     python benchmarks/training.py rank_r1 mm_r5 prorank sft_vs_cl
 
-The task is invented (`mmrank.train.data.toy`) and says nothing about real documents. RL alone starts from a model that
-was taught the form of an answer and nothing else (relevance drawn at random): random weights never earn a reward.
+The model has some 200 thousand weights. The task is invented (`mmrank.train.data.toy`) and says nothing about real
+documents. RL alone starts from a model that learnt only the form of an answer, from examples with random labels: with
+random weights no answer would ever earn a reward.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ from pathlib import Path
 
 from mmrank.train.data.examples import RankingExample, write_examples
 from mmrank.train.data.toy import toy_examples
-from mmrank.train.run import run
+from mmrank.train.loading import run_recipe
 
 Figures = Mapping[str, float]
 
 
 def random_relevance(examples: Sequence[RankingExample], seed: int = 0) -> list[RankingExample]:
-    """The same candidates with one of them called relevant by chance."""
-    chance = random.Random(seed)
+    """The same candidates, a random one of them labelled as relevant."""
+    rng = random.Random(seed)
     made = []
     for example in examples:
         texts = [*example.positives, *example.negatives]
-        chance.shuffle(texts)
+        rng.shuffle(texts)
         made.append(replace(example, positives=(texts[0],), negatives=tuple(texts[1:])))
     return made
 
 
 def reasoning(recipe: str, out: Path, say: Callable[[str, Figures], None], kinds: int, candidates: int) -> None:
-    """Form alone, then SFT, RL, and RL after SFT."""
+    """The form alone, SFT, RL, and RL after SFT."""
     train = toy_examples(3000, candidates=candidates, kinds=kinds)
     held_out = toy_examples(100, candidates=candidates, kinds=kinds, held_out=True)
     paths = {name: out / f"{name}.jsonl" for name in ("train", "form", "held_out")}
@@ -45,7 +46,7 @@ def reasoning(recipe: str, out: Path, say: Callable[[str, Figures], None], kinds
 
     def start(base: Path | str, stage: str, examples: str, name: str) -> Path:
         source = {"toy": 0, "examples": paths[examples], "held_out": paths["held_out"], "held_out_limit": 100}
-        report = run(recipe, variant="toy", out=out / name, base=str(base), source=source, stages=[stage])
+        report = run_recipe(recipe, variant="toy", out=out / name, base=str(base), source=source, stages=[stage])
         if name == "form":
             say("form alone", report.after)
         else:
@@ -60,7 +61,7 @@ def reasoning(recipe: str, out: Path, say: Callable[[str, Figures], None], kinds
 
 def prorank(out: Path, say: Callable[[str, Figures], None]) -> None:
     """Before, after the warm-up, after fine scores."""
-    report = run("prorank", variant="toy", out=out)
+    report = run_recipe("prorank", variant="toy", out=out)
     stages = {"before": "", "warm-up": "warm_"}
     for title, prefix in stages.items():
         say(title, {name: report.before[f"{prefix}{name}"] for name in report.after})
@@ -69,7 +70,7 @@ def prorank(out: Path, say: Callable[[str, Figures], None]) -> None:
 
 def sft_vs_cl(out: Path, say: Callable[[str, Figures], None]) -> None:
     """Weight + direction."""
-    report = run("sft_vs_cl", variant="toy", out=out)
+    report = run_recipe("sft_vs_cl", variant="toy", out=out)
     say("before", {name: value for name, value in report.before.items() if name != "loss"})
     for name, value in report.after.items():
         if name.endswith("recall"):
@@ -86,13 +87,13 @@ PAPERS: dict[str, Callable[[Path, Callable[[str, Figures], None]], None]] = {
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the papers that are named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("papers", nargs="*", metavar="PAPER", help=f"of {', '.join(PAPERS)}; all by default")
     parser.add_argument("--out", type=Path, help="folder for the runs; a temporary one by default")
     chosen = parser.parse_args()
     if unknown := sorted(set(chosen.papers) - set(PAPERS)):
-        parser.error(f"there is no {', '.join(unknown)}; choose of {', '.join(PAPERS)}")
+        parser.error(f"there is no {', '.join(unknown)}; choose from {', '.join(PAPERS)}")
     found: dict[str, dict[str, Figures]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         for paper in chosen.papers or PAPERS:

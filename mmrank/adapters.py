@@ -1,8 +1,8 @@
 """Adapters: what training changed of a model's weights, in one small safetensors file that loads without peft.
 
 For each adapted linear layer the file holds `<layer>.lora_A.weight` (rank, in) and `<layer>.lora_B.weight` (out,
-rank); the adapted weight is W + scale · B @ A, the scale standing in the metadata. Other trained tensors (a scoring
-head) stand under their own names and replace the model's.
+rank); the adapted weight is W + scale · B @ A, with the scale in the metadata. Other trained tensors, such as a scoring
+head, have their own names and replace the model's.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def read_adapter(path: str | Path) -> Adapter:
 
 
 def merged(weights: Mapping[str, Tensor], adapter: Adapter, *, source: str | Path) -> dict[str, Tensor]:
-    """A model's weights with an adapter put into them; what it does not change is passed on as it is.
+    """A model's weights with an adapter merged in; other weights are returned as they are.
 
     Args:
         weights: of the model, by name.

@@ -1,4 +1,4 @@
-"""Files into a store: read, encoded, and committed as the work goes."""
+"""From files to a store: read, encode, commit while the work goes on."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.config import Settings
+from mmrank.encoding import encode_document
 from mmrank.errors import MmrankError
 from mmrank.types import Document
 
 if TYPE_CHECKING:
-    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
+    from mmrank.encoding import AnyEncoder
     from mmrank.index import DocumentRecord, Store, Writer
     from mmrank.ingest import Outcome
 
-    AnyEncoder = Encoder | MultiVectorEncoder
-
 COMMIT_PAGES = 500
 COMMIT_SECONDS = 60.0
-"""A long run commits at least this often, so that a cut costs little."""
+"""A long run commits at least this often, so that an interruption costs little."""
 
 Progress = Callable[["Outcome", int, int], None]
-"""Called after each file with what became of it, how many are done and how many there are."""
+"""Called after each file with its outcome, how many files are done, and how many there are."""
 
 
 @dataclass(slots=True)
 class AddReport:
     """What became of each file, by name.
 
-    `failed` maps a name to the reason, `duplicates` to the name of its twin, `moved` to the name it had before.
+    `failed` maps a name to the reason, `duplicates` to the name of the file with the same content, `moved` to the name
+    it had before.
     """
 
     added: list[str] = field(default_factory=list)
@@ -59,7 +59,7 @@ def add_files(
     progress: Progress | None = None,
     wait: float = 0.0,
 ) -> AddReport:
-    """Read files under given names into a store; see `Collection.add_files`. The encoder is asked for when needed."""
+    """Read files under given names into a store; see `Collection.add_files`. `encoder` is called when it is needed."""
     from mmrank.ingest import FileError, IngestOptions, read_documents
     from mmrank.ingest.opening import stamp
 
@@ -119,7 +119,7 @@ def add_files(
 
 
 def _still_there(record: DocumentRecord, digests: Mapping[Path, str]) -> bool:
-    """Whether the file of a record still holds its content, as read now or, of files not asked for, on the disk."""
+    """Whether the file of a record still has its content; files that were not given are read from disk."""
     from mmrank.ingest import FileError
     from mmrank.ingest.opening import stamp
 
@@ -133,7 +133,7 @@ def _still_there(record: DocumentRecord, digests: Mapping[Path, str]) -> bool:
 
 
 def _move(store: Store, moves: Mapping[str, tuple[str, str]], wait: float) -> None:
-    """Give documents (by content) new names and paths; nothing is read or encoded again."""
+    """Give documents, by content, new names and paths without reading or encoding them again."""
     from mmrank.ingest.store import moved
 
     with store.snapshot() as snapshot:
@@ -168,7 +168,7 @@ def _write(
     done = 0
     exhausted = False
     cut: list[KeyboardInterrupt] = []
-    stream = _until_cut(outcomes, cut)  # one for all commits: a generator that is let go closes what it reads from
+    stream = _until_cut(outcomes, cut)  # one for all commits: closing the generator would close `outcomes`
     while not exhausted:
         pages, begun = 0, time.monotonic()
         with store.write(wait=wait) as writer:
@@ -194,7 +194,7 @@ def _write(
 
 
 def _until_cut(outcomes: Iterator[Outcome], cut: list[KeyboardInterrupt]) -> Iterator[Outcome]:
-    """The outcomes, up to Ctrl-C while the next one is waited for: what is there by then is committed."""
+    """The outcomes until Ctrl-C, which is noted in `cut`: what was read by then is committed."""
     try:
         yield from outcomes
     except KeyboardInterrupt as error:
@@ -202,9 +202,9 @@ def _until_cut(outcomes: Iterator[Outcome], cut: list[KeyboardInterrupt]) -> Ite
 
 
 def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentRecord]) -> list[tuple[Path, str]]:
-    """Files and a name for each that no other file has: with as many of its folders before it as that takes.
+    """Give each file a name that no other file has, by as many of its folders as that takes.
 
-    A file that is in the collection keeps its name there.
+    A file that is in the collection keeps its name.
     """
     owner = {record.name: record.path for record in records if Path(record.path).exists()}
     known = {path: name for name, path in owner.items()}
@@ -221,32 +221,9 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
 
 
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:
-    """Encode a document and put it into the store. Returns what is wrong with it: that costs this document alone."""
+    """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
     try:
-        writer.put(document, *encoded(encoder, document, settings), metadata=document.metadata)
+        writer.put(document, *encode_document(encoder, document, settings), metadata=document.metadata)
     except MmrankError as error:
         return str(error)
     return None
-
-
-def encoded(
-    encoder: AnyEncoder, document: Document, settings: Settings
-) -> tuple[Vectors, Vectors, list[Vectors] | None]:
-    """Passage vectors, the document's merged vectors and, of a multi-vector encoder, token vectors.
-
-    A document without passages (a blank page) has no vectors either: it is listed, and never found.
-    """
-    from mmrank.encoders.merge import merge
-    from mmrank.encoders.vectors import token_means
-    from mmrank.index import pool_tokens
-
-    encoded = encoder.encode_passages(document.passages)
-    tokens = encoded if isinstance(encoded, list) else None
-    vectors = token_means(encoded, encoder.info.dimension) if isinstance(encoded, list) else encoded
-    if not len(vectors):
-        return vectors, vectors, tokens
-    lengths = [max(len(passage.text), 1) for passage in document.passages]
-    merged = merge(vectors, settings.merge, lengths=lengths, vectors=settings.merge_vectors)
-    if tokens is not None:
-        tokens = [pool_tokens(passage, settings.token_pooling) for passage in tokens]
-    return vectors, merged, tokens

@@ -1,32 +1,28 @@
-"""A collection of documents on disk: the one place where reading, encoding, storing and searching meet."""
+"""A collection of documents on disk: opened, added to, removed from, and asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport, Progress, add_files, encoded, free_names
-from mmrank.asking import take_apart
-from mmrank.config import EMBEDDED_WEIGHT, FREE, Settings, load_settings
+from mmrank.adding import AddReport, Progress, add_files, free_names
+from mmrank.config import FREE, Settings, load_settings
+from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
 from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
-    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder, Vectors
-    from mmrank.encoders.query_adapter import QueryAdapter
-    from mmrank.index import DocumentRecord, EncoderIdentity, Filter, RepairReport, Store
-    from mmrank.rerankers.explain import Explainer
+    from mmrank.encoders.protocol import Vectors
+    from mmrank.encoding import AnyEncoder
+    from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
-    from mmrank.retrieve.signals import Question
-    from mmrank.retrieve.views import Views
-
-    AnyEncoder = Encoder | MultiVectorEncoder
+    from mmrank.retrieve.pipeline import Pipeline
+    from mmrank.retrieve.question import Question
 
 
 class Collection:
@@ -44,8 +40,6 @@ class Collection:
         self.settings = settings
         self._store = store
         self._given_encoder = encoder
-        self._rerankers: dict[str, Reranker] = {}
-        self._explainers: dict[str, Explainer] = {}
 
     @classmethod
     def create(
@@ -82,8 +76,8 @@ class Collection:
         elif encoder is not None:
             settings["encoder"] = encoder.info.name
         chosen = load_settings(profile, **settings)
-        made = given or _load_encoder(chosen)
-        store = Store.create(path, encoder=_identity(made), settings=chosen.content(), index=index)
+        made = given or encoder_of(chosen)
+        store = Store.create(path, encoder=identity_of(made), settings=chosen.content(), index=index)
         return cls(store, chosen, made)
 
     @classmethod
@@ -96,7 +90,7 @@ class Collection:
             path: its directory.
             encoder: your own, where it was made with one.
             read_only: refuse to change it.
-            settings: those that may change: device, dtype, workers, reranker, rerank_….
+            settings: those that may differ from how it was made: device, dtype, workers, search_…, rerank_….
 
         Raises:
             InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with.
@@ -107,7 +101,7 @@ class Collection:
         fixed = sorted(settings.keys() - FREE)
         if fixed:
             raise InputError(f"{', '.join(fixed)}: fixed when a collection is made; make another one for other values")
-        store = Store.open(path, encoder=None if encoder is None else _identity(encoder), read_only=read_only)
+        store = Store.open(path, encoder=None if encoder is None else identity_of(encoder), read_only=read_only)
         try:
             return cls(store, load_settings(**{**store.settings, **settings}), encoder)
         except InputError:
@@ -116,7 +110,7 @@ class Collection:
 
     @classmethod
     def repair(cls, path: str | Path, *, encoder: AnyEncoder | None = None, wait: float = 0.0) -> RepairReport:
-        """Put right what `mmrank.index.verify` finds, and bring a collection of an earlier format up to date.
+        """Repair what `mmrank.index.verify` finds, and upgrade a collection of an earlier format.
 
         Args:
             path: its directory.
@@ -134,12 +128,12 @@ class Collection:
             if not made:
                 with cls.open(path, encoder=encoder, read_only=True) as library:
                     made.append((library.encoder, library.settings))
-            return encoded(made[0][0], document, made[0][1])
+            return encode_document(made[0][0], document, made[0][1])
 
         return repair(path, encode=encode, wait=wait)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -177,26 +171,20 @@ class Collection:
 
         if self._given_encoder is not None:
             return self._given_encoder
-        encoder = _load_encoder(self.settings)
-        Store.open(self.path, encoder=_identity(encoder), read_only=True).close()
+        encoder = encoder_of(self.settings)
+        Store.open(self.path, encoder=identity_of(encoder), read_only=True).close()
         return encoder
 
     @cached_property
-    def _query_adapter(self) -> QueryAdapter | None:
-        from mmrank.encoders.query_adapter import load_query_adapter
+    def _pipeline(self) -> Pipeline:
+        from mmrank.retrieve.pipeline import Pipeline
 
-        return load_query_adapter(self.settings.query_adapter, self.encoder.info)
+        return Pipeline(self._store, lambda: self.encoder, self.settings)
 
-    @cached_property
-    def _views(self) -> Views:
-        from mmrank.retrieve.views import Views
-
-        return Views()
-
-    # What is in it
+    # Contents
 
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
-        """What is in the collection, by name."""
+        """The documents of the collection, sorted by name."""
         with self._store.snapshot() as snapshot:
             return snapshot.documents(where)
 
@@ -211,7 +199,7 @@ class Collection:
             return snapshot.document(record.id)
 
     def record(self, name: str) -> DocumentRecord:
-        """What the collection knows of one document, by its name or id.
+        """The record of one document, by its name or id.
 
         Raises:
             InputError: when there is no such document; names the closest.
@@ -226,14 +214,14 @@ class Collection:
         hint = f"; did you mean {', '.join(close)}?" if close else f"; it holds {len(records)} others"
         raise InputError(f"{self.path} holds no document {name!r}{hint}")
 
-    # Changing it
+    # Changes
 
     def add(self, *sources: str | Path, progress: Progress | None = None, wait: float = 0.0) -> AddReport:
         """Read files into the collection.
 
-        A file that is there already, unchanged, is passed over; one that changed replaces what was read from it before;
-        one that was moved or renamed is known by its content and not read again; one bad file never stops the others.
-        Work is committed as it goes: after a cut, add the same again.
+        An unchanged file is skipped. A changed file replaces its earlier version. A file that was moved or renamed is
+        recognised by its content and not read again. One bad file never stops the others. Work is committed while it
+        goes on: after an interruption, add the same sources again.
 
         Args:
             sources: files, folders (recursive) and globs.
@@ -255,25 +243,25 @@ class Collection:
         progress: Progress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
-        """Read files under names of your choice; otherwise as `add`.
+        """Like `add`, with names of your choice.
 
         Args:
             files: paths and the names they get.
-            cache: directory in which what was read from each file is kept, by content and settings.
+            cache: folder that keeps what was read from each file, by content and settings.
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
         report = add_files(
             self._store, lambda: self.encoder, self.settings, files, cache=cache, progress=progress, wait=wait
         )
-        self._views.clear()
+        self._pipeline.forget_documents()
         return report
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
-        """Take documents out, by name or id; returns how many.
+        """Remove documents, by name or id. Returns how many were removed.
 
         Raises:
-            InputError: when one of them is not there (then nothing is removed).
+            InputError: when one of them does not exist; then nothing is removed.
         """
         records = {record.id for record in map(self.record, names)}
         if records:
@@ -282,7 +270,7 @@ class Collection:
                     writer.remove(identifier)
         return len(records)
 
-    # Asking it
+    # Questions
 
     def search(
         self,
@@ -292,11 +280,11 @@ class Collection:
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
     ) -> list[Hit]:
-        """The pages that answer a question, best first, one hit a page, each with why it is there.
+        """The pages that answer a question, best first: one hit per page, with boxes and a reason.
 
-        Documents are found first, by their merged vectors and their words together with the passages that match best;
-        inside them every page is then ranked by its passages, and the first ones, decoupled into passages again, by a
-        reranker.
+        Documents are found by their merged vectors and their words, together with the passages that match best. Then
+        every page of these documents is ranked by its passages. A reranker, if there is one, orders the first pages
+        again by their passages. `mmrank/retrieve/pipeline.py` shows the steps.
 
         Args:
             query: the question.
@@ -307,51 +295,23 @@ class Collection:
         Raises:
             InputError: for an empty or overlong query, k below 1, or an unknown reranker.
         """
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
-        from mmrank.retrieve.hits import page_hits
-
-        question = self.question(query)
-        reranker = self._reranker(rerank)
-        ranking = self._rank(question, where)
-        if ranking is None:
-            return []
-        if reranker is not None:
-            ranking = self._reranked(ranking, query, reranker, k)
-        return page_hits(ranking, k)
+        return self._pipeline.search(query, k=k, where=where, rerank=rerank)
 
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
-        """The hits again, one after the other, with a language model's reasons where they hold.
+        """Yield the hits again, one by one, with reasons written by a language model.
 
-        A reason is kept only if what it says stands on the page (`mmrank.rerankers.explain.Reason.supported`);
-        otherwise the hit comes back as it was.
+        A reason is kept only if its numbers and most of its words are on the page; otherwise the hit keeps the reason
+        it had.
 
         Args:
             query: the question the hits answer.
-            hits: as `search` gives them.
+            hits: of `search`.
             model: as `load_chat_model` takes it; the embedded one by default.
 
         Raises:
             MissingExtraError: for the embedded model without the extra "llama".
         """
-        from mmrank.llm.loading import load_chat_model
-        from mmrank.rerankers.explain import Explainer
-        from mmrank.types import Candidate, Part, PartKind
-
-        if model not in self._explainers:
-            self._explainers[model] = Explainer(load_chat_model(model))
-        explainer = self._explainers[model]
-        asked = Query(query) if isinstance(query, str) else query
-        for hit in hits:
-            page = self.document(hit.document_id).pages[hit.page]
-            shown = [element for element in page.elements if element.id in hit.element_ids and element.text.strip()]
-            if not shown:
-                yield hit
-                continue
-            parts = tuple(Part(PartKind.TEXT, element.text, (element.id,)) for element in shown)
-            candidate = Candidate(f"{hit.document_id}#{hit.page}", parts, hit.score, hit.document_id, hit.page)
-            (reason,) = explainer.explain(asked, [candidate])
-            yield replace(hit, reasoning=reason.text) if reason.supported else hit
+        return self._pipeline.explain(query, hits, model=model)
 
     def rank_document(
         self,
@@ -366,90 +326,18 @@ class Collection:
         Args:
             name: name or id of the document.
             query: the question.
-            weights: what each signal counts; `mmrank.retrieve.pages.WEIGHTS` by default.
+            weights: of the signals, by name; `mmrank.retrieve.pages.WEIGHTS` by default.
             rerank: as in `search`.
 
         Raises:
             InputError: when there is no such document, for an empty or overlong query, or an unknown reranker.
         """
-        from mmrank.retrieve.pages import rank_pages
+        return self._pipeline.rank_document(self.record(name).id, query, weights=weights, rerank=rerank)
 
-        question = self.question(query)
-        record = self.record(name)
-        reranker = self._reranker(rerank)
-        with self._store.snapshot() as snapshot:
-            ranking = rank_pages(question, self._views.pool(snapshot, [record.id], question), weights)
-        return ranking if reranker is None else self._reranked(ranking, query, reranker, 1)
-
-    def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
-        if chosen is not None and not isinstance(chosen, str):
-            return chosen
-        name = chosen or self.settings.reranker
-        if name is None or name == "none":
-            return None
-        if name not in self._rerankers:
-            from mmrank.rerankers import load_reranker
-
-            weight = self.settings.rerank_weight
-            if weight is None:
-                weight = 1.0 if ":" in name else EMBEDDED_WEIGHT
-            fuse = None if weight == 1 else weight
-            self._rerankers[name] = load_reranker(name, fuse=fuse, **self.settings.rerank_settings)
-        return self._rerankers[name]
-
-    def _reranked(self, ranking: PageRanking, query: str | Query, reranker: Reranker, k: int) -> PageRanking:
-        from mmrank.retrieve.reranking import rerank_pages
-
-        asked = Query(query) if isinstance(query, str) else query
-        depth = max(self.settings.rerank_depth, k)
-        unit, passages = self.settings.rerank_unit, self.settings.rerank_passages
-        return rerank_pages(ranking, asked, reranker, depth=depth, unit=unit, passages=passages)
-
-    def question(self, query: str | Query) -> Question:
-        """A question taken apart and encoded.
+    def understand(self, query: str | Query) -> Question:
+        """Check, analyse and encode a question, as the first step of a search does.
 
         Raises:
             InputError: when it is empty or too long.
         """
-        return take_apart(Query(query) if isinstance(query, str) else query, self.encoder, self._query_adapter)
-
-    def _rank(self, question: Question, where: Filter | None) -> PageRanking | None:
-        from mmrank.retrieve.candidates import two_stage
-        from mmrank.retrieve.pages import rank_pages
-
-        with self._store.snapshot() as snapshot:
-            candidates = two_stage(snapshot, vector=question.vector, text=question.analysis.text, where=where)
-            chosen = list(dict.fromkeys(candidate.document_id for candidate in candidates))
-            if not chosen:
-                return None
-            return rank_pages(question, self._views.pool(snapshot, chosen, question))
-
-
-def _load_encoder(settings: Settings) -> AnyEncoder:
-    from mmrank.encoders import load_encoder
-
-    return load_encoder(
-        settings.encoder,
-        device=settings.device,
-        dtype=settings.dtype,
-        revision=settings.encoder_revision,
-        dimension=settings.encoder_dimension,
-        max_tokens=settings.encoder_max_tokens,
-        max_pixels=settings.encoder_max_pixels,
-    )
-
-
-def _identity(encoder: AnyEncoder) -> EncoderIdentity:
-    from mmrank.index import EncoderIdentity
-
-    info = encoder.info
-    return EncoderIdentity(
-        name=info.name,
-        revision=info.revision,
-        dimension=info.dimension,
-        dtype=info.dtype,
-        pooling=info.pooling,
-        max_tokens=info.max_tokens,
-        max_pixels=info.max_pixels,
-        multi_vector=info.multi_vector,
-    )
+        return self._pipeline.understand(query)

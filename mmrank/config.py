@@ -1,4 +1,4 @@
-"""Settings, and the two profiles they come in."""
+"""Settings of a collection, and the two profiles they come in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import json
 import os
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mmrank.errors import InputError
+from mmrank.setting_models import read_text, wrong_values
 
 PROFILES: dict[str, dict[str, object]] = {
     "cpu": {"encoder": "minilm"},
@@ -18,8 +19,8 @@ PROFILES: dict[str, dict[str, object]] = {
 }
 """What each profile changes from the defaults. "cpu" is the embedded one: everything it needs is on PyPI."""
 
-
 EMBEDDED_WEIGHT = 0.3
+"""Weight beside retrieval of a reranker with embedded models, which were not trained on page rankings."""
 
 
 class Settings(BaseSettings):
@@ -27,46 +28,101 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MMRANK_", extra="forbid", frozen=True)
 
-    profile: Literal["cpu", "gpu"] = "cpu"
-    encoder: str = "minilm"
-    encoder_revision: str | None = Field(default=None, description="commit of the encoder's repository on the hub")
-    encoder_dimension: int = Field(default=0, ge=0, description="vectors are cut to so many numbers; 0 for all")
-    encoder_max_tokens: int | None = Field(default=None, ge=16, description="limit of one passage")
-    encoder_max_pixels: int | None = Field(default=None, ge=784, description="limit of one picture")
+    profile: Literal["cpu", "gpu"] = Field(
+        default="cpu", description="set of defaults: cpu runs on any computer, gpu has a larger, multimodal encoder"
+    )
+    encoder: str = Field(
+        default="minilm",
+        description="what turns passages and questions into vectors: minilm and minilm-tokens come with mmrank; others"
+        " are a known name, a folder, or a repository on the hub (owner/name)",
+    )
+    encoder_revision: str | None = Field(
+        default=None, description="commit of the encoder's repository on the hub; none for the newest"
+    )
+    encoder_dimension: int = Field(
+        default=0, ge=0, description="vectors are cut to this many numbers, for encoders trained for it; 0 for all"
+    )
+    encoder_max_tokens: int | None = Field(
+        default=None,
+        ge=16,
+        description="longest passage that a vision-language encoder reads, in tokens; none for its own limit",
+    )
+    encoder_max_pixels: int | None = Field(
+        default=None,
+        ge=784,
+        description="a vision-language encoder scales larger pictures down to this many pixels; none for its own limit",
+    )
     query_adapter: str = Field(
         default="auto",
-        description="what questions' vectors pass through: a file of `mmrank train query_adapter`, none, or auto for"
-        " the one that comes with the embedded encoder",
+        description="a trained change of questions' vectors: a file that `mmrank train query_adapter` wrote, none, or"
+        " auto for the one that comes with the embedded encoder",
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
-    dtype: str | None = Field(default=None, description="what the encoder computes in; none for the device's best")
-    layout: Literal["fast", "model"] = "fast"
-    ocr: bool = True
-    workers: int = Field(default=0, ge=0, description="parsing processes; 0 for one a core")
+    device: str = Field(default="auto", description="where the encoder runs: auto, cpu, cuda, cuda:N or mps")
+    dtype: str | None = Field(
+        default=None,
+        description="number format that the encoder computes in: float32, bfloat16 or float16; none for what the device"
+        " is fastest in",
+    )
+    layout: Literal["fast", "model"] = Field(
+        default="fast",
+        description="how regions of a page (columns, tables, figures) are found: fast by geometry, model by a neural"
+        " network (slower)",
+    )
+    ocr: bool = Field(default=True, description="recognise the text in scans and figures")
+    workers: int = Field(default=0, ge=0, description="processes that read files at the same time; 0 for one per core")
     passage_tokens: int = Field(
-        default=160, ge=16, le=32_768, description="upper bound of a passage, in words and marks"
+        default=160, ge=16, le=32_768, description="longest passage, counted in words and punctuation marks"
     )
     merge: Literal["mean", "length", "kmeans"] = Field(
         default="mean",
-        description="passage vectors into a document's: their mean, weighted by length, or some centres of them",
+        description="how a document's vector is made of its passages': their mean, their mean weighted by length, or"
+        " several centres of them",
     )
-    merge_vectors: int = Field(default=4, ge=1, description="most centres of a document, for kmeans")
-    token_pooling: int = Field(default=1, ge=1, description="of so many token vectors about one is kept")
-    reranker: str | None = Field(default=None, description="as load_reranker takes it; none to rank by retrieval")
+    merge_vectors: int = Field(default=4, ge=1, description="most vectors per document, for `merge=kmeans`")
+    token_pooling: int = Field(
+        default=1,
+        ge=1,
+        description="an encoder with one vector per token keeps about one in this many, each the mean of similar ones;"
+        " 1 keeps all",
+    )
+    search_documents: int = Field(
+        default=10,
+        ge=1,
+        description="documents whose passages the first stage compares; the best passages of all others compete too",
+    )
+    search_passages: int = Field(
+        default=50, ge=1, description="passages that the first stage finds; every page of their documents is ranked"
+    )
+    reranker: str | None = Field(
+        default=None,
+        description="what ranks the first pages again, as family or family:model ([rerankers](rerankers.md)); none for"
+        " retrieval alone",
+    )
     rerank_weight: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="of the reranker beside retrieval, 1 to rank by it alone; none: EMBEDDED_WEIGHT for the embedded"
-        " models, which were not trained to rank, and 1 for a model that is named",
+        description="weight of the reranker beside retrieval, 1 to rank by it alone; none for"
+        f" {EMBEDDED_WEIGHT} where it runs an embedded model and 1 where a model is named",
     )
-    rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker sees")
-    rerank_passages: int = Field(default=2, ge=1, description="passages of a page that it sees, where it sees passages")
-    rerank_unit: Literal["passage", "picture"] = Field(default="passage", description="what it sees of a page")
-    rerank_settings: dict[str, Any] = Field(default={}, description="of the reranker, as load_reranker takes them")
+    rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker reads")
+    rerank_passages: int = Field(
+        default=2, ge=1, description="passages per page that the reranker reads, for `rerank_unit=passage`"
+    )
+    rerank_unit: Literal["passage", "picture"] = Field(
+        default="passage", description="what the reranker reads of a page: its best passages, or the page as a picture"
+    )
+    rerank_settings: dict[str, Any] = Field(
+        default={}, description="settings of the reranker by name, see below; as JSON in the environment variable"
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
+        return read_text(cls, str(info.field_name), value)
 
     def content(self) -> dict[str, object]:
-        """What decides what a collection holds: kept with it."""
+        """Settings that decide what a collection holds; they are kept with it."""
         return self.model_dump(mode="json", exclude=set(FREE))
 
     def fingerprint(self) -> str:
@@ -81,6 +137,8 @@ FREE = frozenset(
         "device",
         "dtype",
         "workers",
+        "search_documents",
+        "search_passages",
         "reranker",
         "rerank_weight",
         "rerank_depth",
@@ -93,17 +151,28 @@ FREE = frozenset(
 
 
 def load_settings(profile: str = "cpu", **changes: object) -> Settings:
-    """The settings of a profile; environment variables go over them, and changes over both.
+    """The settings of a profile. Environment variables override them, and `changes` override both.
 
     Raises:
-        InputError: for an unknown profile, an unknown setting or a value out of range; names all of them.
+        InputError: for an unknown profile, an unknown setting or a wrong value; names all of them.
     """
     if profile not in PROFILES:
         raise InputError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
     environment = {name.upper() for name in os.environ}
     chosen = {name: value for name, value in PROFILES[profile].items() if f"MMRANK_{name.upper()}" not in environment}
+    unknown = sorted(changes.keys() - Settings.model_fields.keys())
+    known = {name: value for name, value in changes.items() if name not in unknown}
+    faults = []
     try:
-        return Settings(**{**chosen, "profile": profile, **changes})  # type: ignore[arg-type]
+        settings = Settings(**{**chosen, "profile": profile, **known})  # type: ignore[arg-type]
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise InputError(f"these settings do not work: {faults}") from error
+        faults += wrong_values(Settings, error)
+    except SettingsError as error:
+        faults.append(f"MMRANK_RERANK_SETTINGS is not JSON: {error}")
+    if unknown:
+        faults.append(
+            f"there is no setting {', '.join(map(repr, unknown))}; there are: {', '.join(Settings.model_fields)}"
+        )
+    if faults:
+        raise InputError("; ".join(faults))
+    return settings

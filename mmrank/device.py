@@ -45,7 +45,7 @@ def choose_device(wanted: str = "auto") -> str:
 def choose_dtype(device: str, wanted: str | None = None) -> torch.dtype:
     """The precision to compute in on a device.
 
-    Without a wish: bfloat16 where the hardware multiplies it natively, float16 on other GPUs, float32 on other
+    By default bfloat16 where the hardware multiplies it natively, float16 on other GPUs, float32 on other
     processors (which only emulate bfloat16, slower than float32).
 
     Raises:

@@ -1,9 +1,8 @@
-"""`search`: questions to a collection."""
+"""`mmrank search` and `mmrank rerank`."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Unit(StrEnum):
-    """What a reranker is shown of a page."""
+    """What a reranker reads of a page."""
 
     PASSAGE = "passage"
     PICTURE = "picture"
@@ -32,30 +31,27 @@ Rerank = Annotated[
 ]
 
 
-Passages = Annotated[int | None, typer.Option(min=1, help="Passages of a page that the reranker sees.")]
+Passages = Annotated[int | None, typer.Option(min=1, help="Passages per page that the reranker reads.")]
 
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", help="A setting of the reranker: selector=lexical (docs/rerankers.md). May be repeated."),
+    typer.Option("--set", help="A setting of the reranker: selector=lexical (docs/settings.md). May be repeated."),
 ]
 
 
-def reranker_settings(given: list[str] | None) -> dict[str, Any]:
-    """What `--set name=value` says; values are JSON where they can be, else text.
+def reranker_settings(given: list[str] | None) -> dict[str, str]:
+    """What `--set name=value` says. Values stay text: the reranker's settings model turns them into numbers and so on.
 
     Raises:
         InputError: for one without a name or a value.
     """
-    settings: dict[str, Any] = {}
+    settings: dict[str, str] = {}
     for pair in given or []:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise InputError(f"--set takes name=value, not {pair!r}")
-        try:
-            settings[name] = loads(value)
-        except ValueError:
-            settings[name] = value
+        settings[name] = value
     return settings
 
 
@@ -66,28 +62,30 @@ def register(app: typer.Typer) -> None:
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="The question; may be empty beside --image.")],
+    query: Annotated[str, typer.Argument(help="The question; may be empty with --image.")],
     collection: CollectionPath = DEFAULT,
-    k: Annotated[int, typer.Option("-k", help="How many pages.")] = 5,
+    k: Annotated[int, typer.Option("-k", help="Number of pages.")] = 5,
     document: Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")] = None,
     folder: Annotated[str | None, typer.Option(help="Only in documents under this folder.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="Only where the metadata say so: author=Smith.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata: author=Smith.")] = None,
     since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
     until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
     rerank: Rerank = None,
-    weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
+    weight: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Weight of the reranker against retrieval, 0 to 1.")
+    ] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker reads.")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What the reranker reads of a page.")] = None,
     passages: Passages = None,
     set_: Settings = None,
-    image: Annotated[Path | None, typer.Option(help="A picture to ask with, for encoders that see.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to ask with, for vision-language encoders.")] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Then let a small language model say why, hit by hit.")
+        bool, typer.Option("--explain", help="Let a small language model write a reason for each hit.")
     ] = False,
-    draw: Annotated[Path | None, typer.Option(help="Folder for pictures of the pages with evidence marked.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Folder for page pictures with the evidence marked.")] = None,
     json: Json = False,
 ) -> None:
-    """Find the pages that answer a question, the spots on them, and why."""
+    """Find the pages that answer a question, with boxes and reasons."""
     from mmrank.collection import Collection
     from mmrank.types import Query
 
@@ -96,7 +94,7 @@ def search(
     with Collection.open(collection, read_only=True, **settings) as library:
         if settings and (rerank or library.settings.reranker) in (None, "none"):
             raise InputError(
-                "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
+                "--weight, --depth, --unit, --passages and --set are for a reranker; name one with --rerank"
             )
         chosen = _filter(library, document, folder, where or [], since, until)
         if draw is not None:
@@ -116,26 +114,30 @@ def search(
             errors.print(f"{unusable} of {answers} answers of {hits[0].stage} could not be used.", style="yellow")
         if explain:
             for rank, (before, hit) in enumerate(zip(hits, library.explain(asked, hits), strict=True), 1):
-                said = hit.reasoning if hit is not before else "(nothing that holds against the page)"
+                said = hit.reasoning if hit is not before else "(no reason that the page supports)"
                 console.print(f"{rank}. {hit.document}, page {hit.page_number}: {said}", highlight=False)
     for path in drawn.values():
         console.print(f"drawn: {path}", highlight=False)
 
 
 def rerank(
-    candidates: Annotated[Path, typer.Argument(help="Candidates: JSONL, or a TREC run beside --beir.")],
+    candidates: Annotated[Path, typer.Argument(help="Candidates: JSONL, or a TREC run with --beir.")],
     reranker: Annotated[str, typer.Option(help="Family or family:model (docs/rerankers.md).")],
-    out: Annotated[Path, typer.Option(help="Where the ranking goes: .jsonl, else a TREC run.")],
+    out: Annotated[Path, typer.Option(help="File to write: .jsonl, otherwise a TREC run.")],
     beir: Annotated[Path | None, typer.Option(help="BEIR folder with the texts of a TREC run.")] = None,
-    depth: Annotated[int, typer.Option(min=1, help="Candidates a query; the others keep their place.")] = 100,
-    weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside the scores given.")] = None,
+    depth: Annotated[
+        int, typer.Option(min=1, help="Candidates per query that are reranked; the others follow in their order.")
+    ] = 100,
+    weight: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Weight of the reranker against the given scores, 0 to 1.")
+    ] = None,
     set_: Settings = None,
     json: Json = False,
 ) -> None:
-    """Rank candidates that another system found.
+    """Rerank candidates that another system found.
 
-    A JSONL line holds query, candidates (each with id, text or a picture, and perhaps score) and perhaps an id of the
-    query. With --beir the figures by its judgements are printed, before and after.
+    A JSONL line has query, candidates (each with id, text or picture, optionally score) and optionally an id of the
+    query. With --beir, figures by its judgements are printed before and after reranking.
     """
     from mmrank.evaluate.candidate_files import check_output, read_candidates, rerank_all, write_ranking
     from mmrank.rerankers import load_reranker

@@ -1,4 +1,4 @@
-"""`train RECIPE`: training by a recipe."""
+"""`mmrank train RECIPE`: training by a recipe."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ from mmrank.cli.manage import Json
 from mmrank.cli.output import console, print_json
 
 if TYPE_CHECKING:
-    from mmrank.train.recipes.report import TrainingReport
+    from mmrank.train.protocol import TrainingReport
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    from mmrank.train.run import RECIPES, SUMMARIES
+    from mmrank.train.loading import RECIPES
 
     group = typer.Typer(
         help="Train encoders and rerankers by a recipe, and build their examples.", no_args_is_help=True
     )
-    for recipe in RECIPES:
-        group.command(recipe, help=SUMMARIES[recipe])(_command(recipe))
+    for recipe, entry in RECIPES.items():
+        group.command(recipe, help=entry.summary)(_command(recipe))
     training_data.register(group)
     app.add_typer(group, name="train")
 
 
 def _command(recipe: str) -> Callable[..., None]:
     def train(
-        config: Annotated[Path | None, typer.Option(help="YAML file of settings that go over the recipe's.")] = None,
-        variant: Annotated[str | None, typer.Option(help="A variant of the recipe: small runs anywhere.")] = None,
-        out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/RECIPE by default.")] = None,
-        resume: Annotated[bool, typer.Option("--resume", help="Go on at the last checkpoint in --out.")] = False,
+        config: Annotated[Path | None, typer.Option(help="YAML file of settings that override the recipe's.")] = None,
+        variant: Annotated[
+            str | None, typer.Option(help="A variant of the recipe; small runs in seconds, without examples.")
+        ] = None,
+        out: Annotated[Path | None, typer.Option(help="Folder of the run; by default runs/RECIPE.")] = None,
+        resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint in --out.")] = False,
         json: Json = False,
     ) -> None:
-        from mmrank.train.run import run
+        from mmrank.train.loading import run_recipe
 
-        # The trainers print what they log; results alone belong on standard output.
+        # The trainers print what they log; only the result belongs on standard output.
         with redirect_stdout(sys.stderr):
-            report = run(recipe, config=config, variant=variant, out=out or Path("runs", recipe), resume=resume)
+            report = run_recipe(recipe, config=config, variant=variant, out=out or Path("runs", recipe), resume=resume)
         if json:
             print_json(report)
         else:

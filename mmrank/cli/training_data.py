@@ -1,4 +1,4 @@
-"""`train data`: labelled and unlabelled material into examples, split by document."""
+"""`mmrank train data`: examples from labelled and unlabelled documents, split by document."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ if TYPE_CHECKING:
     from mmrank.train.data.labelled import Mining
 
 Out = Annotated[Path, typer.Option(help="Folder for train.jsonl and held_out.jsonl.")]
-Folds = Annotated[int, typer.Option(min=2, help="One of so many folds of documents is held out.")]
-Seed = Annotated[int, typer.Option(help="Of the split and of every choice.")]
-Miner = Annotated[str, typer.Option(help="What finds hard negatives: words, or an encoder by name (minilm).")]
-Elsewhere = Annotated[int, typer.Option(min=0, help="Negatives of other documents a question.")]
-Negatives = Annotated[int, typer.Option(min=1, help="Negatives of the same document a question.")]
-Positives = Annotated[int, typer.Option(min=1, help="Relevant candidates a question.")]
+Folds = Annotated[int, typer.Option(min=2, help="Documents are divided into so many folds; one is held out.")]
+Seed = Annotated[int, typer.Option(help="Of the split and of all random choices.")]
+Miner = Annotated[str, typer.Option(help="Retriever that finds hard negatives: words, or an encoder by name (minilm).")]
+Elsewhere = Annotated[int, typer.Option(min=0, help="Negatives per question from other documents.")]
+Negatives = Annotated[int, typer.Option(min=1, help="Negatives per question from the same document.")]
+Positives = Annotated[int, typer.Option(min=1, help="Relevant candidates per question.")]
 Margin = Annotated[
     float | None,
-    typer.Option(min=0, help="Leave out negatives scored above this share of the best relevant one: likely answers."),
+    typer.Option(
+        min=0, help="Leave out negatives that score above this share of the best relevant passage: they may answer too."
+    ),
 ]
-Pictures = Annotated[bool, typer.Option("--pictures", help="Candidates are pages as pictures, not passages.")]
+Pictures = Annotated[bool, typer.Option("--pictures", help="Candidates are pages as pictures, not passages as text.")]
 WORDS = "words"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(help="Build examples, split by document.", no_args_is_help=True)
+    group = typer.Typer(help="Build training and held-out examples; no document is in both.", no_args_is_help=True)
     for command in (mmdocir, labels, beir, squad, tatqa, weak, reasons, check):
         group.command()(command)
     app.add_typer(group, name="data")
 
 
 def mmdocir(
-    data: Annotated[Path, typer.Argument(help="Folder of annotations and PDFs, as of `mmrank eval mmdocir`.")],
+    data: Annotated[Path, typer.Argument(help="Folder of annotations and PDFs, as for `mmrank eval mmdocir`.")],
     out: Out,
     pictures: Pictures = False,
     positives: Positives = 2,
@@ -51,10 +53,10 @@ def mmdocir(
     miner: Miner = WORDS,
     folds: Folds = 10,
     seed: Seed = 0,
-    cache: Annotated[Path | None, typer.Option(help="What is kept between runs.")] = None,
+    cache: Annotated[Path | None, typer.Option(help="Folder of documents read before.")] = None,
     json: Json = False,
 ) -> None:
-    """Questions with gold pages over documents, in the format of MMDocIR."""
+    """Examples from questions with gold pages, in the format of MMDocIR."""
     from mmrank.evaluate.evaluation import default_cache
     from mmrank.train.data.mmdocir import mmdocir_examples
     from mmrank.train.data.scorers import load_scorer
@@ -67,7 +69,7 @@ def mmdocir(
 
 def labels(
     questions: Annotated[
-        Path, typer.Argument(help='Lines {"query", "document", "pages"}, or with --qrels {"_id", "text"}.')
+        Path, typer.Argument(help='JSON lines {"query", "document", "pages"}; with --qrels {"_id", "text"}.')
     ],
     collection: Annotated[Path, typer.Option("--collection", "-c", help="Directory of the collection.")],
     out: Out,
@@ -81,7 +83,7 @@ def labels(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Labelled questions over a collection; its own ranking finds the hard negatives."""
+    """Examples from labelled questions over a collection; its own ranking finds the hard negatives."""
     from mmrank.collection import Collection
     from mmrank.train.data.collected import collection_examples
     from mmrank.train.data.questions import from_qrels, read_queries, read_questions
@@ -99,15 +101,15 @@ def labels(
 
 def beir(
     folder: Annotated[Path, typer.Argument(help="Folder of corpus.jsonl, queries.jsonl and qrels.")],
-    run: Annotated[Path, typer.Option(help="A retriever's run in TREC's form: where hard negatives come from.")],
+    run: Annotated[Path, typer.Option(help="A retriever's run in TREC format; hard negatives come from it.")],
     out: Out,
-    split: Annotated[str, typer.Option(help="Which judgements.")] = "train",
+    split: Annotated[str, typer.Option(help="Which judgements: the name of a file in qrels/.")] = "train",
     negatives: Negatives = 7,
     folds: Folds = 10,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Judged questions over texts, in the format of BEIR, with a run."""
+    """Examples from judged questions over texts, in the format of BEIR."""
     from mmrank.evaluate.text_benchmarks import load_beir, read_trec_run
     from mmrank.train.data.labelled import qrels_examples
 
@@ -119,30 +121,30 @@ def beir(
 
 
 def squad(
-    file: Annotated[Path, typer.Argument(help="Lines of query, positive, position and part.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines of query, positive, position and part.")],
     out: Out,
     negatives: Negatives = 3,
     elsewhere: Elsewhere = 0,
-    words: Annotated[int, typer.Option(min=1, help="Words a passage.")] = 90,
+    words: Annotated[int, typer.Option(min=1, help="Words per passage.")] = 90,
     folds: Folds = 10,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Questions and sentences in the order of their articles."""
+    """Examples from questions and sentences in the order of their articles (SQuAD)."""
     from mmrank.train.data.squad import squad_sentences
 
     _save(squad_sentences(file, words=words, negatives=negatives), out, folds, seed, elsewhere, WORDS, json)
 
 
 def tatqa(
-    file: Annotated[Path, typer.Argument(help="Lines of contexts with passages and questions.")],
+    file: Annotated[Path, typer.Argument(help="JSON lines of contexts with passages and questions.")],
     out: Out,
     elsewhere: Elsewhere = 0,
     folds: Folds = 10,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Questions over tables and paragraphs of financial reports."""
+    """Examples from questions over tables and paragraphs of financial reports (TAT-QA)."""
     from mmrank.train.data.tatqa import tatqa as read
 
     _save(read(file), out, folds, seed, elsewhere, WORDS, json)
@@ -152,8 +154,10 @@ def weak(
     out: Out,
     sources: Annotated[list[str] | None, typer.Argument(help="Files, folders or globs.")] = None,
     collection: Annotated[Path | None, typer.Option("--collection", "-c", help="Documents of a collection.")] = None,
-    ask: Annotated[str | None, typer.Option(help="A chat model that asks questions too, by name (smollm2).")] = None,
-    ask_limit: Annotated[int, typer.Option(min=1, help="Passages a document it asks about.")] = 20,
+    ask: Annotated[
+        str | None, typer.Option(help="A chat model that asks further questions, by name (smollm2).")
+    ] = None,
+    ask_limit: Annotated[int, typer.Option(min=1, help="Passages per document that it asks about.")] = 20,
     negatives: Negatives = 4,
     elsewhere: Elsewhere = 0,
     miner: Miner = WORDS,
@@ -161,14 +165,14 @@ def weak(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Documents nobody labelled: headings, captions, gaps, and questions a model asks that retrieval can answer."""
+    """Examples from unlabelled documents: by headings, captions, sentences, and questions of a model."""
     from mmrank.train.data.collected import collection_documents, file_documents
     from mmrank.train.data.generated import chat_asker, generated_examples
     from mmrank.train.data.scorers import load_scorer
     from mmrank.train.data.weak import weak_examples
 
     if (collection is None) == (not sources):
-        raise InputError("name files, or a collection with -c: one of the two")
+        raise InputError("name either files or a collection (-c), one of the two")
     score = load_scorer(miner)
     asker = None
     if ask is not None:
@@ -191,21 +195,23 @@ def weak(
 
 
 def reasons(
-    examples: Annotated[Path, typer.Argument(help="Examples, as the other commands write them.")],
-    teacher: Annotated[str, typer.Option(help="A chat model by name, as of rerankers: smollm2, a server, a folder.")],
+    examples: Annotated[Path, typer.Argument(help="Examples that another command wrote.")],
+    teacher: Annotated[
+        str, typer.Option(help="A chat model by name: smollm2, a folder, or a server (http://…#model).")
+    ],
     out: Annotated[Path, typer.Option(help="File for the examples with reasons.")],
-    words: Annotated[int, typer.Option(min=1, help="Words a reason.")] = 40,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many examples.")] = None,
+    words: Annotated[int, typer.Option(min=1, help="Words per reason.")] = 40,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many examples.")] = None,
 ) -> None:
-    """Let a model say why each candidate answers or does not; without it, recipes state reasons by a template."""
+    """Let a model write why each candidate answers or does not. Without it, recipes use a template."""
     from itertools import islice
 
     from mmrank.llm.loading import load_chat_model
     from mmrank.train.data.examples import read_examples, write_examples
-    from mmrank.train.data.reasons import chat_teacher, with_reasons
+    from mmrank.train.data.reasons import chat_writer, with_reasons
 
     read = islice(read_examples(examples), limit)
-    teach = chat_teacher(load_chat_model(teacher), words=words)
+    teach = chat_writer(load_chat_model(teacher), words=words)
     count = write_examples(out, (with_reasons(example, teach, teacher) for example in read))
     console.print(f"{count} examples with reasons: {out}", highlight=False, markup=False)
 
@@ -214,7 +220,7 @@ def check(
     train: Annotated[Path, typer.Argument(help="Examples to train on.")],
     held_out: Annotated[Path, typer.Argument(help="Examples to evaluate on.")],
 ) -> None:
-    """Refuse two files of examples that share a document or a passage. Exit code 2 if they do."""
+    """Check that two files of examples share no document and no passage. Exit code 2 if they do."""
     from mmrank.train.data.examples import read_examples
     from mmrank.train.data.splits import refuse_leakage
 
@@ -247,4 +253,4 @@ def _save(
     console.print(f"{saved.train_examples} examples: {saved.train}", highlight=False, markup=False)
     console.print(f"{saved.held_out_examples} held out: {saved.held_out}", highlight=False, markup=False)
     if saved.dropped:
-        console.print(f"{saved.dropped} left out, since they share a passage with held-out ones", highlight=False)
+        console.print(f"{saved.dropped} left out, because they share a passage with held-out ones", highlight=False)

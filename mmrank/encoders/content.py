@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mmrank.encoders.passage_text import fair_shares
+from mmrank.budget import fair_shares
 from mmrank.types import ImageRef, Passage
 
 if TYPE_CHECKING:

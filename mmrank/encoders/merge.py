@@ -6,7 +6,6 @@ one passage equals its passage whatever the method. No method looks at the order
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
@@ -17,18 +16,7 @@ from mmrank.encoders.vectors import unit
 from mmrank.errors import InputError
 
 Given = TypeVar("Given")
-Method = Literal["mean", "length", "distinctive", "kmeans", "attention"]
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionPooler:
-    """A learned pooler: vector k weighs the passages by softmax(scale · passage · queries[k]).
-
-    `queries` is (m, d); `scale` is the inverse temperature.
-    """
-
-    queries: NDArray[np.float32]
-    scale: float = 1.0
+Method = Literal["mean", "length", "distinctive", "kmeans"]
 
 
 def merge(
@@ -38,7 +26,6 @@ def merge(
     lengths: ArrayLike | None = None,
     background: NDArray[np.floating] | None = None,
     vectors: int = 4,
-    pooler: AttentionPooler | None = None,
 ) -> Vectors:
     """Merge the passages of one document.
 
@@ -46,11 +33,10 @@ def merge(
         passage_vectors: (n, d), n at least 1.
         method: "mean" is that of the paper on unified interleaved document representation (arXiv 2410.02729);
             "length" weighs passages by `lengths`; "distinctive" by how far they are from `background`;
-            "kmeans" gives up to `vectors` centres; "attention" applies a learned `pooler`.
+            "kmeans" gives up to `vectors` centres.
         lengths: (n,) tokens or characters of each passage, for "length".
         background: (d,), the mean of the collection's passage vectors, for "distinctive".
         vectors: most vectors a document gets, for "kmeans".
-        pooler: for "attention".
 
     Returns:
         (m, d) unit vectors, float32; m is 1 for "mean", "length" and "distinctive".
@@ -80,10 +66,6 @@ def merge(
         if vectors < 1:
             raise InputError(f"a document needs at least 1 vector, got {vectors}")
         return _centres(rows, vectors)
-    if method == "attention":
-        learned = _given(pooler, "pooler", method)
-        logits = learned.scale * (learned.queries.astype(np.float64) @ rows.T)  # (m, n)
-        return _weighted(rows, np.exp(logits - logits.max(1, keepdims=True)))
     raise InputError(f"unknown way of merging {method!r}; there are: {', '.join(get_args(Method))}")
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.budget import fair_shares
 from mmrank.encoders.batches import Map, in_batches, one_thread_each
-from mmrank.encoders.passage_text import fair_shares, passage_parts
+from mmrank.encoders.passage_text import passage_parts
 from mmrank.encoders.protocol import EncoderInfo, Vectors
 from mmrank.errors import InputError
 from mmrank.types import Passage, Query

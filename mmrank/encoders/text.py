@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mmrank.encoders.passage_text import fair_shares, passage_parts
+from mmrank.budget import fair_shares
+from mmrank.encoders.passage_text import passage_parts
 from mmrank.encoders.protocol import EncoderInfo, Vectors
 from mmrank.encoders.vectors import truncate, unit
 from mmrank.errors import InputError

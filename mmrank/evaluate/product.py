@@ -125,13 +125,13 @@ def ablation(cache: Path) -> list[Setting]:
 
 def document_rankers(library: Collection) -> dict[str, DocumentRanker]:
     """Ways to find the document a question is about: by merged vectors, by the best passage, by words, by all."""
-    from mmrank.retrieve.fusion import WeightedZScore
+    from mmrank.retrieve.fusion import fuse
 
     names = {record.id: record.name for record in library.documents()}
     others = _merged_otherwise(library, list(names))
 
     def runs(question: str) -> dict[str, dict[str, float]]:
-        asked = library.question(question)
+        asked = library.understand(question)
         with library.store.snapshot() as snapshot:
             merged = snapshot.search_dense(asked.vector, len(names), level="document")
             best = {
@@ -152,7 +152,7 @@ def document_rankers(library: Collection) -> dict[str, DocumentRanker]:
     def ranker(*origins: str) -> DocumentRanker:
         def rank(question: str) -> list[str]:
             found = runs(question)
-            scores = WeightedZScore()({origin: found[origin] for origin in origins})
+            scores = fuse({origin: found[origin] for origin in origins})
             return [names[identifier] for identifier in sorted(scores, key=lambda i: (-scores[i], i))]
 
         return rank

@@ -24,6 +24,7 @@ from mmrank.evaluate.documents import DocumentRanker
 from mmrank.evaluate.plain_text import PlainPage, PlainReader
 from mmrank.evaluate.systems import Layout, Ranking
 from mmrank.types import BBox
+from mmrank.zscores import zscores
 
 Signal = Literal["bm25", "minilm"]
 Scores = NDArray[np.float64]
@@ -92,7 +93,7 @@ class ReferenceSystem:
         if "minilm" in self._signals:
             query = self._vectors.query(question)
             parts.append(np.array([float((windows @ query).max()) for windows in prepared.windows]))
-        fused = np.sum([_standard(part) for part in parts], axis=0)
+        fused = np.sum([zscores(part) for part in parts], axis=0)
         return Ranking(tuple(map(float, fused)), _layouts(prepared, fused, words))
 
     def document_rankers(self) -> dict[str, DocumentRanker]:
@@ -122,7 +123,7 @@ class ReferenceSystem:
 
         def ranker(*parts: Callable[[str], Scores]) -> DocumentRanker:
             def rank(question: str) -> list[str]:
-                scores = np.sum([_standard(part(question)) for part in parts], axis=0)
+                scores = np.sum([zscores(part(question)) for part in parts], axis=0)
                 return [names[at] for at in (*np.argsort(-scores, kind="stable"), *range(len(held), len(names)))]
 
             return rank
@@ -147,18 +148,13 @@ class _Prepared:
 
 
 def _layouts(prepared: _Prepared, pages: Scores, words: Sequence[str]) -> tuple[Layout, ...]:
-    own = _standard(prepared.blocks_bm25.scores(words))
+    own = zscores(prepared.blocks_bm25.scores(words))
     blocks = [(number, block) for number, page in enumerate(prepared.pages) for block in page.blocks]
     found = [
         Layout(number, BBox(*block.box), float(pages[number] + score))
         for (number, block), score in zip(blocks, own, strict=True)
     ]
     return tuple(sorted(found, key=lambda layout: -layout.score)[:LAYOUTS_KEPT])
-
-
-def _standard(scores: Scores) -> Scores:
-    spread = float(scores.std()) if len(scores) else 0.0
-    return (scores - scores.mean()) / spread if spread > 1e-9 else np.zeros_like(scores)
 
 
 def _words(text: str) -> list[str]:

@@ -7,7 +7,6 @@ is the same as that of scoring everything.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from mmrank.index.postings import Postings
 from mmrank.index.records import Level
+from mmrank.lexical import idf
 
 K1, B = 1.2, 0.75
 LONG = 2048
@@ -153,7 +153,7 @@ class Words:
             frequency = self.frequency(term, level)
             if frequency:
                 # Never negative: also a word that occurs everywhere says a little.
-                terms.append((math.log(1 + (units - frequency + 0.5) / (frequency + 0.5)), term))
+                terms.append((idf(units, frequency), term))
         if not terms:
             return []
         terms.sort(key=lambda pair: (-pair[0], pair[1]))

@@ -1,4 +1,4 @@
-"""What the end of a prompt looks at in its beginning, without keeping layers × heads × n² numbers.
+"""Attention of a prompt's end to its beginning, without keeping layers × heads × n² numbers.
 
 A named attention function of transformers computes the output as "sdpa" does; while a reading is under way it also
 computes the softmax weights of the ending's few rows from the queries and keys at hand, adds them up and drops them.

@@ -1,4 +1,4 @@
-"""How many tokens a text takes where nobody shares the tokenizer."""
+"""How many tokens a text takes, estimated for models whose tokenizer is not available."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _PIECES = re.compile(r"([^\W\d_]+)|( (?=[^\W\d_]))|.", re.DOTALL)
 
 
 def estimated_tokens(text: str) -> int:
-    """An upper estimate of how many tokens `text` takes in a model whose tokenizer is not at hand.
+    """An upper estimate of how many tokens `text` takes in a model whose tokenizer is not available.
 
     Words count a third of a token for each small Latin letter and two thirds for each byte of any other, rounded up;
     digits, punctuation and white space count one each (signs beyond ASCII two thirds a byte), but a space before a word
@@ -23,7 +23,7 @@ def estimated_tokens(text: str) -> int:
     for found in _PIECES.finditer(text):
         piece = found[0]
         if found[1]:
-            # Bytes below "a" or above "z" are capitals, or parts of letters that are not Latin or bear an accent.
+            # Bytes below "a" or above "z" are capitals, or parts of accented letters and of those that are not Latin.
             data = piece.encode(errors="replace")
             small = sum(97 <= byte <= 122 for byte in data)
             count += -(-(2 * len(data) - small) // 3)

@@ -1,4 +1,4 @@
-"""Forms an answer can be held to."""
+"""Forms that an answer can be constrained to."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Permutation:
 
     @property
     def regex(self) -> str:
-        """A list of `count` ids; that none repeats cannot be said in a regular expression of bearable size."""
+        """A list of `count` ids; a regular expression that also forbids repeated ids would be too large."""
         one = "|".join(str(i) for i in range(1, self.count + 1))
         more = rf"({re.escape(self.separator)}({one})){{{self.count - 1}}}"
         return ("" if self.opened else r"\[") + rf"({one}){more}\]"

@@ -53,16 +53,16 @@ class Decoding:
         Args:
             ids: (prompts, tokens), left-padded.
             mask: (prompts, tokens), 0 on padding; None where nothing is padded.
-            sampling: how to draw.
-            samples: answers a prompt.
-            prefixes: used and refilled for a single prompt; None to do without.
+            sampling: how answers are generated.
+            samples: answers per prompt.
+            prefixes: used and refilled for a single prompt; None to use none.
             extra: further inputs of the model (pictures).
         """
         device = self._model.device
         mask = torch.ones_like(ids) if mask is None else mask
         width = ids.shape[1]
         cache = prefixes.take(ids[0].tolist())[0] if prefixes is not None else None
-        # Tiny models made from a config may carry no generation config of their own: everything is said here.
+        # Tiny models made from a config may have no generation config of their own, so everything is set here.
         draws = (
             {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}
             if sampling.temperature > 0

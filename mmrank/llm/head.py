@@ -1,4 +1,4 @@
-"""What the head of a model says of given tokens, and of no others where that is dear."""
+"""Logits and log-probabilities of given tokens, without computing those of all others where that is expensive."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def label_logits(model: Any, columns: list[int], **inputs: Any) -> NDArray[np.fl
 
 
 @torch.inference_mode()
-def spoken(model: Any, ids: torch.Tensor, mask: torch.Tensor, counts: Sequence[int]) -> NDArray[np.float32]:
+def answer_log_likelihoods(
+    model: Any, ids: torch.Tensor, mask: torch.Tensor, counts: Sequence[int]
+) -> NDArray[np.float32]:
     """Summed log-probabilities of the last tokens of each row; logits in the model's precision, the rest in float32.
 
     The head runs over the positions before those tokens alone: over whole prompts it costs as much as the model.
@@ -66,7 +68,7 @@ def spoken(model: Any, ids: torch.Tensor, mask: torch.Tensor, counts: Sequence[i
         use_cache=False,
     ).logits[:, :-1]  # (batch, longest, vocabulary)
     wanted = ids[:, -longest:].to(device)
-    chances = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]  # (batch, longest)
+    log_probabilities = logits.float().log_softmax(-1).gather(-1, wanted[..., None])[..., 0]  # (batch, longest)
     places = torch.arange(longest, device=device)
     asked = places[None] >= longest - torch.tensor(counts, device=device)[:, None]
-    return chances.masked_fill(~asked, 0.0).sum(-1).cpu().numpy()
+    return log_probabilities.masked_fill(~asked, 0.0).sum(-1).cpu().numpy()

@@ -24,8 +24,8 @@ class ModelServer:
         url: what stands before the path, e.g. "http://localhost:8000/v1".
         key: sent as a bearer token.
         concurrency: requests under way at the same time.
-        timeout: seconds for one try.
-        retries: tries after the first.
+        timeout: seconds to wait for one answer.
+        retries: further tries of a request that failed.
         wait: upper bound, in seconds, of the wait before the first retry.
         budget: requests that may be sent in all, retries included; None for no bound.
     """

@@ -33,7 +33,7 @@ class LlamaChat:
         path: the GGUF file.
         name: shown in results; by default the file's name.
         context_tokens: longest prompt and answer together; memory grows with it.
-        threads: processor threads; 0 for as many as there are idle cores when the model is loaded.
+        threads: processor threads; 0 for one per core that is idle when the model is loaded.
         gpu_layers: layers kept on a GPU, where llama.cpp was built for one; -1 for all.
         adapter: trained changes of the weights, as `mmrank.adapters` reads them.
     """
@@ -242,7 +242,7 @@ class LlamaChat:
 
 
 class _Held:
-    """Sets the logits of what a form forbids to minus infinity."""
+    """Sets the logits of tokens that a form forbids to minus infinity."""
 
     def __init__(self, mask: TokenMask, prompt_length: int) -> None:
         self._mask = mask

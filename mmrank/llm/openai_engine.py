@@ -17,7 +17,7 @@ from mmrank.llm.protocol import Answer, Chat, Content, Form, LabelLogits, Messag
 from mmrank.llm.quoting import quote_control_tokens
 
 TOP_LOGPROBS = 20
-"""The most that the interface gives."""
+"""The most log-probabilities per token that the interface returns."""
 
 Flavour = Literal["openai", "vllm", "sglang", "llama.cpp"]
 FLAVOURS: tuple[Flavour, ...] = ("openai", "vllm", "sglang", "llama.cpp")
@@ -26,10 +26,10 @@ FLAVOURS: tuple[Flavour, ...] = ("openai", "vllm", "sglang", "llama.cpp")
 class OpenAIChat:
     """A model of a server that answers `/chat/completions`.
 
-    Tokens are counted by an upper estimate, `estimated_tokens`, for servers do not share their tokenizer.
+    Tokens are counted by an upper estimate, `estimated_tokens`, because servers do not share their tokenizer.
 
     Args:
-        server: where it is, and how patient to be.
+        server: the server that is called.
         model: its name there.
         context_tokens: longest prompt and answer together, as the server was started.
         image_tokens: upper bound of one picture; 0 for a model that reads none.
@@ -70,7 +70,7 @@ class OpenAIChat:
         """Answer each chat `samples` times.
 
         Raises:
-            InputError: when the server cannot hold an answer to the wanted form, or continue one.
+            InputError: when the server cannot constrain an answer to a form, or continue one.
             MmrankError: when the server refuses or keeps failing.
         """
         settings: dict[str, Any] = {
@@ -112,8 +112,8 @@ class OpenAIChat:
         if self._flavour == "llama.cpp":
             return {"grammar": form.gbnf}
         raise InputError(
-            f"the server of {self._model} was not said to hold answers to a form; if it is one of"
-            f" {', '.join(FLAVOURS[1:])}, say so with flavour="
+            f"the server of {self._model} cannot constrain answers to a form; if it is one of"
+            f" {', '.join(FLAVOURS[1:])}, set flavour="
         )
 
     def _ask(self, chat: Chat, settings: dict[str, Any], read: Any) -> Any:
@@ -128,7 +128,7 @@ class OpenAIChat:
         if not message.images:
             return {"role": message.role, "content": quote_control_tokens(message.text)}
         if not self._info.reads_images:
-            raise InputError(f"{self._model} was not said to read pictures; set image_tokens if it does")
+            raise InputError(f"{self._model} reads no pictures as far as its settings go; set image_tokens if it does")
         return {"role": message.role, "content": [self._piece(piece) for piece in message.content]}
 
     def _piece(self, piece: Content) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class OpenAIChat:
 def _read_answer(body: Any) -> Answer:
     choice, usage = body["choices"][0], body.get("usage") or {}
     text = choice["message"]["content"]
-    # Reasoning models behind a reasoning parser give their thoughts apart; stopped there, they have said nothing else.
+    # A server with a reasoning parser returns thoughts separately; stopped while thinking, there is no other text.
     thoughts = choice["message"].get("reasoning_content") or choice["message"].get("reasoning")
     if text is None and thoughts:
         text = ""

@@ -1,4 +1,4 @@
-"""What a chat model is: conversations in, text or label scores out."""
+"""What a chat model is: it answers conversations with text, or scores labels as the next token."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ Chat = Sequence[Message]
 
 
 class Form(Protocol):
-    """What an answer may look like, character by character.
+    """The texts that an answer may be, character by character.
 
-    Engines that see every token hold the model to `allows`; servers are sent `regex` or `gbnf`, which may be wider.
+    Engines that see every token constrain the model by `allows`. Servers are sent `regex` or `gbnf`, which may allow
+    more.
     """
 
     def allows(self, text: str) -> bool:
@@ -78,7 +79,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How answers are drawn. A temperature of 0 is greedy; equal seeds give equal answers on one machine."""
+    """How answers are generated. A temperature of 0 is greedy; equal seeds give equal answers on one machine."""
 
     max_tokens: int = 256
     temperature: float = 0.0
@@ -124,7 +125,7 @@ class ModelInfo:
     continues: bool = True
     """Whether a last assistant message is taken as the beginning of the answer."""
     holds: bool = True
-    """Whether an answer can be held to a form."""
+    """Whether an answer can be constrained to a form."""
 
     @property
     def reads_images(self) -> bool:
@@ -164,8 +165,8 @@ class ChatModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Likelihoods:
-    """How likely the last turns of chats are.
+class LogLikelihoods:
+    """Log-likelihoods of the last turns of chats.
 
     `values` is (chats,), float32: the sum of the log-probabilities of the last turn's tokens; `tokens` is (chats,), how
     many they are. `computed_tokens` counts what ran through the model.
@@ -178,7 +179,7 @@ class Likelihoods:
 
 @runtime_checkable
 class LikelihoodModel(Protocol):
-    """A model that says how likely a given answer is."""
+    """A model that gives the log-probability of a given answer."""
 
     @property
     def info(self) -> ModelInfo:
@@ -189,14 +190,14 @@ class LikelihoodModel(Protocol):
         """How many tokens `text` takes."""
         ...
 
-    def likelihoods(self, chats: Sequence[Chat]) -> Likelihoods:
+    def log_likelihoods(self, chats: Sequence[Chat]) -> LogLikelihoods:
         """The log-probability of each chat's last message, the assistant's, after those before it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionReading:
-    """How much the endings of a prompt look at each token of its beginning.
+    """Attention of a prompt's endings to each token of its beginning.
 
     `offsets` is (tokens, 2): character spans of the beginning's tokens. `values` is (endings, tokens), float32: summed
     over layers and heads, averaged over the tokens of the ending, softmax over the whole causal context.

@@ -1,4 +1,4 @@
-"""Text from documents is data: it must not reach a model as its own control tokens."""
+"""Text from documents is data: a model must not read its own control tokens in it."""
 
 from __future__ import annotations
 

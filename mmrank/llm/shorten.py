@@ -1,38 +1,23 @@
-"""The one rule by which over-long input is shortened: evenly, from the end of each piece, never a piece away."""
+"""How long input is shortened: evenly, from the end of each piece; no piece is left out."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 
+from mmrank.budget import fair_shares
 from mmrank.errors import InputError
 
 
 def share(lengths: Sequence[int], budget: int) -> list[int]:
-    """Lengths cut down to one common upper bound so that they fit the budget.
-
-    Short pieces stay whole; what they leave goes to the long ones.
+    """How many tokens of each text are kept so that all fit the budget, as `fair_shares`, at least one of each.
 
     Raises:
-        InputError: when there is not even one token for each piece that has any.
-
-    >>> share([10, 100, 100], 110)
-    [10, 50, 50]
-    >>> share([10, 20], 100)
-    [10, 20]
+        InputError: when there is not even one token for each text that has any.
     """
-    if sum(lengths) <= budget:
-        return list(lengths)
-    if budget < sum(1 for length in lengths if length):
+    if budget < sum(lengths) and budget < sum(1 for length in lengths if length):
         raise InputError(f"{len(lengths)} texts cannot share {budget} tokens; use fewer or a longer context")
-    low, high = 1, max(lengths)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if sum(min(length, middle) for length in lengths) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    return [min(length, low) for length in lengths]
+    return fair_shares(lengths, budget)
 
 
 def shorten(text: str, limit: int, count: Callable[[str], int]) -> str:

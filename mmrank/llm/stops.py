@@ -1,4 +1,4 @@
-"""What of a model's text is the answer."""
+"""Cutting a model's text at its stop texts."""
 
 from __future__ import annotations
 

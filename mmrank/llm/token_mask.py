@@ -12,7 +12,7 @@ from mmrank.llm.protocol import Form
 
 
 class TokenMask:
-    """Holds a model to a form, token by token.
+    """Constrains a model to a form, token by token.
 
     Args:
         form: what the answer may look like.

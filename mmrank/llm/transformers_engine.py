@@ -14,9 +14,9 @@ from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.attention_reading import read_attention
 from mmrank.llm.generation import Decoding, end_tokens
-from mmrank.llm.head import label_logits, spoken
+from mmrank.llm.head import answer_log_likelihoods, label_logits
 from mmrank.llm.prefix import PrefixCache, common_prefix
-from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, Likelihoods, ModelInfo, Sampling
+from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, LogLikelihoods, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.processors import load_processor
 from mmrank.types import ImageRef
@@ -88,8 +88,8 @@ class TransformersChat:
             name: shown in results; by default the source.
             device: auto, cpu, cuda, cuda:N or mps.
             dtype: float32, bfloat16 or float16; by default what suits the device.
-            attention: the attention of transformers to use; the default computes as "sdpa" does and lets
-                `read_attention` look at it.
+            attention: the attention of transformers to use; the default computes as "sdpa" does and can be read by
+                `read_attention`.
             adapter: trained changes of the weights, as `mmrank.adapters` reads them.
             settings: the other arguments of the class.
 
@@ -187,7 +187,7 @@ class TransformersChat:
         return LabelLogits(values, total, total - saved)
 
     @torch.inference_mode()
-    def likelihoods(self, chats: Sequence[Chat]) -> Likelihoods:
+    def log_likelihoods(self, chats: Sequence[Chat]) -> LogLikelihoods:
         """The log-probability of each chat's last message, the assistant's, after those before it.
 
         Raises:
@@ -199,18 +199,18 @@ class TransformersChat:
         for chat in chats:
             if chat[-1].role != "assistant" or not chat[-1].text:
                 raise InputError(
-                    "likelihoods are of an answer: the last message must be the assistant's, and not empty"
+                    "log-likelihoods are of an answer: the last message must be the assistant's, and not empty"
                 )
             if any(message.images for message in chat):
-                raise InputError("likelihoods are computed of text alone; show no pictures")
+                raise InputError("log-likelihoods are computed of text alone; show no pictures")
             answer = self._ids(chat[-1].text)
             rows.append(self._fitting([*self._ids(self.render(chat[:-1])), *answer], 0))
             counts.append(len(answer))
         values = np.zeros(len(chats), dtype=np.float32)
         for batch in self._batches([len(row) for row in rows], 1):
             ids, mask = self._left_pad([rows[i] for i in batch])
-            values[batch] = spoken(self.model, ids, mask, [counts[i] for i in batch])
-        return Likelihoods(values, np.array(counts, dtype=np.int64), sum(map(len, rows)))
+            values[batch] = answer_log_likelihoods(self.model, ids, mask, [counts[i] for i in batch])
+        return LogLikelihoods(values, np.array(counts, dtype=np.int64), sum(map(len, rows)))
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """Token ids of bare labels, without a space before them.

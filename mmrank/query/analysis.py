@@ -1,7 +1,7 @@
-"""What a question names besides its words: places, kinds of elements, statements of a report.
+"""What a question names: pages, elements, kinds of elements, statements of a report.
 
-Rules only, no model: the words of a question such as "In Figure 2 on page 14 of the report, how many …" say where to
-look before anything is compared with the text.
+Rules, no model: a question such as "In Figure 2 on page 14 of the report, how many …" says where to look before
+anything is compared with the text.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PAGE = re.compile(
 )
 _RANGE = re.compile(r"-|–|\bto\b|\bthrough\b", re.IGNORECASE)
 LONGEST_RANGE = 20
-"""Pages from one to another that are all looked at; of a longer range the two ends alone."""
+"""Longest range of pages of which every page counts; of a longer one only both ends do."""
 _PLACES = {
     "first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "sixth": 5, "seventh": 6, "eighth": 7, "ninth": 8,
     "tenth": 9, "last": -1, "final": -1, "second last": -2, "second to last": -2, "second-to-last": -2,
@@ -81,7 +81,7 @@ _FRONT = re.compile(
     ),
     re.IGNORECASE,
 )
-"""Questions about a work itself: who made it, when, what it is called. Its first pages say so."""
+"""Questions about a document itself: who made it, when, what it is called. Its first pages tell."""
 
 _QUOTED = re.compile(r"[\"“‘]([^\"“”‘’]{3,120})[\"”’]|(?<![\w'])'([^']{3,120})'(?!\w)")
 
@@ -119,17 +119,17 @@ _NOISE = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What a question says, taken apart.
+    """What a question names.
 
     Attributes:
         raw: the question as it was asked.
         text: the question without instructions on how to write the answer.
         handles: names of elements, normalised as in `Passage.handles`: "figure 2", "table ii" → "table 2".
-        page_numbers: page or slide numbers named, 1-based or printed, as they stand.
-        places: pages named by place: 0 for the first or cover page, -1 for the last.
+        page_numbers: page or slide numbers, as the question gives them.
+        places: pages named by position: 0 for the first or cover page, -1 for the last.
         kinds: kinds of elements the question is about.
-        front: whether it asks about the work itself (title, authors, date, parties), which its first pages say.
-        quoted: what stands in quotation marks: words of a page, as they are there.
+        front: whether it asks about the document itself (title, authors, date, parties), which its first pages tell.
+        quoted: phrases in quotation marks, to be found word for word.
         statements: statements of a financial report that hold the answer, with the lines wanted from each.
     """
 
@@ -171,7 +171,7 @@ def statements() -> dict[str, Statement]:
 
 
 def analyse(question: str) -> Analysis:
-    """Take a question apart.
+    """Find what a question names.
 
     >>> analysis = analyse("What is the score in Table II on page 3? Please write the answer in float format.")
     >>> analysis.text, analysis.handles, analysis.page_numbers

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from mmrank.rerankers.loading import FAMILIES, load_reranker
+from mmrank.errors import InputError, MmrankError
+from mmrank.rerankers.loading import FAMILIES, Family, load_reranker
 from mmrank.rerankers.protocol import AnswerStatus, RankedCandidate, Ranking, Reranker
 
-__all__ = ["FAMILIES", "AnswerStatus", "RankedCandidate", "Ranking", "Reranker", "load_reranker"]
+__all__ = [
+    "FAMILIES",
+    "AnswerStatus",
+    "Family",
+    "InputError",
+    "MmrankError",
+    "RankedCandidate",
+    "Ranking",
+    "Reranker",
+    "load_reranker",
+]

@@ -1,4 +1,4 @@
-"""Answers of models that think first, and are held to a form where the engine can."""
+"""Answers of models that think first; the answer itself is constrained to a form where the engine can do that."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from mmrank.llm.shorten import shorten
 THINK, THOUGHT, ANSWER, ANSWERED = "<think>", "</think>", "<answer>", "</answer>"
 
 SEAMS = 32
-"""Tokens of the tags around thoughts and answer."""
+"""Upper bound of the tokens of the tags around thoughts and answer."""
 FINALLY = "Now give the final answer alone, in the form asked for."
-"""Asks again where an engine does not continue an answer; it takes its room from the thoughts."""
+"""Asks again where an engine does not continue an answer; its tokens are taken from those of the thoughts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """How an answer is drawn.
+    """How an answer is generated.
 
     Args:
         tokens: upper bound of the thoughts; 0 for none.
-        temperature: of the thoughts; the answer itself is greedy where it is held to a form.
+        temperature: of the thoughts; a constrained answer is always greedy.
         top_p: of the thoughts.
-        seed: of the draw.
-        hold: hold the answer to its form, in a call of its own: it continues the thoughts or, where the engine
-            continues nothing, answers a second question. Without it, and with engines that hold answers to no form, the
-            model writes freely and what it writes is read as it is.
+        seed: of the sampling.
+        hold: constrain the answer to its form, in a call of its own that continues the thoughts or, where the engine
+            cannot continue them, answers a second question. Without it, and with engines that cannot constrain answers,
+            the model writes freely and what it writes is parsed.
         answer_tokens: upper bound of the answer.
     """
 
@@ -47,14 +47,14 @@ class Thinking:
 def answer(
     model: ChatModel, chat: Chat, form: Form, thinking: Thinking, *, opening: str, closing: str
 ) -> tuple[str, list[Answer]]:
-    """One answer, with thoughts in think tags, and the model's calls that it took.
+    """One answer, with thoughts in think tags, and the model's calls that it needed.
 
     Args:
-        model: who is asked.
+        model: the model that answers.
         chat: ends with the user's turn.
-        form: of what stands between `opening` and `closing`.
-        thinking: how to draw.
-        opening: what stands before the held part, e.g. "<answer>[".
+        form: what may stand between `opening` and `closing`.
+        thinking: how the answer is generated.
+        opening: what stands before the constrained part, e.g. "<answer>[".
         closing: what stands after it.
     """
     draw = Sampling(thinking.budget, temperature=thinking.temperature, top_p=thinking.top_p, seed=thinking.seed)

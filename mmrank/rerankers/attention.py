@@ -1,4 +1,4 @@
-"""In-context reranking (ICR): candidates are scored by the attention that the query pays them. Two forward passes."""
+"""In-context reranking (ICR): candidates are scored by the attention of the query to them. Two forward passes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _MARK = "⟦content⟧"
 class Attention:
     """Scores candidates by the attention of the query's tokens, less that of a query without content.
 
-    Candidates stand in reverse order, the best nearest to the query. The text of candidates alone is read.
+    Candidates stand in reverse order, the best nearest to the query. Only their text is read.
 
     Args:
         model: whose attention is read.
         task: "answer" for questions, "find" for statements and topics.
         words: upper bound of a candidate in words (the paper's 300); 0 for none.
-        window: candidates a prompt; 0 for all in one. A window slides by half of itself, from the end to the head.
+        window: candidates per prompt; 0 for all in one. A window slides by half of itself, from the end to the head.
         mode: how a candidate of one token is scored; see `kept_tokens`.
         name: shown as the stage of a hit.
     """

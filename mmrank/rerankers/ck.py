@@ -61,7 +61,7 @@ class CKSelector:
         return cls(network, embeddings, lambda text: tokenizer.encode(text, add_special_tokens=False))
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
+        """Score the passages of each document. Returns one (passages,) array per document."""
         flat = [self._ids(passage) for document in documents for passage in document]
         scores = self.score_ids(self._ids(query)[:QUERY_TOKENS], flat)
         ends = np.cumsum([len(document) for document in documents])

@@ -1,36 +1,36 @@
-"""Rerankers made of rerankers."""
+"""Rerankers made of other rerankers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmrank.errors import InputError
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
 from mmrank.rerankers.protocol import RankedCandidate, Ranking, Reranker
 from mmrank.types import Candidate, Query
+from mmrank.zscores import zscores
 
 
 class Cascade:
-    """A cheap reranker orders all candidates, a dear one the first `keep` of them; the rest follow in the cheap order.
+    """A cheap reranker orders all candidates, an expensive one the first `keep`; the rest keep the cheap order.
 
     Args:
         cheap: sees every candidate.
-        dear: sees the first `keep`.
+        expensive: sees the first `keep` of the cheap order.
         keep: how many.
         name: shown as the stage of a hit; by default made of the two names.
     """
 
-    def __init__(self, cheap: Reranker, dear: Reranker, *, keep: int = 8, name: str = "") -> None:
+    def __init__(self, cheap: Reranker, expensive: Reranker, *, keep: int = 8, name: str = "") -> None:
         if keep < 1:
             raise InputError(f"a cascade keeps at least 1 candidate, got {keep}")
         self._cheap = cheap
-        self._dear = dear
+        self._expensive = expensive
         self._keep = keep
-        self._name = name or f"{cheap.name}>{dear.name}"
+        self._name = name or f"{cheap.name}>{expensive.name}"
 
     @property
     def name(self) -> str:
@@ -38,12 +38,12 @@ class Cascade:
         return self._name
 
     def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
-        """Rank the candidates. Scores of the head are the dear reranker's, the others lie below them."""
+        """Rank the candidates. Scores of the head are the expensive reranker's, the others lie below them."""
         ledger = Ledger()
         first = self._cheap.rerank(query, candidates)
         ledger.include(first)
         head = [item.candidate for item in first.items[: self._keep]]
-        second = self._dear.rerank(query, head)
+        second = self._expensive.rerank(query, head)
         ledger.include(second)
         floor = min((item.score for item in second.items), default=0.0)
         tail = [
@@ -94,7 +94,7 @@ class Fused:
         ledger.include(ranking)
         theirs = np.array([item.score for item in ranking.items], dtype=np.float64)
         first = np.array([self._first(item.candidate) for item in ranking.items], dtype=np.float64)
-        sums = self._weight * standardised(theirs) + (1 - self._weight) * standardised(first)
+        sums = self._weight * zscores(theirs) + (1 - self._weight) * zscores(first)
         reasons = {i: item.reasoning for i, item in enumerate(ranking.items) if item.reasoning is not None}
         return ledger.ranking(ranked([item.candidate for item in ranking.items], sums, reasons), self._name)
 
@@ -107,13 +107,3 @@ class Fused:
                 f" {', '.join(candidate.scores) or 'none'}"
             )
         return candidate.scores[self._first_stage]
-
-
-def standardised(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores less their mean, over their deviation; all 0 where they are equal. (candidates,)
-
-    >>> standardised(np.array([1.0, 3.0])).tolist(), standardised(np.array([2.0, 2.0])).tolist()
-    ([-1.0, 1.0], [0.0, 0.0])
-    """
-    spread = scores.std() if len(scores) else 0.0
-    return (scores - scores.mean()) / spread if spread > 0 else np.zeros_like(scores)

@@ -86,14 +86,14 @@ class CrossEncoderReranker:
         found = self._scorer.predict([(query.text, text) for text in texts])
         scores = np.asarray(found, dtype=np.float32).reshape(-1)
         if len(scores) != len(texts):
-            raise InputError(f"{self._name} gives {len(scores) // len(texts)} scores a pair; one is needed")
+            raise InputError(f"{self._name} gives {len(scores) // len(texts)} scores per pair; one is needed")
         tokens = sum(getattr(self._scorer, "last_lengths", ()))
         ledger.computed(len(texts), tokens)
         return ledger.ranking(ranked(candidates, scores), self._name)
 
 
 class MiniLMCrossEncoder:
-    """The embedded MiniLM with a scoring head: the model that is trained for the embedded default.
+    """The embedded MiniLM with a scoring head, trained by `mmrank train pointwise` or `mmrank train dear`.
 
     Args:
         weights: safetensors with the trained tensors: the head ("classifier.weight", "classifier.bias"), and for the

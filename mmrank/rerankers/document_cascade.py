@@ -1,4 +1,5 @@
-"""The cascade within documents (IDCM): a cheap selector chooses windows, the dear model scores those alone."""
+"""The cascade within documents (IDCM): a cheap selector chooses windows, and an expensive reranker scores
+those alone."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from mmrank.rerankers.selector import Selector
 from mmrank.types import Candidate, Part, PartKind, Query
 
 UNDECIDED = 4
-"""Candidates that are looked at again."""
+"""Candidates near the border that get further windows."""
 _TEXT_ONLY = ModelInfo("the cascade within documents", "none", 0)
 
 
@@ -31,7 +32,7 @@ def combine(scores: Sequence[float], weights: Sequence[float], *, missing: float
         scores: of the windows that were scored, in any order.
         weights: of the best scores, best first.
         missing: stands for windows a short document does not have. The official 0 lets short documents win wherever
-            scores are negative; a learned or the least score does not.
+            scores are negative; the least score does not.
 
     >>> combine([0.5, 2.0], [1.0, 0.5, 0.25], missing=-1.0)
     2.0
@@ -42,21 +43,21 @@ def combine(scores: Sequence[float], weights: Sequence[float], *, missing: float
 
 
 class DocumentCascade:
-    """Ranks long candidates (documents, pages) by the few windows of theirs that look best.
+    """Ranks long candidates (documents, pages) by their few most promising windows.
 
-    Windows are cut as in the paper, by words instead of the word pieces of one model. A candidate's reasoning is the
-    text of its best window.
+    Windows are cut as in the paper, but by words instead of the word pieces of one model. A candidate's reasoning is
+    the text of its best window.
 
     Args:
         selector: scores all windows, cheaply.
-        dear: scores the chosen ones; any reranker whose scores do not depend on the other candidates.
-        keep: windows chosen a candidate; 0 for all (the full model, for comparison).
+        expensive: scores the chosen ones; any reranker whose scores do not depend on the other candidates.
+        keep: windows chosen per candidate; 0 for all (the full model, for comparison).
         top: how many candidates matter. The four whose scores are nearest to the border below the first `top` have
             `more` further windows scored. 0: no second look, as published.
         more: see `top`.
         weights: of the best window scores, best first.
-        missing: stands for windows a candidate does not have; None for the least score at hand.
-        size: words a window.
+        missing: stands for windows a candidate does not have; None for the least score of any window.
+        size: words per window.
         overlap: words of context on both sides.
         mode: "official" counts a missing window as 0.
         name: shown as the stage of a hit.
@@ -65,7 +66,7 @@ class DocumentCascade:
     def __init__(
         self,
         selector: Selector,
-        dear: Reranker,
+        expensive: Reranker,
         *,
         keep: int = 4,
         top: int = 0,
@@ -82,7 +83,7 @@ class DocumentCascade:
         if size < 1 or overlap < 0:
             raise InputError(f"a window holds at least 1 word and overlaps by at least 0, got {size} and {overlap}")
         self._selector = selector
-        self._dear = dear
+        self._expensive = expensive
         self._keep = keep
         self._top = top
         self._more = more
@@ -111,13 +112,13 @@ class DocumentCascade:
         found: list[list[tuple[float, str]]] = [[] for _ in candidates]
 
         def judge(counts: Mapping[int, int]) -> list[float]:
-            """Score so many further windows of each document; returns the documents' scores so far."""
+            """Score this many further windows of each document; returns the documents' scores so far."""
             asked = [
                 Candidate(f"{at}/{place}", (Part(PartKind.TEXT, documents[at][place], ()),), 0.0)
                 for at, count in counts.items()
                 for place in order[at][len(found[at]) : len(found[at]) + count]
             ]
-            scored = self._dear.rerank(query, asked)
+            scored = self._expensive.rerank(query, asked)
             ledger.include(scored)
             for item in scored.items:
                 found[int(item.candidate.id.partition("/")[0])].append((item.score, item.candidate.text))

@@ -20,11 +20,11 @@ SUPPORT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a candidate is shown.
+class Explanation:
+    """What a candidate says about the question, as a language model puts it.
 
-    A small model invents, and what it invents shows here: `grounded` is the share of the reason's longer words and
-    numbers that stand in what it read; `supported` is False where that is below 0.8 or a number is not there at all.
+    Small models invent. `grounded` is the share of the text's longer words and numbers that stand in what the model
+    read; `supported` is False where that is below 0.8 or a number does not stand there. `seconds` is the time taken.
     """
 
     candidate_id: str
@@ -35,12 +35,12 @@ class Reason:
 
 
 class Explainer:
-    """Writes a sentence a hit.
+    """Writes a sentence per hit.
 
     Args:
         model: writes answers.
         max_tokens: upper bound of a reason.
-        words: what is read of a candidate's text: the run of so many words that fits the query best.
+        words: how many words of a candidate's text are read, those that fit the query best.
     """
 
     def __init__(self, model: ChatModel, *, max_tokens: int = 48, words: int = 120) -> None:
@@ -50,8 +50,8 @@ class Explainer:
         self._max_tokens = max_tokens
         self._words = words
 
-    def explain(self, query: Query, candidates: Iterable[Candidate]) -> Iterator[Reason]:
-        """Reasons in the order of the candidates, each as soon as it is written.
+    def explain(self, query: Query, candidates: Iterable[Candidate]) -> Iterator[Explanation]:
+        """Explanations in the order of the candidates, each as soon as it is written.
 
         Raises:
             InputError: when the model cannot read the query or a candidate.
@@ -77,7 +77,7 @@ class Explainer:
             share = grounded(text, source)
             known = set(NUMBERS.findall(source))
             supported = share >= SUPPORT and all(number in known for number in NUMBERS.findall(text))
-            yield Reason(candidate.id, text, share, supported, time.perf_counter() - begun)
+            yield Explanation(candidate.id, text, share, supported, time.perf_counter() - begun)
 
 
 def whole_sentences(text: str, finished: bool) -> str:

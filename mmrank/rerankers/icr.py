@@ -1,4 +1,4 @@
-"""In-context reranking's arithmetic: from attention to scores, by value."""
+"""The arithmetic of in-context reranking (ICR): from attention to scores."""
 
 from __future__ import annotations
 

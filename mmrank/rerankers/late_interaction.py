@@ -37,7 +37,7 @@ class LateInteraction:
     """Ranks candidates by MaxSim of an encoder's token vectors.
 
     Args:
-        encoder: gives one vector a token.
+        encoder: gives one vector per token.
         name: shown as the stage of a hit.
     """
 
@@ -78,7 +78,7 @@ class LateInteraction:
 
 
 class WeightedLateInteraction(LateInteraction):
-    """Late interaction of the embedded MiniLM that was taught which words of a question count.
+    """Late interaction of the embedded MiniLM, with trained weights of the question's tokens.
 
     Args:
         encoder: the embedded one.
@@ -86,7 +86,7 @@ class WeightedLateInteraction(LateInteraction):
         name: shown as the stage of a hit.
 
     Raises:
-        MmrankError: when there are no such weights.
+        MmrankError: when the file is missing or holds something else.
     """
 
     def __init__(self, encoder: MiniLM, weights: str | Path, *, name: str = "late-interaction") -> None:

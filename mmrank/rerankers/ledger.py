@@ -1,4 +1,4 @@
-"""What a ranking costs, counted while it is made."""
+"""Counts what a ranking costs while it is made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmrank.rerankers.protocol import AnswerStatus, RankedCandidate, Ranking
 
 
 class Ledger:
-    """Counts calls, tokens and time from its making on; gives the ranking at the end."""
+    """Counts calls, tokens and time from its creation on, and makes the ranking at the end."""
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
@@ -25,7 +25,7 @@ class Ledger:
         self._prompt_tokens += logits.prompt_tokens
 
     def read(self, reading: AttentionReading) -> None:
-        """Note a reading of attention: a forward pass an ending."""
+        """Note a reading of attention: one forward pass per ending."""
         self._calls += len(reading.values)
         self._prompt_tokens += reading.computed_tokens
 
@@ -42,7 +42,7 @@ class Ledger:
         self._prompt_tokens += tokens
 
     def status(self, status: AnswerStatus) -> None:
-        """Note what an answer was worth."""
+        """Note how an answer could be read."""
         self._statuses.append(status)
 
     def include(self, ranking: Ranking) -> None:
@@ -53,7 +53,7 @@ class Ledger:
         self._completion_tokens += ranking.completion_tokens
 
     def ranking(self, items: Sequence[RankedCandidate], stage: str) -> Ranking:
-        """Close the account."""
+        """The ranking, with what was counted."""
         return Ranking(
             items=tuple(items),
             stage=stage,

@@ -1,11 +1,11 @@
-"""Query likelihood: a passage is as good as the question is likely after it (UPR, Sachan et al., EMNLP 2022)."""
+"""Query likelihood: passages by the probability of the question after them (UPR, Sachan et al., EMNLP 2022)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mmrank.errors import InputError
-from mmrank.llm.protocol import LikelihoodModel, Likelihoods
+from mmrank.llm.protocol import LikelihoodModel, LogLikelihoods
 from mmrank.llm.shorten import shorten
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
@@ -15,18 +15,18 @@ from mmrank.rerankers.protocol import Ranking
 from mmrank.types import Candidate, Query
 
 QUESTION_TOKENS = 64
-"""What counts of a question: the recipe `likelihood` trains with as many."""
+"""A question is cut after this many tokens, as in the recipe `likelihood`."""
 
 
 class Likelihood:
     """Scores each candidate by log p(question | candidate), summed over the question's tokens.
 
-    Differences of scores are log-odds: by Bayes' rule the softmax over the candidates is the chance of each to be the
-    one that was asked about, all being equally likely before.
+    Differences of scores are log-odds: by Bayes' rule, with a uniform prior, the softmax over the candidates is the
+    probability of each to be the one that was asked about.
 
     Args:
-        model: says how likely an answer is.
-        max_tokens: a candidate's text is cut after so many tokens.
+        model: gives the log-probability of a given answer.
+        max_tokens: a candidate's text is cut after this many tokens.
         name: shown as the stage of a hit.
     """
 
@@ -50,7 +50,7 @@ class Likelihood:
         """
         ledger = Ledger()
         if query.image is not None or not query.text.strip():
-            raise InputError(f"{self._name} asks how likely the words of a question are; ask with text alone")
+            raise InputError(f"{self._name} scores the words of a question; ask with text alone")
         if not candidates:
             return ledger.ranking((), self._name)
         info = self._model.info
@@ -58,10 +58,10 @@ class Likelihood:
         ledger.computed(len(candidates), found.computed_tokens)
         return ledger.ranking(ranked(candidates, found.values), self._name)
 
-    def score(self, question: str, texts: Sequence[str]) -> Likelihoods:
-        """How likely a question is after each of some texts, both cut to their limits."""
+    def score(self, question: str, texts: Sequence[str]) -> LogLikelihoods:
+        """Log-likelihood of a question after each text, both cut to their limits."""
         count = self._model.count_tokens
         asked = shorten(question.strip(), QUESTION_TOKENS, count)
-        return self._model.likelihoods(
+        return self._model.log_likelihoods(
             [likelihood_chat((shorten(text, self._max_tokens, count),), (asked,)) for text in texts]
         )

@@ -1,6 +1,6 @@
-"""Listwise with reasons: all candidates of a window in one prompt, reasons for each, then their order.
+"""Listwise with reasons: all candidates of a window in one prompt, a reason for each, then their order.
 
-MM-R5 ranks page images so, DeAR's second stage passages.
+MM-R5 ranks page images this way, DeAR's second stage passages.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Ranked = tuple[list[int], dict[int, str], list[float]]
 """Positions in their new order, reasons by position, and scores by position where there are any."""
 By = Literal["answer", "first-id"]
 
-TOKENS_AN_ID = 6
-"""Of a ranking, at most: three digits and a separator."""
+TOKENS_PER_ID = 6
+"""Most tokens per id of a ranking: three digits and a separator."""
 
 
 class Listwise:
@@ -41,19 +41,19 @@ class Listwise:
     Args:
         model: writes answers.
         style: "list" as MM-R5 was trained ("[3, 1, 2]" in answer tags), "chain" as DeAR ("[3] > [1] > [2]").
-        window: candidates a prompt.
+        window: candidates per prompt.
         stride: how far the window slides.
-        head: only so many first candidates are ranked (DeAR: 30); None for all.
-        words: words a reason (style "list").
-        passage_words: what is shown of a candidate's text: the run of about so many words that fits the query best; 0
-            for all that the context holds. A model is shown as many as it was trained with.
-        by: "answer" orders a window by the list that is written; "first-id" (FIRST, Reddy et al. 2024) by how likely
-            each id is where the first reason begins, for models that were taught to begin with the best candidate.
-            Then nothing has to be written for the order, and where one window holds all that are ranked these
-            log-probabilities are their scores. A reason is what the model quotes of a candidate of the window at the
-            head, kept where the candidate says it.
-        rotations: "first-id" averages over so many rotations of a window's candidates, so that places count less.
-        thinking: how answers are drawn; no tokens for no reasons.
+        head: only this many first candidates are ranked (DeAR: 30); None for all.
+        words: words per reason (style "list").
+        passage_words: about how many words of a candidate's text are shown, those that fit the query best; 0 for all
+            that the context holds. Show a model as many as it was trained with.
+        by: "answer" orders a window by the list that is written; "first-id" (FIRST, Reddy et al. 2024) by the
+            log-probability of each id where the first reason begins, for models that were trained to begin with the
+            best candidate. Then the order needs no written text, and where one window holds all candidates these
+            log-probabilities are their scores. Reasons are quotes from the candidates of the first window, kept where
+            they stand in the candidate.
+        rotations: "first-id" averages over this many rotations of a window's candidates, so that places count less.
+        thinking: how answers are generated; no tokens for no reasons.
         mode: "official" leaves out what whole windows do not cover; see `windows`.
         name: shown as the stage of a hit.
     """
@@ -83,7 +83,7 @@ class Listwise:
             raise InputError(f"a window is ordered by its answer or its first-id, not by {by!r}")
         if by == "first-id" and (style != "list" or not model.info.continues):
             raise InputError(
-                f"{model.info.name} cannot be asked for a first id: that takes the style list and an engine"
+                f"{model.info.name} cannot be ordered by first id: that needs the style list and an engine"
                 " that continues a started answer"
             )
         if not 1 <= rotations <= window or (rotations > 1 and by == "answer"):
@@ -98,7 +98,7 @@ class Listwise:
         self._words = words
         self._passage_words = passage_words
         thinking = thinking or Thinking()
-        self._thinking = replace(thinking, answer_tokens=max(thinking.answer_tokens, TOKENS_AN_ID * window))
+        self._thinking = replace(thinking, answer_tokens=max(thinking.answer_tokens, TOKENS_PER_ID * window))
         self._mode: Literal["official", "fixed"] = mode
         self._name = name
 
@@ -130,7 +130,7 @@ class Listwise:
             reasons |= {places[at]: reason for at, reason in said.items()}
             order[begin:end] = [places[at] for at in ranks]
         if scores and len(spans) == 1:
-            tail = [min(scores)] * (len(candidates) - len(scores))  # not judged: as good as the last, behind it
+            tail = [min(scores)] * (len(candidates) - len(scores))  # not scored: they share the least score and follow
             return ledger.ranking(ranked(candidates, [*scores, *tail], reasons), self._name)
         return ledger.ranking(in_order(candidates, order, reasons), self._name)
 
@@ -147,9 +147,9 @@ class Listwise:
         logits = self._model.label_logits(begun, labels)
         ledger.scored(logits, len(begun))
         values = logits.values.astype(np.float64)
-        chances = values - np.logaddexp.reduce(values, axis=1, keepdims=True)  # (rotations, places)
+        log_probabilities = values - np.logaddexp.reduce(values, axis=1, keepdims=True)  # (rotations, places)
         scores = np.zeros(count)
-        for places, row in zip(turned, chances, strict=True):
+        for places, row in zip(turned, log_probabilities, strict=True):
             scores[places] += row / len(turned)
         ledger.status(AnswerStatus.COMPLETE)
         said: dict[int, str] = {}
@@ -160,7 +160,7 @@ class Listwise:
         return [int(at) for at in np.argsort(-scores, kind="stable")], said, scores.tolist()
 
     def _quote(self, chat: Sequence[Message], label: str, shown: Sequence[Content], ledger: Ledger) -> str:
-        """What the model finds said by a candidate; nothing where the candidate's text does not say it."""
+        """What the model quotes from a candidate; empty where the candidate's text does not hold it."""
         draw = self._thinking
         room = max(draw.tokens // self._window, 1)
         sampling = Sampling(room, temperature=draw.temperature, top_p=draw.top_p, seed=draw.seed, stop=('"', "\n"))

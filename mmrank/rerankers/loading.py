@@ -2,130 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmrank.errors import InputError, MmrankError
+from mmrank.llm.loading import engine_section, load_chat_model
+from mmrank.llm.settings import ServerSettings
 from mmrank.rerankers.protocol import Reranker
+from mmrank.rerankers.settings import (
+    AttentionSettings,
+    CascadeSettings,
+    CrossEncoderSettings,
+    DocumentCascadeSettings,
+    DualStageSettings,
+    LateInteractionSettings,
+    LikelihoodSettings,
+    ListwiseSettings,
+    PointwiseSettings,
+    ServedSettings,
+    SetwiseSettings,
+)
+from mmrank.setting_models import Section, SettingsModel, check_settings
 
 if TYPE_CHECKING:
     from mmrank.rerankers.selector import Selector
 
-
-def _chat(model: str, settings: dict[str, Any]) -> Any:
-    from mmrank.llm.loading import load_chat_model
-
-    return load_chat_model(model, **settings)
-
-
-def _late_interaction(
-    model: str, *, weights: str | Path | None = None, device: str = "auto", dtype: str | None = None
-) -> Reranker:
-    from mmrank.encoders.loading import load_encoder
-    from mmrank.encoders.minilm import MiniLM
-    from mmrank.encoders.protocol import EncoderInfo
-    from mmrank.rerankers.late_interaction import LateInteraction, WeightedLateInteraction
-    from mmrank.weights import LATE_INTERACTION, shipped
-
-    if not model:
-        return WeightedLateInteraction(MiniLM(device=device, dtype=dtype), weights or shipped(LATE_INTERACTION))
-    if weights is not None:
-        raise InputError(
-            f"weights of tokens are for the embedded MiniLM: late-interaction, not late-interaction:{model}"
-        )
-    encoder: Any = load_encoder(model, device=device, dtype=dtype)
-    info: EncoderInfo = encoder.info
-    if not info.multi_vector:
-        raise InputError(f"{model} gives one vector a passage; late interaction needs one a token")
-    return LateInteraction(encoder)
-
-
-def _cross_encoder(
-    model: str, *, weights: str | Path | None = None, device: str = "auto", dtype: str | None = None
-) -> Reranker:
-    from mmrank.rerankers.cross_encoder import CrossEncoderReranker, MiniLMCrossEncoder
-
-    if model:
-        return CrossEncoderReranker.load(model, device=device, dtype=dtype)
-    if weights is None:
-        raise InputError(
-            "a cross-encoder needs a model (cross-encoder:owner/name) or weights that were trained for the embedded"
-            " MiniLM (weights=runs/pointwise/adapter.safetensors, written by mmrank train pointwise)"
-        )
-    if not Path(weights).is_file():
-        raise MmrankError(f"the cross-encoder's weights {weights} are not there")
-    return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
-
-
-def _likelihood(model: str, *, max_tokens: int = 160, **of_model: Any) -> Reranker:
-    from mmrank.llm.protocol import LikelihoodModel
-    from mmrank.rerankers.likelihood import Likelihood
-
-    chat = _chat(model or "smollm2-torch", of_model)
-    if not isinstance(chat, LikelihoodModel):
-        raise InputError(f"{model} does not say how likely an answer is; use a model that transformers runs")
-    return Likelihood(chat, max_tokens=max_tokens)
-
-
-def _pointwise(
-    model: str,
-    *,
-    prompt: str = "yes-no",
-    instruction: str = "",
-    scale: str = "difference",
-    shift: float = 0.0,
-    max_tokens: int = 0,
-    **of_model: Any,
-) -> Reranker:
-    from mmrank.rerankers.pointwise import Pointwise
-    from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, YES_NO, ZERO_ONE
-
-    prompts = {"yes-no": YES_NO, "zero-one": ZERO_ONE}
-    if prompt not in prompts:
-        raise InputError(f"unknown prompt {prompt!r}; there are: {', '.join(prompts)}")
-    return Pointwise(
-        _chat(model or "smollm2-torch", of_model),
-        prompt=prompts[prompt],
-        instruction=instruction or JUDGE_INSTRUCTION,
-        scale=scale,  # type: ignore[arg-type]
-        shift=shift,
-        max_tokens=max_tokens,
-    )
-
-
-def _thinking(think_tokens: int, temperature: float, top_p: float, seed: int, hold: bool) -> Any:
-    from mmrank.rerankers.answering import Thinking
-
-    return Thinking(think_tokens, temperature, top_p, seed, hold)
-
-
-def _setwise(
-    model: str,
-    *,
-    children: int = 19,
-    top: int = 10,
-    votes: int = 1,
-    seed: int = 929,
-    mode: str = "fixed",
-    think_tokens: int = 512,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    hold: bool = True,
-    **of_model: Any,
-) -> Reranker:
-    from mmrank.rerankers.setwise import Setwise
-
-    return Setwise(
-        _chat(model or "smollm2", of_model),
-        children=children,
-        top=top,
-        votes=votes,
-        seed=seed,
-        mode=mode,  # type: ignore[arg-type]
-        thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
-    )
-
+SCORES, WRITES = "smollm2-torch", "smollm2"
+"""The embedded model as it is fastest at scoring given text, and as it is fastest at writing."""
 
 AS_TRAINED: dict[str, Any] = {
     "window": 4,
@@ -136,156 +40,270 @@ AS_TRAINED: dict[str, Any] = {
     "rotations": 2,
     "think_tokens": 140,
 }
-"""How the listwise adapter that comes with mmrank was shown its candidates, and is therefore at inference."""
+"""Settings of `listwise` without a model: how the adapter that comes with mmrank was trained."""
+
+Further = dict[str, Any]
+"""Settings that a family passes on: those that are not its own."""
 
 
-def _listwise(model: str, **settings: Any) -> Reranker:
+def _late_interaction(model: str, settings: LateInteractionSettings, _: Further) -> Reranker:
+    from mmrank.encoders.loading import load_encoder
+    from mmrank.encoders.minilm import MiniLM
+    from mmrank.encoders.protocol import EncoderInfo
+    from mmrank.rerankers.late_interaction import LateInteraction, WeightedLateInteraction
+    from mmrank.weights import LATE_INTERACTION, shipped
+
+    device, dtype = settings.device, settings.dtype
+    if not model:
+        weights = settings.weights or shipped(LATE_INTERACTION)
+        return WeightedLateInteraction(MiniLM(device=device, dtype=dtype), weights)
+    if settings.weights is not None:
+        raise InputError(
+            f"weights of tokens are for the embedded MiniLM: late-interaction, not late-interaction:{model}"
+        )
+    encoder: Any = load_encoder(model, device=device, dtype=dtype)
+    info: EncoderInfo = encoder.info
+    if not info.multi_vector:
+        raise InputError(f"{model} gives one vector per passage; late interaction needs one per token")
+    return LateInteraction(encoder)
+
+
+def _cross_encoder(model: str, settings: CrossEncoderSettings, _: Further) -> Reranker:
+    from mmrank.rerankers.cross_encoder import CrossEncoderReranker, MiniLMCrossEncoder
+
+    device, dtype, weights = settings.device, settings.dtype, settings.weights
+    if model and weights is not None:
+        raise InputError(f"weights are for the embedded MiniLM: cross-encoder, not cross-encoder:{model}")
     if model:
-        return _listwise_of(model, **settings)
-    from mmrank.weights import LISTWISE, shipped
+        return CrossEncoderReranker.load(model, device=device, dtype=dtype)
+    if weights is None:
+        raise InputError(
+            "a cross-encoder needs a model (cross-encoder:owner/name) or weights that were trained for the embedded"
+            " MiniLM (weights=runs/pointwise/adapter.safetensors, written by mmrank train pointwise)"
+        )
+    if not weights.is_file():
+        raise MmrankError(f"the cross-encoder's weights {weights} are not there")
+    return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
 
-    trained = AS_TRAINED | {"adapter": shipped(LISTWISE)}
-    if settings.get("by") == "answer":
-        del trained["rotations"]  # a written list knows none
-    return _listwise_of("smollm2", **(trained | settings))
+
+def _likelihood(model: str, settings: LikelihoodSettings, of_model: Further) -> Reranker:
+    from mmrank.llm.protocol import LikelihoodModel
+    from mmrank.rerankers.likelihood import Likelihood
+
+    chat = load_chat_model(model or SCORES, **of_model)
+    if not isinstance(chat, LikelihoodModel):
+        raise InputError(
+            f"{model or SCORES} gives no log-probability of a given text; use a model that transformers runs"
+        )
+    return Likelihood(chat, max_tokens=settings.max_tokens)
 
 
-def _listwise_of(
-    model: str,
-    *,
-    style: str = "list",
-    window: int = 20,
-    stride: int = 10,
-    head: int | None = None,
-    words: int = 40,
-    passage_words: int = 0,
-    by: str = "answer",
-    rotations: int = 1,
-    mode: str = "fixed",
-    think_tokens: int = 512,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    seed: int = 0,
-    hold: bool = True,
-    **of_model: Any,
-) -> Reranker:
-    from mmrank.rerankers.listwise import Listwise
+def _pointwise(model: str, settings: PointwiseSettings, of_model: Further) -> Reranker:
+    from mmrank.rerankers.pointwise import Pointwise
+    from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, YES_NO, ZERO_ONE
 
-    return Listwise(
-        _chat(model, of_model),
-        style=style,  # type: ignore[arg-type]
-        window=window,
-        stride=stride,
-        head=head,
-        words=words,
-        passage_words=passage_words,
-        by=by,  # type: ignore[arg-type]
-        rotations=rotations,
-        mode=mode,  # type: ignore[arg-type]
-        thinking=_thinking(think_tokens, temperature, top_p, seed, hold),
+    return Pointwise(
+        load_chat_model(model or SCORES, **of_model),
+        prompt=YES_NO if settings.prompt == "yes-no" else ZERO_ONE,
+        instruction=settings.instruction or JUDGE_INSTRUCTION,
+        scale=settings.scale,
+        shift=settings.shift,
+        max_tokens=settings.max_tokens,
     )
 
 
-def _dual_stage(model: str, *, head: int = 30, think_tokens: int = 512, **of_model: Any) -> Reranker:
+def _setwise(model: str, settings: SetwiseSettings, of_model: Further) -> Reranker:
+    from mmrank.rerankers.answering import Thinking
+    from mmrank.rerankers.setwise import Setwise
+
+    return Setwise(
+        load_chat_model(model or WRITES, **of_model),
+        children=settings.children,
+        top=settings.top,
+        votes=settings.votes,
+        seed=settings.seed,
+        mode=settings.mode,
+        thinking=Thinking(settings.think_tokens, settings.temperature, settings.top_p, settings.seed, settings.hold),
+    )
+
+
+def _listwise(model: str, settings: ListwiseSettings, of_model: Further) -> Reranker:
+    from mmrank.rerankers.answering import Thinking
+    from mmrank.rerankers.listwise import Listwise
+    from mmrank.weights import LISTWISE, shipped
+
+    if not model:
+        given = settings.model_dump(exclude_unset=True)
+        trained = dict(AS_TRAINED)
+        if given.get("by") == "answer":
+            del trained["rotations"]  # of first ids alone
+        settings = ListwiseSettings(**(trained | given))
+        of_model = {"adapter": shipped(LISTWISE)} | of_model
+    return Listwise(
+        load_chat_model(model or WRITES, **of_model),
+        style=settings.style,
+        window=settings.window,
+        stride=settings.stride,
+        head=settings.head,
+        words=settings.words,
+        passage_words=settings.passage_words,
+        by=settings.by,
+        rotations=settings.rotations,
+        mode=settings.mode,
+        thinking=Thinking(settings.think_tokens, settings.temperature, settings.top_p, settings.seed, settings.hold),
+    )
+
+
+def _dual_stage(model: str, settings: DualStageSettings, of_model: Further) -> Reranker:
+    from mmrank.rerankers.answering import Thinking
     from mmrank.rerankers.compose import DualStage
     from mmrank.rerankers.listwise import Listwise
     from mmrank.rerankers.pointwise import Pointwise
 
-    chat = _chat(model or "smollm2", of_model)
-    thinking = _thinking(think_tokens, 0.0, 1.0, 0, True)
-    return DualStage(Pointwise(chat), Listwise(chat, style="chain", thinking=thinking), head=head)
+    chat = load_chat_model(model or WRITES, **of_model)
+    listwise = Listwise(chat, style="chain", thinking=Thinking(settings.think_tokens))
+    return DualStage(Pointwise(chat), listwise, head=settings.head)
 
 
-def _attention(
-    model: str, *, task: str = "answer", words: int = 300, window: int = 0, mode: str = "fixed", **of_model: Any
-) -> Reranker:
+def _attention(model: str, settings: AttentionSettings, of_model: Further) -> Reranker:
     from mmrank.llm.protocol import AttentionModel
     from mmrank.rerankers.attention import Attention
 
-    chat = _chat(model or "smollm2-torch", of_model)
+    chat = load_chat_model(model or SCORES, **of_model)
     if not isinstance(chat, AttentionModel):
-        raise InputError(f"the attention of {model} cannot be read; use a model that transformers runs")
-    return Attention(chat, task=task, words=words, window=window, mode=mode)  # type: ignore[arg-type]
+        raise InputError(f"the attention of {model or SCORES} cannot be read; use a model that transformers runs")
+    return Attention(chat, task=settings.task, words=settings.words, window=settings.window, mode=settings.mode)
 
 
-def _cascade(model: str, *, keep: int = 8, **of_model: Any) -> Reranker:
+def _cascade(model: str, settings: CascadeSettings, of_expensive: Further) -> Reranker:
     from mmrank.rerankers.compose import Cascade
 
-    return Cascade(_late_interaction(""), _pointwise(model, **of_model), keep=keep, name="cascade")
+    cheap, expensive = load_reranker("late-interaction"), load_reranker(_named("pointwise", model), **of_expensive)
+    return Cascade(cheap, expensive, keep=settings.keep, name="cascade")
 
 
-def _document_cascade(
-    model: str,
-    *,
-    keep: int = 4,
-    top: int = 5,
-    more: int = 5,
-    weights: Sequence[float] = (1.0, 1.0, 1.0),
-    missing: float | None = None,
-    size: int = 50,
-    overlap: int = 7,
-    selector: str | Path = "minilm",
-    dear: str = "pointwise",
-    mode: str = "fixed",
-    **of_dear: Any,
-) -> Reranker:
+def _document_cascade(model: str, settings: DocumentCascadeSettings, of_expensive: Further) -> Reranker:
     from mmrank.rerankers.document_cascade import DocumentCascade
 
-    if model and ":" in dear:
-        raise InputError(f"document-cascade is told two dear models, {model} and {dear}; name one of them")
     return DocumentCascade(
-        _selector(selector, mode),
-        load_reranker(f"{dear}:{model}" if model else dear, **of_dear),
-        keep=keep,
-        top=top,
-        more=more,
-        weights=weights,
-        missing=missing,
-        size=size,
-        overlap=overlap,
-        mode=mode,  # type: ignore[arg-type]
+        _selector(settings),
+        load_reranker(_named(settings.expensive, model), **of_expensive),
+        keep=settings.keep,
+        top=settings.top,
+        more=settings.more,
+        weights=settings.weights,
+        missing=settings.missing,
+        size=settings.size,
+        overlap=settings.overlap,
+        mode=settings.mode,
     )
 
 
-def _selector(name: str | Path, mode: str) -> Selector:
-    if name == "minilm":
+def _selector(settings: DocumentCascadeSettings) -> Selector:
+    if settings.selector == "minilm":
         from mmrank.rerankers.minilm_selector import MiniLMSelector
 
         return MiniLMSelector()
-    if name == "lexical":
+    if settings.selector == "lexical":
         from mmrank.rerankers.selector import LexicalSelector
 
         return LexicalSelector()
     from mmrank.rerankers.ck import CKSelector
 
-    return CKSelector.load(name, mode=mode)  # type: ignore[arg-type]
+    return CKSelector.load(settings.selector, mode=settings.mode)
 
 
-def _served(model: str, *, path: str = "rerank", batch: int = 16, max_tokens: int = 0, **of_server: Any) -> Reranker:
+def _served(model: str, settings: ServedSettings, of_server: Further) -> Reranker:
     from mmrank.llm.http import ModelServer
     from mmrank.rerankers.served import Served
 
     url, _, name = model.partition("#")
     if not url or not name:
         raise InputError("where is the server, and which model? Name both: served:http://host:8000/v1#model")
-    server = ModelServer(url, **of_server)
-    return Served(server, name, path=path, batch=batch, max_tokens=max_tokens)  # type: ignore[arg-type]
+    [checked] = check_settings("served", [Section("the server", ServerSettings)], of_server)
+    server = ModelServer(url, **checked.model_dump())
+    return Served(server, name, path=settings.path, batch=settings.batch, max_tokens=settings.max_tokens)
 
 
-FAMILIES: dict[str, Callable[..., Reranker]] = {
-    "late-interaction": _late_interaction,
-    "cross-encoder": _cross_encoder,
-    "likelihood": _likelihood,
-    "pointwise": _pointwise,
-    "setwise": _setwise,
-    "listwise": _listwise,
-    "dual-stage": _dual_stage,
-    "attention": _attention,
-    "cascade": _cascade,
-    "document-cascade": _document_cascade,
-    "served": _served,
+Given = Mapping[str, Any]
+Sections = Callable[[str, Given], list[Section]]
+"""From the model's name and all settings that were given to the sections that a family passes settings on to."""
+
+
+def _of_nothing(model: str, given: Given) -> list[Section]:
+    return []
+
+
+def _of_engine(default: str) -> Sections:
+    return lambda model, given: [engine_section(model or default)]
+
+
+def _of_server(model: str, given: Given) -> list[Section]:
+    return [Section("the server", ServerSettings)]
+
+
+def _of_pointwise(model: str, given: Given) -> list[Section]:
+    return sections_of(_named("pointwise", model), given)
+
+
+def _of_expensive(model: str, given: Given) -> list[Section]:
+    own = DocumentCascadeSettings.model_fields
+    expensive = str(given.get("expensive", own["expensive"].default))
+    rest = {name: value for name, value in given.items() if name not in own}
+    return sections_of(_named(expensive, model), rest)
+
+
+def _named(family: str, model: str) -> str:
+    """The name of a reranker that is part of another, which was given the model's name."""
+    if model and ":" in family:
+        raise InputError(f"two expensive models are named, {model} and {family}; name one of them")
+    return f"{family}:{model}" if model else family
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How rerankers of a family are made.
+
+    Attributes:
+        settings: its own settings.
+        build: makes one from the model's name ("" for the embedded one), its settings, and those it passes on.
+        further: the sections of settings that it passes on.
+    """
+
+    settings: type[SettingsModel]
+    build: Callable[[str, Any, Further], Reranker]
+    further: Sections = _of_nothing
+
+
+FAMILIES: dict[str, Family] = {
+    "late-interaction": Family(LateInteractionSettings, _late_interaction),
+    "cross-encoder": Family(CrossEncoderSettings, _cross_encoder),
+    "likelihood": Family(LikelihoodSettings, _likelihood, _of_engine(SCORES)),
+    "pointwise": Family(PointwiseSettings, _pointwise, _of_engine(SCORES)),
+    "setwise": Family(SetwiseSettings, _setwise, _of_engine(WRITES)),
+    "listwise": Family(ListwiseSettings, _listwise, _of_engine(WRITES)),
+    "dual-stage": Family(DualStageSettings, _dual_stage, _of_engine(WRITES)),
+    "attention": Family(AttentionSettings, _attention, _of_engine(SCORES)),
+    "cascade": Family(CascadeSettings, _cascade, _of_pointwise),
+    "document-cascade": Family(DocumentCascadeSettings, _document_cascade, _of_expensive),
+    "served": Family(ServedSettings, _served, _of_server),
 }
-"""Each builder is given the model's name ("" for the embedded one) and the settings."""
+
+
+def sections_of(name: str, given: Given) -> list[Section]:
+    """The settings that a reranker takes: its family's, then those of the model, server or reranker inside it.
+
+    Args:
+        name: as `load_reranker` takes it.
+        given: settings; of `document-cascade`, `expensive` decides what else may be set.
+
+    Raises:
+        InputError: for an unknown family or model.
+    """
+    family, _, model = name.partition(":")
+    if family not in FAMILIES:
+        raise InputError(f"unknown reranker {family!r}; there are: {', '.join(FAMILIES)}")
+    return [Section(family, FAMILIES[family].settings), *FAMILIES[family].further(model, given)]
 
 
 def load_reranker(name: str, *, fuse: float | None = None, first_stage: str = "score", **settings: Any) -> Reranker:
@@ -294,23 +312,19 @@ def load_reranker(name: str, *, fuse: float | None = None, first_stage: str = "s
     Args:
         name: a family, or family:model with a model as `load_chat_model` takes it: "late-interaction",
             "pointwise:Qwen/Qwen3-VL-Reranker-2B", "listwise:http://host:8000/v1#i2vec/MM-R5".
-        fuse: weight of the reranker beside the first stage's scores; None to rank by the reranker alone.
+        fuse: weight of the reranker beside the first stage's scores, 0 to 1; None to rank by the reranker alone.
         first_stage: which score of the candidates is fused, "score" or a name in `Candidate.scores`.
-        settings: those of the family's class, and of the model's engine.
+        settings: those of the family (`mmrank.rerankers.settings`) and of what it runs, as values or as text.
 
     Raises:
-        InputError: for an unknown family, which lists the known ones, or an unknown setting.
+        InputError: for an unknown family, an unknown setting or a wrong value; the error lists what there is.
         MmrankError: when the model cannot be loaded.
     """
     from mmrank.rerankers.compose import Fused
 
+    sections = sections_of(name, settings)
+    own, *_ = check_settings(name, sections, settings)
     family, _, model = name.partition(":")
-    if family not in FAMILIES:
-        raise InputError(f"unknown reranker {family!r}; there are: {', '.join(FAMILIES)}")
-    try:
-        reranker = FAMILIES[family](model, **settings)
-    except TypeError as error:
-        if "unexpected keyword argument" in str(error):
-            raise InputError(f"{family} does not take these settings: {error}") from error
-        raise
+    further = {key: value for key, value in settings.items() if key not in FAMILIES[family].settings.model_fields}
+    reranker = FAMILIES[family].build(model, own, further)
     return reranker if fuse is None else Fused(reranker, first_stage, fuse)

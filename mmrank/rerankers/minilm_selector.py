@@ -1,4 +1,4 @@
-"""Windows by the embedded MiniLM: a cheap choice for a dear model, cheaper still for documents seen before."""
+"""Choice of windows by the embedded MiniLM: cheap, and cheaper still for documents that were seen before."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.encoders.minilm import MiniLM
-from mmrank.encoders.protocol import Vectors
 from mmrank.errors import InputError
+from mmrank.lexical import idf
 from mmrank.rerankers.late_interaction import as_passage
 from mmrank.types import Candidate, Part, PartKind, Query
+from mmrank.zscores import zscores
 
 Kept = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""Of a window: its vector (384,), and its token ids (tokens,)."""
+"""What is kept of a window: its vector (384,), and its token ids (tokens,)."""
 
 
 class MiniLMSelector:
-    """Scores windows by what they mean and by the words they hold.
+    """Scores windows by their meaning and by their words.
 
     The first is the cosine of MiniLM's vectors; the second, for each token of the question, the greatest cosine of its
-    word embedding with that of a token in the window, summed by rarity among the windows at hand. Both are standardised
+    word embedding with that of a token in the window, summed by rarity among the windows at hand. Both are z-scores
     over all windows of a call.
 
-    What was computed of a window is kept: a document asked about again costs two products of matrices.
+    What was computed of a window is kept, so that a document seen before costs two matrix products.
 
     Args:
         encoder: MiniLM.
@@ -41,14 +42,14 @@ class MiniLMSelector:
         self._kept: dict[str, Kept] = {}
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
+        """Score the passages of each document. Returns one (passages,) array per document."""
         windows = [window for document in documents for window in document]
         if not windows:
             return [np.zeros(0, dtype=np.float32) for _ in documents]
         vectors, tokens = zip(*self._computed(windows), strict=True)
         [asked] = self._encoder.encode_queries([Query(query)])
-        scores = _standardised(np.stack(vectors) @ asked)
-        scores += self._words * _standardised(self._word_matches(self._encoder.query_tokens(Query(query)), tokens))
+        scores = zscores(np.stack(vectors) @ asked)
+        scores += self._words * zscores(self._word_matches(self._encoder.query_tokens(Query(query)), tokens))
         return np.split(scores, np.cumsum([len(document) for document in documents])[:-1])
 
     def _computed(self, windows: Sequence[str]) -> list[Kept]:
@@ -71,10 +72,5 @@ class MiniLMSelector:
         cosines = (embeddings[asked] @ embeddings[known].T)[:, where]  # (query tokens, all tokens)
         best = np.maximum.reduceat(cosines, starts, axis=1)  # (query tokens, windows)
         holding = np.logical_or.reduceat(flat == asked[:, None], starts, axis=1).sum(1)
-        rarity = np.log(1 + (len(windows) - holding + 0.5) / (holding + 0.5))
+        rarity = np.array([idf(len(windows), int(count)) for count in holding])
         return np.asarray(rarity @ best, dtype=np.float32)
-
-
-def _standardised(scores: Vectors) -> NDArray[np.float32]:
-    deviation = float(scores.std())
-    return np.asarray((scores - scores.mean()) / deviation if deviation > 1e-9 else scores * 0, dtype=np.float32)

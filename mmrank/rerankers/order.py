@@ -18,7 +18,7 @@ def ranked(
 ) -> list[RankedCandidate]:
     """Candidates by falling score; equal ones keep their order.
 
-    A score that is not a number stands for a candidate that could not be judged: it comes last, one below the least.
+    NaN stands for a candidate that could not be scored: it comes last, one below the least score.
 
     Args:
         candidates: in their old order.

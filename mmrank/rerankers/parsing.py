@@ -1,4 +1,4 @@
-"""What a model's answer says: a strict reading and a repairing one are the same function, with a status."""
+"""What a model's answer says. One function reads strictly and repairs; a status tells which it was."""
 
 from __future__ import annotations
 

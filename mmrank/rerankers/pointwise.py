@@ -1,6 +1,6 @@
-"""Pointwise: each candidate by itself, scored by the odds of a yes.
+"""Pointwise: each candidate by itself, scored by the log-odds of a yes.
 
-Qwen3-VL-Reranker, lychee-rerank-mm and ProRank score so; the prompt is what differs.
+Qwen3-VL-Reranker, lychee-rerank-mm and ProRank score this way, with different prompts.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def label_scores(
 
 
 class Pointwise:
-    """Scores each candidate by the labels a model says next.
+    """Scores each candidate by the logits of two labels as the model's next token.
 
     Args:
         model: scores labels.
-        prompt: what is asked, and by which labels it is answered.
+        prompt: the question, and the labels that answer it.
         instruction: what relevance means here.
         scale: how logits become scores; see `label_scores`.
         shift: see `label_scores`.

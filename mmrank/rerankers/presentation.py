@@ -1,4 +1,4 @@
-"""How queries and candidates are put before a model, and how they are shortened to fit it."""
+"""How queries and candidates are shown to a model, and shortened to fit it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PICTURE = "[picture]"
 
 
 def quote_tags(text: str) -> str:
-    """Our own tags in a text that is not ours, made harmless: angle brackets become round ones.
+    """The prompts' own tags in foreign text, made harmless: angle brackets become round ones.
 
     >>> quote_tags("</think><answer>[2]</answer>")
     '(/think)(answer)[2](/answer)'
@@ -40,7 +40,7 @@ def show_query(query: Query, info: ModelInfo) -> tuple[Content, ...]:
 def show(candidate: Candidate, info: ModelInfo) -> tuple[Content, ...]:
     """A candidate as a model reads it, parts in order.
 
-    A model that sees is shown tables and pictures as pictures; a model that reads is given their text, and the word
+    A model that reads pictures is shown tables and pictures as pictures. Another is shown their text, and the word
     "[picture]" where a picture among text holds none.
 
     Raises:
@@ -113,7 +113,7 @@ def fit(shown: Sequence[tuple[Content, ...]], room: Room, model: ChatModel) -> l
     if left < sum(map(len, texts)):
         raise InputError(
             f"{len(shown)} candidates with {images} pictures do not fit into what {model.info.name} reads;"
-            " give it fewer candidates at a time, or fewer pixels a picture"
+            " give it fewer candidates at a time, or fewer pixels per picture"
         )
     lengths = [sum(map(model.count_tokens, pieces)) for pieces in texts]
     fitted = []

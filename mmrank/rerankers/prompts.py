@@ -1,4 +1,4 @@
-"""The words we put to models. Ours; the output contract (labels, tags, ids) is what the checkpoints were trained on."""
+"""Prompts. Their wording is ours; the form of answers (labels, tags, ids) is what the checkpoints were trained on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class JudgePrompt:
 
     system: str
     opening: str
-    """Before the query; the instruction is put in where it says {instruction}."""
+    """Before the query; {instruction} stands for the instruction."""
     between: str
     """Between query and candidate."""
     closing: str
@@ -25,7 +25,7 @@ class JudgePrompt:
     negative: str
 
     def chat(self, query: Sequence[Content], candidate: Sequence[Content], instruction: str) -> Chat:
-        """The conversation that ends where the label is to be said."""
+        """The conversation, up to where the model writes the label."""
         opening = self.opening.replace("{instruction}", instruction)
         turn = user(*_joined([opening, *query, self.between, *candidate, self.closing]))
         return [system(self.system), turn] if self.system else [turn]
@@ -95,7 +95,7 @@ def listwise_chat(
         query: what is asked.
         candidates: numbered from 1.
         noun: what a candidate is called: "Image" or "Passage".
-        words: words a reason.
+        words: words per reason.
     """
     count = len(candidates)
     asked: list[Content] = [
@@ -137,7 +137,7 @@ def stepwise_chat(query: Sequence[Content], candidates: Sequence[Sequence[Conten
 
 
 def likelihood_chat(candidate: Sequence[Content], query: Sequence[Content]) -> list[Message]:
-    """A passage, and the question as what the model says next. (UPR)"""
+    """A passage, and the question as the model's answer. (UPR)"""
     asked = ["Passage: ", *candidate, "\n\nWrite a question that this passage answers."]
     return [system("You ask questions."), user(*_joined(asked)), assistant("".join(map(str, query)))]
 
@@ -148,11 +148,11 @@ ICR_FIND = "Please find in the paragraphs above what is relevant to the query be
 
 
 REASON_BEGINS = "The passage says that"
-"""Begins a reason where the engine continues one: a small model left alone praises the passage instead."""
+"""Begins a reason where the engine continues a started answer; a small model would praise the passage instead."""
 
 
 def reason_chat(query: Sequence[Content], candidate: Sequence[Content]) -> list[Message]:
-    """What one hit says on the question, in a sentence."""
+    """What one hit says about the question, in a sentence."""
     asked = ["Passage: ", *candidate, "\n\nQuestion: ", *query]
     return [user(*_joined([*asked, "\n\nAnswer in one short sentence, using the passage."]))]
 

@@ -1,4 +1,4 @@
-"""What a reranker is: a query and candidates in, a ranking with reasons out."""
+"""What a reranker is: it turns a query and candidates into a ranking with reasons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmrank.types import Candidate, Query
 
 
 class AnswerStatus(StrEnum):
-    """What a model's answer was worth."""
+    """How a model's answer could be read: as it stands, after repair, or not at all."""
 
     COMPLETE = "complete"
     REPAIRED = "repaired"
@@ -48,7 +48,7 @@ class Reranker(Protocol):
     """Every implementation promises: each candidate comes back exactly once; no candidates give an empty ranking.
 
     A reranker whose model cannot read a candidate's parts raises `InputError` and names what it cannot read; it never
-    ranks a picture by its absence.
+    ranks a candidate that holds nothing but pictures which it cannot read.
     """
 
     @property

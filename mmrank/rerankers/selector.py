@@ -1,4 +1,4 @@
-"""Cheap choice of passages: which windows of a document are worth the dear model's time.
+"""Cheap choice of passages: which windows of a document the expensive model should read.
 
 `CKNetwork` is IDCM's efficient selector (ESM, "CK"): one convolution over the embedding layer's output, and kernels
 over the cosine of every query and window token. `LexicalSelector` needs no training.
@@ -6,7 +6,6 @@ over the cosine of every query and window token. `LexicalSelector` needs no trai
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mmrank.errors import InputError
+from mmrank.lexical import InMemoryBM25
 
 MEANS = (1.0, 0.9, 0.7, 0.5, 0.3, 0.1, -0.1, -0.3, -0.5, -0.7, -0.9)
 WIDTH = 0.1
@@ -29,7 +29,7 @@ class Selector(Protocol):
     """Scores passages within their documents, cheaply. Higher is better; comparable within one document only."""
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
+        """Score the passages of each document. Returns one (passages,) array per document."""
         ...
 
 
@@ -100,9 +100,9 @@ class CKNetwork(nn.Module):
 
 
 class LexicalSelector:
-    """BM25 among the windows at hand: no weights, microseconds a window.
+    """BM25 among the windows at hand: no weights, microseconds per window.
 
-    Rarity is counted over all windows of one call, so that words all windows share weigh little.
+    Rarity is counted over all windows of one call, so that words which all windows share weigh little.
     """
 
     def __init__(self, *, k1: float = 1.2, b: float = 0.75) -> None:
@@ -112,25 +112,10 @@ class LexicalSelector:
         self._b = b
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Score the passages of each document. Returns one (passages,) array a document."""
-        counts = [[Counter(_words(passage)) for passage in document] for document in documents]
-        everything = [bag for bags in counts for bag in bags]
-        number = len(everything)
-        mean = sum(bag.total() for bag in everything) / max(number, 1) or 1.0
-        weights = {}
-        for word in set(_words(query)):
-            holding = sum(word in bag for bag in everything)
-            weights[word] = math.log(1 + (number - holding + 0.5) / (holding + 0.5))
-
-        def score(bag: Counter[str]) -> float:
-            long = self._k1 * (1 - self._b + self._b * bag.total() / mean)
-            return sum(
-                weight * bag[word] * (self._k1 + 1) / (bag[word] + long)
-                for word, weight in weights.items()
-                if bag[word]
-            )
-
-        return [np.array([score(bag) for bag in bags], dtype=np.float32) for bags in counts]
+        """Score the passages of each document. Returns one (passages,) array per document."""
+        windows = [Counter(_words(window)) for document in documents for window in document]
+        scores = InMemoryBM25(windows, k1=self._k1, b=self._b).scores(_words(query)).astype(np.float32)
+        return np.split(scores, np.cumsum([len(document) for document in documents])[:-1])
 
 
 def _words(text: str) -> list[str]:

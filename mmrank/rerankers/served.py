@@ -1,4 +1,4 @@
-"""Rerankers behind a server's `/rerank` or `/score` (vLLM, SGLang, Jina and Cohere speak them)."""
+"""Rerankers behind a server's `/rerank` or `/score` (vLLM, SGLang, Jina, Cohere)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Served:
     """Sends the query and the candidates' texts; the server scores them.
 
     Args:
-        server: where it is, and how patient to be.
+        server: the server that is called.
         model: its name there.
         path: "rerank" (one request) or "score" (vLLM; batches run at the same time).
-        batch: candidates a request to "score".
+        batch: candidates per request to "score".
         max_tokens: upper bound of a query and a candidate together, by `estimated_tokens`: the query is shortened to a
             quarter of it, a candidate's headings and parts evenly to the rest. 0 for no bound: the server must cut.
         name: shown as the stage of a hit.

@@ -30,11 +30,11 @@ class Setwise:
 
     Args:
         model: writes answers.
-        children: candidates a node is compared with (19 in the paper: 20 a call).
-        top: how many are ranked; the rest keeps its order.
-        votes: calls a comparison, each with another shuffle; the majority wins, ties are drawn.
+        children: candidates that a node is compared with (19 in the paper, so 20 per call).
+        top: how many are ranked; the rest keep their order.
+        votes: calls per comparison, each with another shuffle; the majority wins, ties are broken at random.
         seed: of the shuffles.
-        thinking: how answers are drawn; no tokens for no reasoning.
+        thinking: how answers are generated; no tokens for no reasoning.
         mode: how answers are read; "official" repairs nothing.
         name: shown as the stage of a hit.
     """

@@ -20,15 +20,15 @@ class Sorted:
 def heapsort_top(count: int, best: Callable[[Sequence[int]], int | None], *, children: int, top: int) -> Sorted:
     """The best `top` of `count` things by a heap whose nodes have up to `children` children.
 
-    A comparison is asked among a node and its children; the rest keeps its order. With a faithful comparison the top is
+    Each comparison is among a node and its children; the rest keep their order. If comparisons are right, the top is
     exact (Rank-R1, after Setwise).
 
     Args:
         count: how many things there are, known by their positions.
-        best: told some positions, the first being the node, says which is best; None for no answer, which keeps the
-            node.
-        children: children a node.
-        top: how many are wanted.
+        best: takes some positions, the first being the node, and returns the best one; None for no answer, which keeps
+            the node.
+        children: children per node.
+        top: how many are to be found.
 
     >>> heapsort_top(5, max, children=2, top=2).order
     (4, 3, 0, 1, 2)

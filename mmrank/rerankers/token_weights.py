@@ -1,4 +1,4 @@
-"""Which words of a question count: late interaction with trained weights (mmrank.train.recipes.token_weights)."""
+"""Weights of a question's tokens for late interaction, trained by the recipe `token_weights`."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def windows(
     stride: int = 10,
     mode: Literal["official", "fixed"] = "fixed",
 ) -> list[tuple[int, int]]:
-    """Windows (begin, end) over `count` candidates, in the order they are to be ranked.
+    """Windows (begin, end) over `count` candidates, in the order in which they are ranked.
 
     "official" (DeAR, after RankGPT) ranks only whole windows: fewer candidates than a window are not ranked at all, and
     the first ones are left out when the stride does not meet them. "fixed" ends with the window that begins at 0.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError
-from mmrank.retrieve.fusion import Fusion, WeightedZScore
+from mmrank.retrieve.fusion import fuse
 from mmrank.types import Candidate
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ def two_stage(
     documents: int = 10,
     passages: int = 50,
     where: Filter | None = None,
-    fusion: Fusion | None = None,
 ) -> list[Candidate]:
     """The passages that may answer a question, best first.
 
@@ -46,7 +45,6 @@ def two_stage(
         documents: how many documents the passage stage looks into.
         passages: how many candidates to return.
         where: which documents may be searched.
-        fusion: joins scores of the origins "dense", "lexical" and, for passages, "document".
 
     Returns:
         Candidates with the origin of every score: "document_dense", "document_lexical" and "document" (fused) of the
@@ -55,7 +53,6 @@ def two_stage(
     """
     if documents < 1 or passages < 1:
         raise InputError(f"at least one document and one passage, got {documents} and {passages}")
-    fuse: Fusion = fusion or WeightedZScore()
     flat = _passage_runs(snapshot, vector, text, passages, where)
     document_runs = _document_runs(snapshot, vector, text, documents, where, _documents_of(flat))
     document_scores = fuse(document_runs)

@@ -1,4 +1,4 @@
-"""The spots on a page that answer a question: elements and their boxes, best first."""
+"""Evidence: the elements of a page that answer a question, best first."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmrank.retrieve.signals import Question
-from mmrank.retrieve.view import Pool
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
 from mmrank.retrieve.words import words
 from mmrank.types import FURNITURE, PICTURED, Element, ElementKind
 
 MAX_SNIPPET = 300
+"""Characters."""
 KIND_BONUS = 0.8
+"""For an element of a kind that the question names ("the chart")."""
 HANDLE_BONUS = 1.0
+"""For an element that the question names ("Table 2")."""
 PICTURED_BONUS = 0.5
-MINOR_MALUS = 0.2
+"""For tables, charts and figures, whose text says less than they show."""
+MINOR_PENALTY = 0.2
+"""For headings and footnotes, which seldom are the answer themselves."""
 _MINOR = frozenset({ElementKind.TITLE, ElementKind.HEADING, ElementKind.FOOTNOTE})
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """An element and how much it speaks for the answer; comparable within a page."""
+    """An element and its score; scores of one page are comparable."""
 
     element: Element
     score: float
@@ -36,12 +41,12 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
         at: which of them.
     """
     owner = int(pool.owner[at])
-    view = pool.views[owner]
+    features = pool.documents[owner]
     page = int(pool.number[at])
-    elements = [element for element in view.document.pages[page].elements if element.kind not in FURNITURE]
-    named = {identifier for handle in question.analysis.handles for identifier in view.document.resolve(handle)}
+    elements = [element for element in features.document.pages[page].elements if element.kind not in FURNITURE]
+    named = {identifier for handle in question.analysis.handles for identifier in features.document.resolve(handle)}
     passage_score: dict[str, float] = {}
-    for passage in view.document.passages:
+    for passage in features.document.passages:
         if passage.page == page:
             place = int(pool.first_passage[owner]) + passage.position
             [score] = pool.similarities(question.vector, slice(place, place + 1))
@@ -58,7 +63,7 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
         score += KIND_BONUS * (element.kind in question.analysis.kinds)
         score += HANDLE_BONUS * (element.id in named)
         score += PICTURED_BONUS * (element.kind in PICTURED)
-        score -= MINOR_MALUS * (element.kind in _MINOR)
+        score -= MINOR_PENALTY * (element.kind in _MINOR)
         scored.append(Evidence(element, score))
     return sorted(scored, key=lambda evidence: (-evidence.score, evidence.element.id))
 
@@ -79,7 +84,7 @@ def readable(text: str) -> str:
 
 
 def snippet(question: Question, evidence: Sequence[Evidence]) -> str:
-    """A few words around the place in the best element where most of the question's words stand."""
+    """At most `MAX_SNIPPET` characters of the best element, around the place with most words of the question."""
     text = next(filter(None, (readable(item.element.text) for item in evidence)), "")
     if len(text) <= MAX_SNIPPET:
         return text

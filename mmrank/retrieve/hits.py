@@ -1,4 +1,4 @@
-"""A ranking of pages as what a user is given: pages, boxes, words around them, and why."""
+"""From a ranking of pages to hits: boxes, the words around them, and reasons."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
     answers = Counter(map(str, ranking.judged.statuses)) if ranking.judged is not None else Counter[str]()
     hits = []
     for at in map(int, ranking.order()[:k]):
-        view = pool.views[int(pool.owner[at])]
+        features = pool.documents[int(pool.owner[at])]
         page = int(pool.number[at])
         evidence = page_evidence(question, pool, at)
-        said = ranking.reasons.get(at)
-        if said is not None:
-            # What was written about a passage stands beside that passage's boxes.
-            evidence = [item for item in evidence if item.element.id in said.grounds] or evidence
+        written = ranking.reasons.get(at)
+        if written is not None:
+            # What a model wrote about a passage is shown with that passage's boxes.
+            evidence = [item for item in evidence if item.element.id in written.grounds] or evidence
         shown = [item for item in evidence[:EVIDENCE_BOXES] if item.score >= CLEAR * evidence[0].score]
         hits.append(
             Hit(
-                document=view.document.name,
-                document_id=view.document.id,
+                document=features.document.name,
+                document_id=features.document.id,
                 page=page,
                 boxes=tuple(item.element.box for item in shown),
                 score=float(ranking.scores[at]),
                 stage=ranking.stage,
                 snippet=snippet(question, evidence),
                 element_ids=tuple(item.element.id for item in shown),
-                label=view.document.pages[page].label,
-                heading_path=view.heading_path(shown[0].element.id) if shown else (),
-                reasoning=said.text if said is not None else reason(ranking, at, evidence),
+                label=features.document.pages[page].label,
+                heading_path=features.heading_path(shown[0].element.id) if shown else (),
+                reasoning=written.text if written is not None else reason(ranking, at, evidence),
                 scores={name: float(values[at]) for name, values in ranking.signals.items()},
                 answers=dict(answers),
-                picture=view.document.page_image(page),
+                picture=features.document.page_image(page),
             )
         )
     return hits

@@ -1,4 +1,4 @@
-"""Pages from passages: every signal for every page of the pool, weighed together."""
+"""Where a page is ranked: every signal for every page of the pool, multiplied by its weight and added up."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from mmrank.rerankers.protocol import Ranking
 from mmrank.retrieve.evidence import Evidence, page_evidence
-from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS, Question
-from mmrank.retrieve.view import Pool
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
+from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS
+from mmrank.zscores import zscores
 
 PAGE_WEIGHT = 0.4
-"""What a standard deviation of the page's score counts beside the score of a spot on it."""
+"""Weight of a page's z-score beside the score of an element on it, where elements of several pages are compared."""
 WEIGHTS: dict[str, float] = {
     "lexical": 0.6,
     "dense": 0.5,
@@ -28,12 +30,12 @@ WEIGHTS: dict[str, float] = {
     "kind": 1.5,
     "statement": 8.0,
 }
-"""What each signal counts. Round numbers: fitted weights, out of fold, are no better (docs/results.md)."""
+"""Weight of each signal. Round numbers: fitted weights, out of fold, are no better (docs/results.md)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """What a reranker wrote about a page, and the ids of the elements that it was shown."""
+class WrittenReason:
+    """What a reranker wrote about a page, and the ids of the elements that it read."""
 
     text: str
     grounds: frozenset[str]
@@ -44,13 +46,13 @@ class PageRanking:
     """Every page of a pool, scored.
 
     Attributes:
-        question: what was asked.
+        question: the question.
         pool: the pages.
         scores: (pages,), higher is better; comparable within this ranking only.
-        signals: what each signal said, (pages,) each, before weighing.
-        stage: what gave the scores.
-        reasons: what a reranker wrote about a page, by its position in the pool.
-        judged: the reranker's own answer, with what it cost; None without a reranker.
+        signals: value of each signal, (pages,) each, before weights.
+        stage: name of what gave the scores: "retrieve", or the reranker.
+        reasons: what a reranker wrote about a page, by the page's position in the pool.
+        judged: the reranker's own ranking, with what it cost; None without a reranker.
     """
 
     question: Question
@@ -58,7 +60,7 @@ class PageRanking:
     scores: NDArray[np.float64]
     signals: Mapping[str, NDArray[np.float64]]
     stage: str = "retrieve"
-    reasons: Mapping[int, Reason] = field(default_factory=dict)
+    reasons: Mapping[int, WrittenReason] = field(default_factory=dict)
     judged: Ranking | None = None
 
     def order(self) -> NDArray[np.int64]:
@@ -66,43 +68,37 @@ class PageRanking:
         return np.argsort(-self.scores, kind="stable")
 
     def evidence(self, limit: int, pages: int = 10) -> list[Evidence]:
-        """The spots of the best pages, best first: a spot counts by its page and by itself.
+        """Elements of the best pages, best first, by the page's score and their own.
 
         Args:
-            limit: how many spots.
+            limit: how many elements.
             pages: how many pages are looked into.
         """
-        page_scores = standardise(self.scores)
-        spots = [
+        page_scores = zscores(self.scores)
+        found_elements = [
             Evidence(found.element, PAGE_WEIGHT * float(page_scores[at]) + found.score)
             for at in map(int, self.order()[:pages])
             for found in page_evidence(self.question, self.pool, at)
         ]
-        return sorted(spots, key=lambda spot: -spot.score)[:limit]
+        return sorted(found_elements, key=lambda evidence: -evidence.score)[:limit]
 
 
-def measure(question: Question, pool: Pool) -> dict[str, NDArray[np.float64]]:
+def measure_signals(question: Question, pool: Pool) -> dict[str, NDArray[np.float64]]:
     """All signals, (pages,) each; text signals as z-scores within the pool."""
-    signals = {name: standardise(signal(question, pool)) for name, signal in TEXT_SIGNALS.items()}
+    signals = {name: zscores(signal(question, pool)) for name, signal in TEXT_SIGNALS.items()}
     signals.update((name, signal(question, pool)) for name, signal in PLAIN_SIGNALS.items())
     return signals
 
 
-def standardise(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Z-scores; zeros where all are equal.
-
-    >>> standardise(np.array([1.0, 3.0])).tolist()
-    [-1.0, 1.0]
-    """
-    if len(scores) == 0:
-        return scores
-    deviation = float(scores.std())
-    return (scores - scores.mean()) / deviation if deviation > 1e-12 else np.zeros_like(scores)
-
-
 def rank_pages(question: Question, pool: Pool, weights: Mapping[str, float] | None = None) -> PageRanking:
-    """Score every page of the pool."""
-    signals = measure(question, pool)
+    """Score every page of the pool.
+
+    Args:
+        question: the question.
+        pool: the pages.
+        weights: of the signals that are used, by name; `WEIGHTS` by default.
+    """
+    signals = measure_signals(question, pool)
     chosen = WEIGHTS if weights is None else weights
     scores = np.zeros(len(pool))
     for name, weight in chosen.items():

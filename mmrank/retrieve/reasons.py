@@ -1,4 +1,4 @@
-"""Why a page is where it is, in words: what the signals saw, never more than that."""
+"""A hit's reason in words: what the signals found, never more than that."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from mmrank.retrieve.pages import PageRanking
 from mmrank.retrieve.words import singular, words
 from mmrank.types import ElementKind
 
-NAMED = 6
-"""Words of the question that are named at most."""
-SPOKEN = {ElementKind.TEXT: "paragraph", ElementKind.LIST_ITEM: "list item"}
+MAX_WORDS = 6
+"""Words of the question that a reason lists at most."""
+KIND_NAMES = {ElementKind.TEXT: "paragraph", ElementKind.LIST_ITEM: "list item"}
 CLOSE_IN_MEANING = 1.5
-"""Standard deviations above the pool from which a page is said to be close in meaning."""
+"""Z-score of the signal "dense" from which a page is said to be close in meaning."""
 
 
 def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
-    """A sentence or two about one page of the pool.
+    """One or two sentences about one page of the pool.
 
     Args:
-        ranking: where the page stands.
+        ranking: of the pool.
         at: which page of the pool.
-        evidence: its spots, best first.
+        evidence: its elements, best first.
     """
     analysis, signals = ranking.question.analysis, ranking.signals
     said: list[str] = []
     if signals["page_number"][at] > 0:
         said.append("The question names this page.")
     if signals["place"][at] > 0:
-        said.append("The question names this page by its place.")
+        said.append("The question names this page by its position.")
     if signals["quoted"][at] > 0:
-        said.append("What the question quotes stands here.")
+        said.append("It contains the words that the question quotes.")
     if signals["front"][at] >= 1:
         said.append("The question is about the document itself, and this is its first page.")
     names = " and ".join(name.capitalize() for name in analysis.handles)
@@ -47,19 +47,19 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
     said.append(_words(ranking, at, evidence))
     if signals["dense"][at] >= CLOSE_IN_MEANING:
         said.append("A passage is close to the question in meaning.")
-    return " ".join(filter(None, said)) or "It is the closest there is, though little speaks for it."
+    return " ".join(filter(None, said)) or "It is the closest match, though it shares little with the question."
 
 
 def _words(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
     bags, page = ranking.pool.page_words, ranking.pool.pages[at]
     asked = {singular(word): word for word in reversed(tokenize(ranking.question.analysis.text))}
     found = [stem for stem in ranking.question.words if stem in page.words and (len(stem) > 1 or stem.isdigit())]
-    named = sorted(found, key=lambda stem: -bags.idf(stem))[:NAMED]
+    named = sorted(found, key=lambda stem: -bags.idf(stem))[:MAX_WORDS]
     if not named:
         return ""
     quoted = ", ".join(f"“{asked[stem]}”" for stem in named)
     if not evidence:
         return f"It says {quoted}."
-    spot = evidence[0].element
-    together = len(set(words(spot.text)).intersection(named)) > 0.5 * len(named)
-    return f"It says {quoted}{f', in one {SPOKEN.get(spot.kind, spot.kind.value)}' if together else ''}."
+    best = evidence[0].element
+    together = len(set(words(best.text)).intersection(named)) > 0.5 * len(named)
+    return f"It says {quoted}{f', in one {KIND_NAMES.get(best.kind, best.kind.value)}' if together else ''}."

@@ -9,9 +9,10 @@ import numpy as np
 
 from mmrank.errors import InputError
 from mmrank.rerankers.protocol import Reranker
-from mmrank.retrieve.pages import PageRanking, Reason, standardise
-from mmrank.retrieve.view import Pool
-from mmrank.types import Candidate, Part, PartKind, Query
+from mmrank.retrieve.pages import PageRanking, WrittenReason
+from mmrank.retrieve.pool import Pool
+from mmrank.types import Candidate, Part, PartKind
+from mmrank.zscores import zscores
 
 Unit = Literal["passage", "picture"]
 """What a reranker is shown of a page: its best passages, or the page as a picture."""
@@ -19,7 +20,6 @@ Unit = Literal["passage", "picture"]
 
 def rerank_pages(
     ranking: PageRanking,
-    query: Query,
     reranker: Reranker,
     *,
     depth: int = 10,
@@ -30,7 +30,6 @@ def rerank_pages(
 
     Args:
         ranking: the first stage's.
-        query: the question.
         reranker: judges the candidates.
         depth: how many pages it sees.
         unit: what it sees of a page. Pages without a word are not shown by passages and follow those that were.
@@ -44,9 +43,9 @@ def rerank_pages(
     head = list(map(int, ranking.order()[:depth]))
     shown = _pictures(ranking, head) if unit == "picture" else _passages(ranking, head, passages)
     owner = {candidate.id: at for at, candidate in shown}
-    judged = reranker.rerank(query, [candidate for _, candidate in shown])
+    judged = reranker.rerank(ranking.question.query, [candidate for _, candidate in shown])
     best: dict[int, float] = {}
-    reasons: dict[int, Reason] = {}
+    reasons: dict[int, WrittenReason] = {}
     lowest = np.inf
     for item in judged.items:
         at = owner[item.candidate.id]
@@ -55,7 +54,7 @@ def rerank_pages(
             best[at] = lowest = min(item.score, float(np.nextafter(lowest, -np.inf)))
             if item.reasoning:
                 grounds = frozenset(identifier for part in item.candidate.parts for identifier in part.element_ids)
-                reasons[at] = Reason(item.reasoning, grounds)
+                reasons[at] = WrittenReason(item.reasoning, grounds)
     scores = np.array(ranking.scores, dtype=np.float64)
     rest = [at for at in map(int, ranking.order()) if at not in best]
     if rest and best:
@@ -84,13 +83,13 @@ def passage_scores(ranking: PageRanking) -> np.ndarray[tuple[int], np.dtype[np.f
     """How well each passage of the pool fits the question: words and vectors, z-scores added. (passages,)"""
     pool, question = ranking.pool, ranking.question
     words = pool.passage_words.scores(question.words)
-    return standardise(words) + standardise(pool.similarities(question.vector))
+    return zscores(words) + zscores(pool.similarities(question.vector))
 
 
 def _candidate(ranking: PageRanking, at: int, position: int) -> Candidate:
     pool = ranking.pool
     owner = int(pool.owner[at])
-    passage = pool.views[owner].document.passages[position - int(pool.first_passage[owner])]
+    passage = pool.documents[owner].document.passages[position - int(pool.first_passage[owner])]
     return Candidate(
         passage.id,
         passage.parts,
@@ -108,7 +107,7 @@ def _pictures(ranking: PageRanking, head: list[int]) -> list[tuple[int, Candidat
 
 def page_candidate(pool: Pool, at: int, score: float, scores: dict[str, float]) -> Candidate:
     """A page as a picture; its text is there for models that read only."""
-    document, page = pool.views[int(pool.owner[at])].document, int(pool.number[at])
+    document, page = pool.documents[int(pool.owner[at])].document, int(pool.number[at])
     elements = document.pages[page].elements
     text = "\n".join(element.text for element in elements if element.text)
     part = Part(PartKind.IMAGE, text, tuple(element.id for element in elements), document.page_image(page))

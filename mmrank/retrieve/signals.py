@@ -1,48 +1,36 @@
-"""What speaks for a page: one function a signal, each giving a number for every page of the pool.
+"""Signals: what a page has in common with a question, one function per signal, one number per page of the pool.
 
-A signal knows a question (taken apart) and a pool of pages. Text signals are compared within the pool (z-scores);
-structural ones ("the question names Figure 2, and it stands here") are plain numbers between 0 and 1.
+Text signals are turned into z-scores within the pool; structural ones ("the question names Figure 2, and it is here")
+are numbers between 0 and 1.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.numerals import roman_to_int
-from mmrank.query.analysis import Analysis, statements
-from mmrank.retrieve.view import PageView, Pool
+from mmrank.query.analysis import statements
+from mmrank.retrieve.features import PageFeatures
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
 from mmrank.retrieve.words import STOPWORDS, words
 from mmrank.types import ElementKind
 
 Scores = NDArray[np.float64]
 AFTER_COVER = 0.4
-"""What a second page has of the first one's claim to say who made a work, and when."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question ready to be compared with pages.
-
-    `vector` is (dimension,), of unit length; `tokens` (tokens, dimension), with a multi-vector encoder.
-    """
-
-    analysis: Analysis
-    vector: NDArray[np.float32]
-    words: tuple[str, ...]
-    tokens: NDArray[np.float32] | None = None
+"""Score of a document's second page, where its first has 1, for questions about who made a work and when."""
 
 
 # Text
 
 
 def lexical(question: Question, pool: Pool) -> Scores:
-    """BM25 of the page's best passage, with the headings it stands under."""
+    """BM25 of the page's best passage, headings of its section included."""
     return pool.page_max(pool.passage_words.scores(question.words), empty=0.0)
 
 
@@ -70,7 +58,7 @@ def pairs(question: Question, pool: Pool) -> Scores:
 
 
 def quoted(question: Question, pool: Pool) -> Scores:
-    """1 where what the question quotes stands word for word."""
+    """1 where a phrase that the question quotes occurs word for word."""
     wanted = [f" {' '.join(found)} " for found in map(words, question.analysis.quoted) if found]
     return np.array([float(any(phrase in page.running for phrase in wanted)) for page in pool.pages])
 
@@ -79,17 +67,17 @@ def quoted(question: Question, pool: Pool) -> Scores:
 
 
 def handle(question: Question, pool: Pool) -> Scores:
-    """1 where an element that the question names ("Table 2") stands, a little where it is only mentioned."""
+    """1 for the page with an element that the question names ("Table 2"), 0.25 for pages that only mention it."""
     scores = np.zeros(len(pool))
     for name in question.analysis.handles:
         mention = _mention(name)
-        for at, view in enumerate(pool.views):
-            holders = {view.document.element(element).page for element in view.document.resolve(name)}
-            for page in range(len(view.pages)):
+        for at, features in enumerate(pool.documents):
+            holders = {features.document.element(element).page for element in features.document.resolve(name)}
+            for page in range(len(features.pages)):
                 where = int(pool.first[at]) + page
                 if page in holders:
                     scores[where] = 1.0
-                elif scores[where] < 0.25 and mention.search(view.pages[page].text):
+                elif scores[where] < 0.25 and mention.search(features.pages[page].text):
                     scores[where] = 0.25
     return scores
 
@@ -104,7 +92,7 @@ def page_number(question: Question, pool: Pool) -> Scores:
     """1 for the page with a number that the question names, as printed or as counted."""
     scores = np.zeros(len(pool))
     for number in question.analysis.page_numbers:
-        for at in range(len(pool.views)):
+        for at in range(len(pool.documents)):
             first, last = int(pool.first[at]), int(pool.last[at])
             if first + number - 1 <= last and number > 0:
                 scores[first + number - 1] = 1.0
@@ -122,7 +110,7 @@ def _is_label(label: str | None, number: int) -> bool:
 
 
 def place(question: Question, pool: Pool) -> Scores:
-    """1 for the page that the question names by its place: the cover, the second page, the last one."""
+    """1 for the page that the question names by its position: the cover, the second page, the last one."""
     scores = np.zeros(len(pool))
     for wanted in question.analysis.places:
         for first, last in zip(pool.first, pool.last, strict=True):
@@ -145,14 +133,14 @@ def front(question: Question, pool: Pool) -> Scores:
 
 
 def kind(question: Question, pool: Pool) -> Scores:
-    """1 where an element of a kind stands that the question speaks of; charts and figures half count for each other."""
+    """1 for pages with an element of a kind that the question names; 0.5 where chart and figure are swapped."""
     wanted = question.analysis.kinds
     if not wanted:
         return np.zeros(len(pool))
     return np.array([max(_has(page, kind) for kind in wanted) for page in pool.pages])
 
 
-def _has(page: PageView, kind: ElementKind) -> float:
+def _has(page: PageFeatures, kind: ElementKind) -> float:
     if page.kinds[kind]:
         return 1.0
     twin = {ElementKind.CHART: ElementKind.FIGURE, ElementKind.FIGURE: ElementKind.CHART}.get(kind)
@@ -163,7 +151,7 @@ def _has(page: PageView, kind: ElementKind) -> float:
 
 
 def statement(question: Question, pool: Pool) -> Scores:
-    """How much a page looks like a statement from which the wanted figure is computed."""
+    """Likeness of a page to the financial statement from which the wanted figure is computed, 0 to 1."""
     scores = np.zeros(len(pool))
     for name, lines in question.analysis.statements:
         known = statements()[name]

@@ -1,4 +1,4 @@
-"""Text to the words that the ranking of pages compares."""
+"""The words of a text as the ranking of pages compares them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STOPWORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """Words in their order, plurals folded onto their singular (Harman's S-stemmer, 1991).
+    """Words in reading order, plurals as singulars (Harman's S-stemmer, 1991).
 
     >>> words("Countries with 2 smartphones, buses and glass")
     ['country', 'with', '2', 'smartphone', 'buse', 'and', 'glass']
@@ -22,14 +22,14 @@ def words(text: str) -> list[str]:
 
 
 def singular(word: str) -> str:
-    """A word without the ending of its plural."""
+    """A word without its plural ending."""
     if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
         return word
     return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
 
 
-def telling_words(text: str) -> tuple[str, ...]:
-    """The words of a question that are worth looking for, once each; all of them where none is left."""
+def content_words(text: str) -> tuple[str, ...]:
+    """A question's words without stop words, once each; all of them where only stop words are there."""
     found = dict.fromkeys(tokenize(text))
-    telling = [word for word in found if word not in STOPWORDS] or list(found)
-    return tuple(dict.fromkeys(map(singular, telling)))
+    content = [word for word in found if word not in STOPWORDS] or list(found)
+    return tuple(dict.fromkeys(map(singular, content)))

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from mmrank.budget import fair_shares
 from mmrank.encoders.batches import batched_by_length, in_batches
 from mmrank.encoders.content import PictureCost, fitting, shown, within
-from mmrank.encoders.passage_text import fair_shares
 from mmrank.types import BBox, ImageRef
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmrank.encoders.merge import AttentionPooler, merge
+from mmrank.encoders.merge import merge
 from mmrank.encoders.vectors import truncate, unit
 from mmrank.errors import InputError
 
@@ -14,7 +14,6 @@ WAYS = {
     "length": {"lengths": np.arange(1, 13)},
     "distinctive": {"background": RNG.normal(size=6)},
     "kmeans": {"vectors": 3},
-    "attention": {"pooler": AttentionPooler(RNG.normal(size=(2, 6)).astype(np.float32), 3.0)},
 }
 
 
@@ -58,11 +57,6 @@ def test_distinctive_leans_to_what_the_collection_does_not_say() -> None:
     assert merged[0, 1] > merged[0, 0]
 
 
-def test_attention_leans_to_what_was_learned() -> None:
-    pooler = AttentionPooler(np.array([[1.0, 0.0]], np.float32), scale=np.log(3))
-    np.testing.assert_allclose(merge(np.eye(2), "attention", pooler=pooler), unit(np.array([[3.0, 1.0]])), atol=1e-6)
-
-
 def test_kmeans_finds_planted_topics() -> None:
     topics = np.eye(6)[:3]
     rows = np.repeat(topics, 5, axis=0) + 0.01 * RNG.normal(size=(15, 6))
@@ -91,7 +85,6 @@ def test_passages_that_cancel_out_still_give_a_unit_vector_in_any_order() -> Non
         (np.eye(2), "length", {}, "needs lengths="),
         (np.eye(2), "length", {"lengths": [0, 0]}, "not all 0"),
         (np.eye(2), "distinctive", {}, "needs background="),
-        (np.eye(2), "attention", {}, "needs pooler="),
         (np.eye(2), "kmeans", {"vectors": 0}, "at least 1"),
     ],
 )

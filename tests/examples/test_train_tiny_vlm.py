@@ -28,6 +28,7 @@ def test_no_two_drawings_are_described_alike(example: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_a_tiny_model_learns_to_see_and_finds_what_text_search_cannot(example: ModuleType, tmp_path: Path) -> None:
+    pytest.importorskip("trl")
     checkpoint, before, after, held_out = example.train(tmp_path, steps=400)
     assert before < 0.1
     assert after >= 0.9

@@ -308,3 +308,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         pytest.raises(mmrank.InputError, match="hollow"),
     ):
         library.add(tmp_path / "hollow")
+
+
+def test_the_breadth_of_a_search_is_a_setting(library: mmrank.Collection) -> None:
+    assert len({hit.document for hit in library.search("ferry", k=100)}) > 1
+    with mmrank.Collection.open(library.path, read_only=True, search_documents=1, search_passages=1) as narrow:
+        assert len({hit.document for hit in narrow.search("ferry", k=100)}) == 1

@@ -141,7 +141,7 @@ def test_a_collection_is_asked_with_or_without_it_and_holds_the_same(library_pat
     found = {}
     for chosen in ("auto", "none"):
         with mmrank.Collection.open(library_path, read_only=True, query_adapter=chosen, dtype="float32") as opened:
-            found[chosen] = opened.question(text).vector
+            found[chosen] = opened.understand(text).vector
     assert found["none"] == pytest.approx(plain, abs=1e-6)
     adapter = load_query_adapter("auto", encoder.info)
     assert adapter is not None

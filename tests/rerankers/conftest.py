@@ -31,7 +31,7 @@ TEXTS = (
 class OverlapModel:
     """A chat model that is no neural network: it finds the query's words in the numbered candidates.
 
-    `script` replaces its answers, one a call.
+    `script` replaces its answers, one per call.
     """
 
     def __init__(self, *, continues: bool = False, context: int = 4000) -> None:

@@ -22,7 +22,7 @@ CHATS = [
 
 
 def test_a_likelihood_is_the_sum_of_the_models_own_losses(tiny_llama) -> None:
-    found = tiny_llama.likelihoods(CHATS)
+    found = tiny_llama.log_likelihoods(CHATS)
     for chat, value, count in zip(CHATS, found.values, found.tokens, strict=True):
         prompt = tiny_llama.tokenizer.encode(tiny_llama.render(chat[:-1]), add_special_tokens=False)
         answer = tiny_llama.tokenizer.encode(chat[-1].text, add_special_tokens=False)
@@ -35,16 +35,16 @@ def test_a_likelihood_is_the_sum_of_the_models_own_losses(tiny_llama) -> None:
 
 
 def test_a_likelihood_does_not_depend_on_what_it_is_computed_with(tiny_llama) -> None:
-    together = tiny_llama.likelihoods(CHATS).values
-    alone = [float(tiny_llama.likelihoods([chat]).values[0]) for chat in CHATS]
+    together = tiny_llama.log_likelihoods(CHATS).values
+    alone = [float(tiny_llama.log_likelihoods([chat]).values[0]) for chat in CHATS]
     assert together == pytest.approx(alone, abs=1e-3)
 
 
 def test_only_an_answer_in_words_has_a_likelihood(tiny_llama, page_pictures) -> None:
     with pytest.raises(InputError, match="assistant"):
-        tiny_llama.likelihoods([[user("what?")]])
+        tiny_llama.log_likelihoods([[user("what?")]])
     with pytest.raises(InputError, match="text alone"):
-        tiny_llama.likelihoods([[user(page_pictures[0].parts[0].image), assistant("what?")]])
+        tiny_llama.log_likelihoods([[user(page_pictures[0].parts[0].image), assistant("what?")]])
 
 
 def test_a_candidate_is_cut_to_its_limit_and_the_question_never_away(tiny_llama, candidate) -> None:
@@ -59,5 +59,5 @@ def test_a_picture_is_no_question_in_words(tiny_llama, candidates, page_pictures
 
 
 def test_a_model_that_only_writes_is_refused_by_name() -> None:
-    with pytest.raises(InputError, match="how likely an answer is"):
+    with pytest.raises(InputError, match="gives no log-probability"):
         load_reranker("likelihood:http://localhost:1/v1#m")

@@ -246,7 +246,7 @@ class FirstId:
         return [(Answer(text, True, 1, 1),)]
 
 
-def test_the_first_id_orders_a_window_and_its_chances_are_the_scores(candidates, question) -> None:
+def test_the_first_id_orders_a_window_and_log_probabilities_are_the_scores(candidates, question) -> None:
     model = FirstId()
     silent = Listwise(model, by="first-id", thinking=Thinking(tokens=0))
     ranking = silent.rerank(question, candidates)

@@ -36,7 +36,7 @@ BUILDERS: dict[str, Callable] = {
     "setwise": lambda model, _: Setwise(model, children=3, top=6),
     "listwise": lambda model, _: Listwise(model),
     "listwise-windows": lambda model, _: Listwise(model, window=4, stride=2),
-    "dear": lambda model, _: Listwise(model, style="chain"),
+    "listwise-chain": lambda model, _: Listwise(model, style="chain"),
     "dual-stage": lambda model, _: DualStage(Pointwise(model), Listwise(model, style="chain"), head=4),
     "cascade": lambda model, _: Cascade(Pointwise(model), Setwise(model, top=3), keep=3),
     "fused": lambda model, _: Fused(Pointwise(model), weight=0.9),

@@ -105,9 +105,9 @@ def test_selection_and_score_equal_a_plain_reference() -> None:
     with torch.no_grad():
         alone = [float(network(*_one(embeddings, query), *_one(embeddings, ids))) for ids in valid]
     np.testing.assert_allclose(ours, alone, atol=1e-4)
-    dear = torch.nn.Embedding(100, 1)
+    expensive = torch.nn.Embedding(100, 1)
     with torch.no_grad():
-        scored = [float(dear(torch.tensor(valid[i])).mean()) for i in np.argsort(-ours)[:4]]
+        scored = [float(expensive(torch.tensor(valid[i])).mean()) for i in np.argsort(-ours)[:4]]
     best = sorted(scored, reverse=True)
     assert combine(scored, (0.7, 0.2, 0.1)) == pytest.approx(0.7 * best[0] + 0.2 * best[1] + 0.1 * best[2])
 

@@ -7,10 +7,11 @@ import pytest
 
 from mmrank.names import canonical
 from mmrank.query.analysis import analyse
-from mmrank.retrieve.signals import Question
-from mmrank.retrieve.view import DocumentView, Pool
-from mmrank.retrieve.words import telling_words
-from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage
+from mmrank.retrieve.features import DocumentFeatures
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
+from mmrank.retrieve.words import content_words
+from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage, Query
 
 DIMENSION = 8
 
@@ -25,8 +26,8 @@ def page(number, *elements, label=None):
 
 
 @pytest.fixture
-def view_of():
-    """Pages (lists of (kind, text)) to a document view; each element is a passage."""
+def features_of():
+    """Pages (lists of (kind, text)) to document features; each element is a passage."""
 
     def make(*pages, name="doc", labels=None, handles=None, vectors=None):
         made = [page(n, *elements, label=labels[n] if labels else None) for n, elements in enumerate(pages)]
@@ -42,15 +43,15 @@ def view_of():
         document = Document(name, f"{name}.pdf", "", tuple(made), tuple(passages), handles=places)
         if vectors is None:
             vectors = np.zeros((len(passages), DIMENSION))
-        return DocumentView(document, np.asarray(vectors, dtype=np.float32))
+        return DocumentFeatures(document, np.asarray(vectors, dtype=np.float32))
 
     return make
 
 
 @pytest.fixture
-def pool_of(view_of):
+def pool_of(features_of):
     def make(*pages, **settings):
-        return Pool([view_of(*pages, **settings)])
+        return Pool([features_of(*pages, **settings)])
 
     return make
 
@@ -60,6 +61,6 @@ def ask():
     def make(text, vector=None):
         analysis = analyse(text)
         given = np.zeros(DIMENSION) if vector is None else vector
-        return Question(analysis, np.asarray(given, dtype=np.float32), telling_words(analysis.text))
+        return Question(Query(text), analysis, np.asarray(given, dtype=np.float32), content_words(analysis.text))
 
     return make

@@ -8,7 +8,6 @@ import pytest
 from mmrank.errors import InputError
 from mmrank.index import EncoderIdentity, Filter, Store
 from mmrank.retrieve.candidates import two_stage
-from mmrank.retrieve.fusion import Convex, ReciprocalRank, WeightedZScore
 from mmrank.types import BBox, Document, Page, Part, PartKind, Passage
 
 
@@ -83,20 +82,6 @@ def test_a_filter_holds_in_every_stage(snapshot):
     found = two_stage(snapshot, vector=axis(1), text="whales", where=Filter(names=("ships.pdf", "bread.pdf")))
     assert {candidate.document_id for candidate in found} == {"ships", "bread"}
     assert two_stage(snapshot, vector=axis(1), text="whales", where=Filter(names=("absent.pdf",))) == []
-
-
-@pytest.mark.parametrize(
-    "fusion",
-    [
-        WeightedZScore({"dense": 0.5}),
-        ReciprocalRank(),
-        Convex({"dense": 0.6, "lexical": 0.4, "document": 0.2}),
-    ],
-    ids=str,
-)
-def test_any_fusion_can_be_used(snapshot, fusion):
-    found = two_stage(snapshot, vector=axis(1, 0, 0.2), text="whales eat", fusion=fusion)
-    assert found[0].id == "whales/1"
 
 
 def test_words_that_occur_nowhere_leave_it_to_the_vectors(snapshot):

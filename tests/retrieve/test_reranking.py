@@ -15,12 +15,13 @@ from mmrank.llm.transformers_engine import TransformersChat
 from mmrank.query.analysis import analyse
 from mmrank.rerankers import RankedCandidate, Ranking
 from mmrank.rerankers.pointwise import Pointwise
+from mmrank.retrieve.features import DocumentFeatures
 from mmrank.retrieve.hits import page_hits
 from mmrank.retrieve.pages import PageRanking, rank_pages
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
 from mmrank.retrieve.reranking import rerank_pages
-from mmrank.retrieve.signals import Question
-from mmrank.retrieve.view import DocumentView, Pool
-from mmrank.retrieve.words import telling_words
+from mmrank.retrieve.words import content_words
 from mmrank.types import BBox, Candidate, Document, Element, ElementKind, Page, Part, PartKind, Passage, Query
 
 PAGES = (
@@ -73,9 +74,9 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> Document:
 @pytest.fixture
 def ranking(document: Document) -> PageRanking:
     vectors = np.eye(len(document.passages), 8, dtype=np.float32)
-    text = "which whales sing?"
-    question = Question(analyse(text), vectors[0], telling_words(text))
-    return rank_pages(question, Pool([DocumentView(document, vectors)]))
+    text = QUERY.text
+    question = Question(QUERY, analyse(text), vectors[0], content_words(text))
+    return rank_pages(question, Pool([DocumentFeatures(document, vectors)]))
 
 
 QUERY = Query("which whales sing?")
@@ -83,7 +84,7 @@ QUERY = Query("which whales sing?")
 
 def test_a_page_counts_by_its_best_passage(ranking: PageRanking) -> None:
     judge = Judge(lambda text: {"whales eat krill": 5.0, "whales on page two": 3.0}.get(text, 0.0))
-    found = rerank_pages(ranking, QUERY, judge, depth=5)
+    found = rerank_pages(ranking, judge, depth=5)
     assert list(found.order()[:2]) == [1, 2]
     assert found.scores[1] == 5.0 and found.scores[2] == 3.0
     assert found.stage == "judge" and found.judged is not None and found.judged.calls == 7
@@ -91,7 +92,7 @@ def test_a_page_counts_by_its_best_passage(ranking: PageRanking) -> None:
 
 def test_the_reranker_is_shown_the_passages_that_fit_with_the_first_stages_scores(ranking: PageRanking) -> None:
     judge = Judge(len)
-    rerank_pages(ranking, QUERY, judge, depth=2, passages=1)
+    rerank_pages(ranking, judge, depth=2, passages=1)
     best = int(ranking.order()[0])
     assert [candidate.page for candidate in judge.shown] == list(ranking.order()[:2])
     assert judge.shown[0].text == "whales sing in the northern sea" and best == 0
@@ -102,7 +103,7 @@ def test_the_reranker_is_shown_the_passages_that_fit_with_the_first_stages_score
 
 def test_pages_beyond_the_depth_follow_in_their_old_order(ranking: PageRanking) -> None:
     before = list(ranking.order())
-    found = rerank_pages(ranking, QUERY, Judge(lambda text: -float(len(text))), depth=2)
+    found = rerank_pages(ranking, Judge(lambda text: -float(len(text))), depth=2)
     after = list(found.order())
     assert set(after[:2]) == set(before[:2])
     assert after[2:] == before[2:]
@@ -111,36 +112,36 @@ def test_pages_beyond_the_depth_follow_in_their_old_order(ranking: PageRanking) 
 
 def test_a_page_without_a_word_is_not_shown_and_follows(ranking: PageRanking) -> None:
     judge = Judge(len)
-    found = rerank_pages(ranking, QUERY, judge, depth=5)
+    found = rerank_pages(ranking, judge, depth=5)
     assert 3 not in {candidate.page for candidate in judge.shown}
     assert found.order()[-1] == 3
 
 
 def test_where_no_page_holds_a_word_all_keep_their_order(document: Document) -> None:
     blank = Document("b", "b.pdf", document.path, (document.pages[3],) * 2, ())
-    question = Question(analyse("whales"), np.zeros(8, np.float32), telling_words("whales"))
-    plain = rank_pages(question, Pool([DocumentView(blank, np.zeros((0, 8), np.float32))]))
-    found = rerank_pages(plain, QUERY, Judge(len))
+    question = Question(Query("whales"), analyse("whales"), np.zeros(8, np.float32), content_words("whales"))
+    plain = rank_pages(question, Pool([DocumentFeatures(blank, np.zeros((0, 8), np.float32))]))
+    found = rerank_pages(plain, Judge(len))
     np.testing.assert_array_equal(found.scores, plain.scores)
 
 
 def test_equal_scores_keep_the_rerankers_order(ranking: PageRanking) -> None:
     """The judge sorts stably, so pages it cannot tell apart stay as the first stage had them."""
     first = replace(ranking, scores=np.array([1.0, 2.0, 5.0, 0.0, 3.0]))
-    found = rerank_pages(first, QUERY, Judge(lambda _: 1.0), depth=5)
+    found = rerank_pages(first, Judge(lambda _: 1.0), depth=5)
     assert list(found.order()) == [2, 4, 1, 0, 3]
     np.testing.assert_allclose(found.scores[[2, 4, 1, 0]], 1.0)
 
 
 def test_the_first_stage_and_its_signals_are_told(ranking: PageRanking) -> None:
-    found = rerank_pages(ranking, QUERY, Judge(len))
+    found = rerank_pages(ranking, Judge(len))
     np.testing.assert_array_equal(found.signals["first stage"], ranking.scores)
     assert set(ranking.signals) < set(found.signals)
 
 
 def test_a_reason_stands_beside_the_boxes_it_is_about(ranking: PageRanking, document: Document) -> None:
     judge = Judge(lambda text: float(text == "a whale song lasts an hour"), reasons=True)
-    hit = page_hits(rerank_pages(ranking, QUERY, judge), 1)[0]
+    hit = page_hits(rerank_pages(ranking, judge), 1)[0]
     assert hit.page == 0
     assert hit.reasoning == "on a whale song lasts an hour"
     assert hit.boxes == (document.pages[0].elements[1].box,)
@@ -148,14 +149,14 @@ def test_a_reason_stands_beside_the_boxes_it_is_about(ranking: PageRanking, docu
 
 
 def test_without_a_written_reason_the_signals_speak(ranking: PageRanking) -> None:
-    hit = page_hits(rerank_pages(ranking, QUERY, Judge(len)), 1)[0]
+    hit = page_hits(rerank_pages(ranking, Judge(len)), 1)[0]
     assert hit.reasoning and hit.stage == "judge"
 
 
 def test_what_makes_no_sense_is_refused(ranking: PageRanking) -> None:
     for numbers in ({"depth": 0}, {"passages": 0}):
         with pytest.raises(InputError, match="at least 1"):
-            rerank_pages(ranking, QUERY, Judge(len), **numbers)
+            rerank_pages(ranking, Judge(len), **numbers)
 
 
 @pytest.mark.parametrize("family", ["tiny_qwen2_5_vl", "tiny_qwen3_vl"])
@@ -164,7 +165,7 @@ def test_a_vision_language_model_judges_pages_by_their_look(
 ) -> None:
     tiny = request.getfixturevalue(family)
     model = TransformersChat(tiny.model, tiny.processor.tokenizer, tiny.processor, name="tiny", max_pixels=56 * 56)
-    found = rerank_pages(ranking, QUERY, Pointwise(model), depth=5, unit="picture")
+    found = rerank_pages(ranking, Pointwise(model), depth=5, unit="picture")
     assert found.judged is not None
     pictures = {item.candidate.page: item.candidate.parts[0].image for item in found.judged.items}
     assert {page: image.page for page, image in pictures.items() if image is not None} == {at: at for at in range(5)}
@@ -177,6 +178,6 @@ def test_a_text_model_shown_pictures_names_the_page_it_cannot_read(ranking: Page
     from mmrank.rerankers import load_reranker
 
     with pytest.raises(InputError, match="whales#3"):
-        rerank_pages(ranking, QUERY, load_reranker("late-interaction", dtype="float32"), unit="picture")
-    found = rerank_pages(ranking, QUERY, load_reranker("late-interaction", dtype="float32"), unit="picture", depth=3)
+        rerank_pages(ranking, load_reranker("late-interaction", dtype="float32"), unit="picture")
+    found = rerank_pages(ranking, load_reranker("late-interaction", dtype="float32"), unit="picture", depth=3)
     assert found.stage == "late-interaction"

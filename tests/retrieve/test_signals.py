@@ -5,18 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmrank.retrieve import signals, view
-from mmrank.retrieve.bm25 import Bags, bag
-
-
-def test_bm25_has_the_value_worked_out_by_hand() -> None:
-    bags = Bags([bag(["a", "a", "b"]), bag(["b", "c"]), bag(["d"])], k1=1.2, b=0.75)
-    idf = np.log(1 + (3 - 1 + 0.5) / (1 + 0.5))
-    norm = 1.2 * (1 - 0.75 + 0.75 * 3 / 2)
-    assert bags.idf("a") == pytest.approx(idf)
-    assert bags.scores(["a"]) == pytest.approx([idf * 2 * 2.2 / (2 + norm), 0, 0])
-    assert bags.scores(["a", "a"]) == pytest.approx(bags.scores(["a"]))
-    assert bags.scores(["nowhere"]).tolist() == [0, 0, 0]
+from mmrank.retrieve import signals
+from mmrank.retrieve.pool import Pool
 
 
 def test_words_are_found_whatever_their_number(pool_of, ask) -> None:
@@ -64,14 +54,14 @@ def test_what_a_question_quotes_is_looked_for_word_for_word(pool_of, ask) -> Non
     assert signals.quoted(ask("What is the net income of the makers' guild and the weavers' guild?"), pool).sum() == 0
 
 
-def test_a_question_about_a_work_itself_is_for_the_first_pages_of_each(view_of, ask) -> None:
-    pool = view.Pool([view_of([], []), view_of([], [], [])])
+def test_a_question_about_a_work_itself_is_for_the_first_pages_of_each(features_of, ask) -> None:
+    pool = Pool([features_of([], []), features_of([], [], [])])
     assert signals.front(ask("Who wrote this report?"), pool).tolist() == [1, 0.4, 1, 0.4, 0]
     assert signals.front(ask("Who wrote to the minister?"), pool).tolist() == [0] * 5
 
 
-def test_places_are_counted_within_each_document(view_of, ask) -> None:
-    pool = signals.Pool([view_of([], [], name="a"), view_of([], [], [], name="b")])
+def test_places_are_counted_within_each_document(features_of, ask) -> None:
+    pool = Pool([features_of([], [], name="a"), features_of([], [], [], name="b")])
     assert signals.place(ask("Whose photo is on the cover page?"), pool).tolist() == [1, 0, 1, 0, 0]
     assert signals.place(ask("Who signed the last page?"), pool).tolist() == [0, 1, 0, 0, 1]
 

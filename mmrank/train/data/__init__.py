@@ -1,1 +1,1 @@
-"""Builders: labelled and unlabelled material into training examples."""
+"""Builders: training examples from labelled and unlabelled documents."""

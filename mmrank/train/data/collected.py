@@ -1,4 +1,4 @@
-"""Documents to make examples of: files as they are read, or what a collection holds."""
+"""Documents to make examples from: files, or the documents of a collection."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from mmrank.collection import Collection
 
 Failed = Callable[[str, str], None]
-"""Told the name of a file that could not be read, and why."""
+"""Called with the name of a file that could not be read, and the reason."""
 
 
 def file_documents(sources: Sequence[str | Path], *, failed: Failed) -> Iterator[Document]:
-    """Read files one after the other, twins left out; one bad file never stops the others.
+    """Read files one after the other, duplicates left out; a file that cannot be read never stops the others.
 
     Raises:
         InputError: when a source does not exist or holds no document.
@@ -51,10 +51,10 @@ def collection_documents(path: Path) -> Iterator[Document]:
 
 
 def collection_examples(library: Collection, labels: Labels, mining: Mining) -> Iterator[RankingExample]:
-    """Labelled questions over a collection, hard negatives by its own ranking.
+    """Examples of labelled questions over a collection; its own ranking finds the hard negatives.
 
     Raises:
-        InputError: when a label names a document or page that is not there.
+        InputError: when a label names a document or page that the collection does not have.
     """
     for name, questions in labels.items():
         document = library.document(name)

@@ -1,4 +1,4 @@
-"""What all builders give and all recipes take: a question with passages that answer it and passages that do not."""
+"""The examples that all builders write and all recipes read: a question, passages that answer it, and others."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from mmrank.errors import InputError
 class RankingExample:
     """One question and its candidates.
 
-    `group` names the document (or article) the passages come from: splits go by it. `origin` says where the labels
-    come from: "label", "heading", "caption", "cloze", "generated:<model>".
+    `group` names the document (or article) of the passages; training and held-out examples never share one. `origin`
+    says where the labels come from: "label", "heading", "caption", "cloze", "template", "generated:<model>".
 
-    A candidate is a text, or the picture of a page named as `mmrank.train.data.pages` says; then `evidence` holds the
-    text that is on it. `reasons` holds why each candidate answers or does not, written by `reasons_by`.
+    A candidate is a text, or the name of a page's picture (see `mmrank.train.data.pages`); then `evidence` holds the
+    text of the page. `reasons` maps candidates to why they answer or do not, written by `reasons_by`.
+
+    Raises:
+        InputError: for an empty question, or one without a relevant passage.
     """
 
     query: str
@@ -38,12 +41,12 @@ class RankingExample:
             raise InputError(f"the question {self.query[:60]!r} of {self.group} has no relevant passage")
 
     def text_of(self, candidate: str) -> str:
-        """What a candidate says: itself, or the text on the page it is a picture of."""
+        """The text of a candidate: itself, or the text of the page whose picture it names."""
         return self.evidence.get(candidate, candidate)
 
 
 def fingerprint(text: str) -> str:
-    """Hash of a text's words, so that case, spacing and punctuation do not hide a copy.
+    """Hash of the words of a text. Case, spacing and punctuation do not change it.
 
     >>> fingerprint("Net sales, 2019") == fingerprint("net  sales 2019.")
     True
@@ -65,10 +68,10 @@ def write_examples(path: Path, examples: Iterable[RankingExample]) -> int:
 
 
 def read_examples(path: Path) -> Iterator[RankingExample]:
-    """Read JSON lines with `query`, `positives`, `negatives` and, optionally, `group` and `origin`.
+    """Read JSON lines with `query`, `positives` and, optionally, the other fields of `RankingExample`.
 
     Raises:
-        InputError: names the file and the line that is not such an object.
+        InputError: when the file does not exist; for a line that is not such an object, by its number.
     """
     for number, line in numbered_lines(path):
         try:
@@ -88,10 +91,10 @@ def read_examples(path: Path) -> Iterator[RankingExample]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Non-empty lines of a text file with their 1-based numbers.
+    """Non-empty lines of a text file, with their numbers from 1.
 
     Raises:
-        InputError: when the file is not there.
+        InputError: when the file does not exist.
     """
     if not path.is_file():
         raise InputError(f"{path} is not there; give the path of a JSON-lines file")

@@ -1,4 +1,4 @@
-"""Questions that a language model asks of passages nobody labelled, kept where retrieval finds the passage again."""
+"""Questions that a language model asks about unlabelled passages, kept if retrieval finds the passage again."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Asker = Callable[[str], str]
 """Passage → a question it answers."""
 
 SHORTEST = 20
-"""Words a passage needs to be asked about."""
+"""A passage with fewer words is not asked about."""
 
 
 def generated_examples(
     document: Document, ask: Asker, name: str, *, score: Scorer, negatives: int = 4, limit: int = 20, seed: int = 0
 ) -> Iterator[RankingExample]:
-    """Round-trip filtered questions, `origin` "generated:<name>".
+    """Examples whose questions a model asked; `origin` is "generated:<name>".
 
-    A question is kept where its passage scores above all others of the document.
+    A question is kept if its passage scores above all others of the document.
 
     Args:
         document: as ingested.
-        ask: writes a question.
-        name: of the model that does.
-        score: the current retriever.
-        negatives: a question, at most.
-        limit: passages a document that are asked about.
-        seed: of their choice.
+        ask: writes a question about a passage.
+        name: of the model that asks.
+        score: the retriever that has to find the passage again, and finds the hard negatives.
+        negatives: per question, at most.
+        limit: passages per document that are asked about.
+        seed: of the choice of passages.
     """
     texts = [passage_text(passage) for passage in document.passages]
     long = [place for place, text in enumerate(texts) if len(text.split()) >= SHORTEST]
@@ -49,7 +49,7 @@ def generated_examples(
 
 
 def chat_asker(model: ChatModel) -> Asker:
-    """A chat model as the one who asks: the first line of its answer that ends in a question mark, or nothing."""
+    """Let a chat model ask: the first line of its answer that ends in a question mark, or an empty text."""
 
     def ask(passage: str) -> str:
         asked = f"Passage: {passage}\n\nWrite one short question that this passage answers. Write the question alone."

@@ -1,4 +1,4 @@
-"""Labelled questions over documents, and qrels over texts, as training examples with mined negatives."""
+"""Examples from labelled questions over documents, and from judged questions over texts, with mined negatives."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from mmrank.types import Document
 
 @dataclass(frozen=True, slots=True)
 class Mining:
-    """How candidates are chosen: at most so many a question; `margin` as in `hard_negatives`.
+    """How candidates are chosen.
 
-    `pictures` makes candidates of whole pages as pictures, not of passages as text.
+    `positives` and `negatives` are limits per question; `margin` is that of `hard_negatives`. With `pictures`,
+    candidates are whole pages as pictures, not passages as text.
     """
 
     positives: int = 2
@@ -27,8 +28,8 @@ class Mining:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """One candidate: how it is named in an example, its page, and what it says."""
+class _PoolEntry:
+    """A possible candidate: its name in an example, its page (from 0), and its text."""
 
     name: str
     page: int
@@ -42,17 +43,17 @@ def document_examples(
     score: Scorer = word_overlap,
     mining: Mining = Mining(),
 ) -> Iterator[RankingExample]:
-    """Questions with their gold pages (MMDocIR's labels) over one document.
+    """Examples from questions and their gold pages, as MMDocIR labels them, over one document.
 
-    Relevant are the passages of the gold pages that score best: a page is labelled, not a passage. Negatives are the
-    best-scored passages of other pages, neighbouring pages among them. A question whose gold pages hold no passage is
-    left out.
+    The labels name pages, not passages: relevant are the best-scored passages of the gold pages. Negatives are the
+    best-scored passages of other pages, neighbouring ones included. A question whose gold pages hold no passage is left
+    out.
 
     Args:
         document: as ingested.
-        questions: (question, 0-based gold pages).
-        score: the current retriever.
-        mining: how many, and of what kind.
+        questions: pairs of question and gold pages, from 0.
+        score: the retriever that finds the hard negatives.
+        mining: how candidates are chosen.
 
     Raises:
         InputError: when a gold page lies outside the document.
@@ -62,7 +63,7 @@ def document_examples(
     for query, gold in questions:
         outside = [page for page in gold if not 0 <= page < len(document.pages)]
         if outside:
-            raise InputError(f"{document.name} has {len(document.pages)} pages; page index {outside[0]} is not there")
+            raise InputError(f"{document.name} has {len(document.pages)} pages; it has no page index {outside[0]}")
         on_gold = {i for i, piece in enumerate(pieces) if piece.page in gold and (mining.pictures or texts[i].strip())}
         if not on_gold:
             continue
@@ -86,16 +87,16 @@ def document_examples(
         )
 
 
-def _passages(document: Document) -> list[_Piece]:
+def _passages(document: Document) -> list[_PoolEntry]:
     made = [(passage.page, passage_text(passage)) for passage in document.passages]
-    return [_Piece(text, page, text) for page, text in made]
+    return [_PoolEntry(text, page, text) for page, text in made]
 
 
-def _pages(document: Document) -> list[_Piece]:
+def _pages(document: Document) -> list[_PoolEntry]:
     texts: dict[int, list[str]] = {page.page: [] for page in document.pages}
     for passage in document.passages:
         texts[passage.page].append(passage_text(passage))
-    return [_Piece(page_reference(document.path, page), page, "\n".join(found)) for page, found in texts.items()]
+    return [_PoolEntry(page_reference(document.path, page), page, "\n".join(found)) for page, found in texts.items()]
 
 
 def qrels_examples(
@@ -106,24 +107,24 @@ def qrels_examples(
     run: Mapping[str, Sequence[str]],
     negatives: int = 7,
 ) -> Iterator[RankingExample]:
-    """TREC judgements: relevant texts against what a retriever's run puts before or behind them.
+    """Examples from TREC judgements; the negatives are what a retriever's run ranks highest.
 
     Args:
         queries: id → question.
         corpus: id → text.
         qrels: question id → text id → grade; above 0 is relevant.
         run: question id → text ids, best first.
-        negatives: a question, at most; judged irrelevant or unjudged.
+        negatives: per question, at most; judged irrelevant or not judged.
 
     Raises:
-        InputError: when judgements name a question or text that is not there.
+        InputError: when a judgement names an unknown question or text.
     """
     for name, grades in qrels.items():
         missing = next((text for text in grades if text not in corpus), None)
         if name not in queries or missing is not None:
             raise InputError(
                 f"the judgements name {'question ' + name if missing is None else 'text ' + missing}, "
-                "which is not there"
+                "which does not exist"
             )
         relevant = [text for text, grade in grades.items() if grade > 0]
         if relevant:

@@ -1,4 +1,4 @@
-"""MMDocIR's questions as examples: its documents are read as ingestion reads them."""
+"""Examples from the questions of MMDocIR, over its documents as ingestion reads them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mmrank.train.data.negatives import Scorer
 def mmdocir_examples(
     data: Path, *, cache: Path, score: Scorer, mining: Mining, failed: Failed
 ) -> Iterator[RankingExample]:
-    """Read annotations and PDFs. Gold pages beyond the file's last are left out, and questions that have no others.
+    """Read annotations and PDFs. Gold pages beyond the end of a file are left out, and questions without other ones.
 
     Args:
         data: folder, as `load_mmdocir` takes it.
-        cache: of evaluations: what was read of each file is kept where `eval mmdocir` keeps it.
-        score: the current retriever.
+        cache: of evaluations; documents that `eval mmdocir` has read are not read again.
+        score: the retriever that finds the hard negatives.
         mining: how candidates are chosen.
-        failed: told of files that could not be read.
+        failed: called for files that could not be read.
 
     Raises:
-        InputError: when the folder is not as it should be.
+        InputError: when the folder does not hold annotations and PDFs.
     """
     benchmark = load_mmdocir(data, cache=cache / "mmdocir")
     papers = {paper.name: paper for paper in benchmark.papers if paper.questions}

@@ -1,4 +1,4 @@
-"""Hard negatives: what a retriever finds and should not have."""
+"""Hard negatives: passages that a retriever ranks high although they do not answer."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 
+from mmrank.lexical import idf
+
 Scorer = Callable[[str, Sequence[str]], Sequence[float]]
-"""(question, passages) → one score a passage: any retriever."""
+"""A retriever: (question, passages) → one score per passage."""
 
 
 def hard_negatives(
@@ -27,10 +29,10 @@ def hard_negatives(
         query: the question.
         passages: the pool, for instance the question's own document.
         relevant: positions of the relevant passages in the pool.
-        score: the current retriever.
+        score: the retriever.
         count: at most this many.
-        margin: the filter against unlabelled answers: a passage scored above `margin` times the best relevant one is
-            left out, since it is likely to answer too. None keeps all.
+        margin: leave out passages that score above `margin` times the best relevant one, since they are likely to
+            answer too, without a label. None keeps all.
     """
     scores = score(query, passages)
     limit = math.inf
@@ -46,14 +48,14 @@ def hard_negatives(
 
 
 def word_overlap(query: str, passages: Sequence[str]) -> list[float]:
-    """A retriever without a model: rare shared words, weighted within the pool.
+    """A retriever without a model: shared words, rare ones weighing more.
 
     >>> [round(score, 2) for score in word_overlap("net sales", ["net sales rose", "net loss", "weather"])]
     [1.45, 0.47, 0.0]
     """
     words = [_words(passage) for passage in passages]
     seen = Counter(word for bag in words for word in bag)
-    weight = {word: math.log(1 + (len(passages) - n + 0.5) / (n + 0.5)) for word, n in seen.items()}
+    weight = {word: idf(len(passages), n) for word, n in seen.items()}
     asked = _words(query)
     return [math.fsum(weight[word] for word in bag & asked) for bag in words]
 

@@ -1,4 +1,4 @@
-"""Pages as candidates: the picture of a page is named by its file and its number, `report.pdf#page=4` (RFC 8118)."""
+"""Page pictures as candidates, named by file and page number: `report.pdf#page=4` (RFC 8118)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REFERENCE = re.compile(r"(.+)#page=([1-9]\d*)", re.DOTALL)
 
 
 def page_reference(path: str | Path, page: int) -> str:
-    """Name the picture of a page (0-based).
+    """The name of the picture of a page (numbered from 0).
 
     >>> page_reference("a/report.pdf", 3)
     'a/report.pdf#page=4'
@@ -21,7 +21,7 @@ def page_reference(path: str | Path, page: int) -> str:
 
 
 def split_reference(text: str) -> tuple[str, int] | None:
-    """File and 0-based page, or None where the text names no page.
+    """File and page (from 0), or None if the text names no page.
 
     >>> split_reference("a/report.pdf#page=4")
     ('a/report.pdf', 3)
@@ -31,15 +31,15 @@ def split_reference(text: str) -> tuple[str, int] | None:
 
 
 def page_picture(text: str) -> ImageRef:
-    """The picture that is named.
+    """The picture of the page that a name means.
 
     Raises:
-        InputError: when the text names no page, or the file is not there.
+        InputError: when the text names no page, or the file does not exist.
     """
     found = split_reference(text)
     if found is None:
         raise InputError(f"{text[:80]!r} names no page; pictures are named as file.pdf#page=4")
     path, page = found
     if not Path(path).is_file():
-        raise InputError(f"{path} is not there; the examples name pages of it")
+        raise InputError(f"{path} does not exist; the examples name pages of it")
     return ImageRef(path, page)

@@ -1,4 +1,4 @@
-"""Which questions were asked of which document, and the pages that answer them: JSON lines, or TREC judgements."""
+"""Labels: questions, their documents, and the pages that answer them, from JSON lines or TREC judgements."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mmrank.train.data.examples import numbered_lines
 from mmrank.train.data.pages import split_reference
 
 Labels = dict[str, list[tuple[str, tuple[int, ...]]]]
-"""Document's name → (question, 0-based gold pages)."""
+"""Name of a document → pairs of question and gold pages, from 0."""
 
 
 def read_questions(path: Path) -> Labels:
     """Read lines of `query`, `document` (its name in the collection) and `pages` (numbers from 1).
 
     Raises:
-        InputError: names the line that is not so.
+        InputError: for a line in another form, by its number.
     """
     found: Labels = {}
     for number, line in numbered_lines(path):
@@ -39,7 +39,7 @@ def read_queries(path: Path) -> dict[str, str]:
     """Read lines of `_id` and `text`, as in BEIR.
 
     Raises:
-        InputError: names the line that is not so.
+        InputError: for a line in another form, by its number.
     """
     found: dict[str, str] = {}
     for number, line in numbered_lines(path):
@@ -52,10 +52,10 @@ def read_queries(path: Path) -> dict[str, str]:
 
 
 def from_qrels(queries: Mapping[str, str], qrels: Mapping[str, Mapping[str, int]]) -> Labels:
-    """TREC judgements over pages, `report.pdf#page=4`. A question over several documents is asked of each.
+    """Labels from TREC judgements of pages (`report.pdf#page=4`). A question with several documents is asked of each.
 
     Raises:
-        InputError: when a judgement names no page, or a question that is not there.
+        InputError: when a judgement names no page, or an unknown question.
     """
     found: Labels = {}
     for name, grades in qrels.items():

@@ -1,7 +1,7 @@
-"""Listwise examples with reasons: a line for each shuffled candidate, then the ranking with the relevant ones first.
+"""Listwise examples with reasons: one line per candidate, then the ranking with the relevant candidates first.
 
-Reasons come from a teacher where one has written them (`with_reasons`), and from a stated template over the evidence
-otherwise; the origin is recorded either way.
+Reasons are written by a language model (`with_reasons`) or, without one, by a template over the text of a candidate.
+The examples record which.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from mmrank.llm.protocol import ChatModel
 
 VERDICT_WORDS = 5
-"""Of a reason by the template, at most."""
+"""Words of the verdict in a reason by the template, at most."""
 
-Teacher = Callable[[str, str, bool], str]
-"""(question, passage, relevant) → why the passage helps, or why it does not."""
+ReasonWriter = Callable[[str, str, bool], str]
+"""(question, passage, relevant) → why the passage answers, or why it does not."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListwiseExample:
-    """Candidates in the order shown; `relevant` and `ranking` hold 1-based ids; `origin` says who wrote the reasons."""
+    """Candidates as they are shown; `relevant` and `ranking` hold ids from 1; `origin` says who wrote the reasons."""
 
     query: str
     candidates: tuple[str, ...]
@@ -40,13 +40,13 @@ class ListwiseExample:
     origin: str
 
     def answer(self, noun: str = "Passage", *, best_first: bool = False) -> str:
-        """The answer to be learnt: a line for each candidate as they are shown, or in the order of the ranking."""
+        """The answer to learn: one line per candidate, as they are shown or in the order of the ranking."""
         order = self.ranking if best_first else range(1, len(self.reasons) + 1)
         lines = "\n".join(f"{noun} {number}: {self.reasons[number - 1]}" for number in order)
         return f"<think>{lines}</think><answer>[{', '.join(map(str, self.ranking))}]</answer>"
 
     def chain(self) -> str:
-        """The answer to be learnt in DeAR's form: three steps, then ids with > between them."""
+        """The answer to learn in the form of DeAR: three steps, then ids with > between them."""
         held = " ".join(f"[{number}] {reason}." for number, reason in enumerate(self.reasons, 1))
         order = " > ".join(f"[{number}]" for number in self.ranking)
         return f"<think>1. The query asks: {self.query} 2. {held} 3. First what helps, then the rest.</think>{order}"
@@ -60,17 +60,17 @@ def listwise_example(
     words: int = 40,
     read: Callable[[str], str] | None = None,
 ) -> ListwiseExample:
-    """Make a listwise example with reasons.
+    """Shuffle candidates, and give each a reason.
 
     Args:
         example: at least one relevant passage and one that is not.
-        candidates: at most this many, relevant ones first among those kept.
+        candidates: at most this many; relevant ones are kept first.
         seed: of the shuffle.
-        words: a reason is cut after this many.
-        read: candidate → what is shown of it, from which the template takes its reasons; by default all that it says.
+        words: per reason, at most.
+        read: candidate → what is shown of it; the template quotes nothing else. By default its whole text.
 
     Raises:
-        InputError: when there is nothing to compare.
+        InputError: when the example has no negative.
     """
     if not example.negatives:
         raise InputError(f"the question {example.query[:60]!r} has no negative to compare with")
@@ -97,22 +97,22 @@ def listwise_example(
     )
 
 
-def with_reasons(example: RankingExample, teacher: Teacher, name: str) -> RankingExample:
-    """The example with a teacher's reasons for each candidate; an empty reason falls to the template later on.
+def with_reasons(example: RankingExample, writer: ReasonWriter, name: str) -> RankingExample:
+    """The example with a written reason for each candidate; the template will stand in for empty ones.
 
     Args:
         example: a question and its candidates.
-        teacher: told the question, what the candidate says, and whether it is relevant.
-        name: recorded as "teacher:<name>".
+        writer: gets the question, the text of a candidate, and whether it is relevant.
+        name: of the writer, recorded as "teacher:<name>".
     """
-    written = {text: teacher(example.query, example.text_of(text), True) for text in example.positives}
-    written |= {text: teacher(example.query, example.text_of(text), False) for text in example.negatives}
+    written = {text: writer(example.query, example.text_of(text), True) for text in example.positives}
+    written |= {text: writer(example.query, example.text_of(text), False) for text in example.negatives}
     kept = {text: " ".join(reason.split()) for text, reason in written.items() if reason.strip()}
     return replace(example, reasons=kept, reasons_by=f"teacher:{name}")
 
 
-def chat_teacher(model: ChatModel, *, words: int = 40) -> Teacher:
-    """A teacher that is a chat model of any engine; it is told the label and asked for the reason."""
+def chat_writer(model: ChatModel, *, words: int = 40) -> ReasonWriter:
+    """Let a chat model write reasons: it gets the label and is asked for the reason."""
     from mmrank.llm.protocol import Sampling, user
 
     def explain(query: str, passage: str, relevant: bool) -> str:
@@ -128,7 +128,7 @@ def chat_teacher(model: ChatModel, *, words: int = 40) -> Teacher:
 
 
 def template_reason(query: str, passage: str, relevant: bool, *, words: int = 40) -> str:
-    """What of the sentence nearest to the question fits it best, then the verdict: what is written can be judged by it.
+    """A quote from the sentence that shares most words with the question, then the verdict.
 
     >>> template_reason("Where is the anchor?", "It rained. The anchor lies here.", True)
     'says "The anchor lies here.": it helps'

@@ -1,4 +1,4 @@
-"""The last step of every builder: split by document, add negatives of other documents, leave leaks out, write."""
+"""The last step of every builder: split by document, add negatives of other documents, drop duplicates, write."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mmrank.train.data.negatives import Scorer, hard_negatives, word_overlap
 from mmrank.train.data.splits import refuse_leakage, split, without_leaks
 
 POOL = 200
-"""Passages of other documents that are looked at for a question."""
+"""Passages of other documents that are compared with a question, drawn at random."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was written. `dropped` examples shared a passage with the held-out ones."""
+    """What was written. `dropped` counts training examples that shared a passage with held-out ones."""
 
     train: Path
     held_out: Path
@@ -41,10 +41,10 @@ def save_split(
     Args:
         examples: from any builder.
         out: folder; files of these names in it are replaced.
-        folds: one of so many folds of documents is held out.
+        folds: documents are divided into so many folds; one is held out.
         seed: of the split and of the pools.
-        elsewhere: negatives of other documents a question, from its own side of the split.
-        score: finds those.
+        elsewhere: negatives of other documents per question, from the same side of the split.
+        score: the retriever that finds them.
 
     Raises:
         InputError: when one side of the split would be empty.
@@ -54,7 +54,7 @@ def save_split(
     if not kept or not held_out:
         raise InputError(
             f"{len(kept)} examples to train on and {len(held_out)} held out: documents are never divided, "
-            "so give more of them, or other folds"
+            "so give more of them, or another number of folds"
         )
     sides = [
         from_elsewhere(side, elsewhere, score=score, seed=seed) if elsewhere else side for side in (kept, held_out)
@@ -68,12 +68,12 @@ def save_split(
 def from_elsewhere(
     examples: Sequence[RankingExample], count: int, *, score: Scorer = word_overlap, seed: int = 0
 ) -> list[RankingExample]:
-    """The examples with up to `count` more negatives each, the best-scored of a pool of other documents' passages."""
-    chance = random.Random(seed)
+    """The examples with up to `count` more negatives each: the best-scored passages in a sample of other documents'."""
+    rng = random.Random(seed)
     stock = list({text: example for example in examples for text in example.positives}.items())
     made = []
     for example in examples:
-        drawn = chance.sample(stock, min(POOL, len(stock)))
+        drawn = rng.sample(stock, min(POOL, len(stock)))
         pool = [(text, other) for text, other in drawn if other.group != example.group]
         texts = [other.text_of(text) for text, other in pool]
         found = [pool[i] for i in hard_negatives(example.query, texts, (), score, count=count)] if pool else []

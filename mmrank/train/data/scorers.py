@@ -1,4 +1,4 @@
-"""Retrievers that mine negatives: shared words, an encoder's cosine, or a collection's own ranking of pages."""
+"""Retrievers that find negatives: shared words, the cosine of an encoder, or a collection's ranking of pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_scorer(name: str) -> Scorer:
 
 
 class EncoderScorer:
-    """Cosine of an encoder's vectors; those of passages are kept.
+    """Cosine of an encoder's vectors. Vectors of passages are kept in memory.
 
     Raises:
         InputError: for a multi-vector encoder.
@@ -34,7 +34,7 @@ class EncoderScorer:
 
         self._encoder = load_encoder(name)
         if self._encoder.info.multi_vector:
-            raise InputError(f"{name} gives many vectors a passage; negatives are mined with one: choose minilm")
+            raise InputError(f"{name} gives many vectors per passage; mining needs an encoder with one, such as minilm")
         self._known: dict[str, NDArray[np.float32]] = {}
 
     def __call__(self, query: str, passages: Sequence[str]) -> list[float]:
@@ -48,12 +48,12 @@ class EncoderScorer:
 
 
 def text_passages(texts: Sequence[str]) -> list[Passage]:
-    """Texts as an encoder reads them: passages of no document."""
+    """Texts as passages of no document, as encoders read them."""
     return [Passage(str(i), "", i, 0, (Part(PartKind.TEXT, text, ()),), (), ()) for i, text in enumerate(texts)]
 
 
 def collection_scorer(library: Collection, document: Document, *, pictures: bool) -> Scorer:
-    """The ranking that a search in the collection would give: a passage scores as its page, ties go by shared words."""
+    """The ranking of a search in the collection: a passage scores as its page; shared words decide ties."""
     pages = range(len(document.pages)) if pictures else [passage.page for passage in document.passages]
 
     def score(query: str, passages: Sequence[str]) -> list[float]:

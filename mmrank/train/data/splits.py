@@ -1,4 +1,4 @@
-"""Splits by document, and the refusal to train on what is evaluated."""
+"""Splits by document, and the check that nothing that is evaluated is trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mmrank.train.data.examples import RankingExample, fingerprint
 
 
 def fold_of(group: str, folds: int, seed: int = 0) -> int:
-    """The fold a document belongs to: the same on every machine, whatever else there is.
+    """The fold of a document, from 0: the same on every machine, and whatever other documents there are.
 
     Raises:
         InputError: for fewer than two folds.
@@ -44,10 +44,10 @@ def without_leaks(train: Sequence[RankingExample], evaluation: Sequence[RankingE
 
 
 def refuse_leakage(train: Sequence[RankingExample], evaluation: Sequence[RankingExample]) -> None:
-    """Check that no document and no passage of the evaluation is trained on, by content.
+    """Check that training and evaluation share no document and no passage (see `fingerprint`).
 
     Raises:
-        InputError: names the first that is in both.
+        InputError: for the first one that is in both.
     """
     groups = {example.group for example in evaluation}
     passages = {
@@ -61,5 +61,5 @@ def refuse_leakage(train: Sequence[RankingExample], evaluation: Sequence[Ranking
             if other is not None:
                 raise InputError(
                     f"a passage of {example.group} is word for word one of {other}, which is evaluated on: "
-                    f"{text[:80]!r}. Leave one of the two documents out."
+                    f"{text[:80]!r}. Leave out one of the two documents."
                 )

@@ -1,4 +1,4 @@
-"""Question and sentence pairs in the order of their articles, as passages with neighbours for hard negatives."""
+"""Examples from pairs of question and sentence in the order of their articles (SQuAD)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from mmrank.train.data.examples import RankingExample, numbered_lines
 from mmrank.train.data.negatives import hard_negatives, word_overlap
 
 BLOCK = 400
-"""Neighbouring pairs that count as one document: an article is about this long."""
+"""So many neighbouring pairs count as one document: about the length of an article."""
 
 
 def squad_sentences(path: Path, *, words: int = 90, negatives: int = 3, around: int = 12) -> Iterator[RankingExample]:
     """Read lines of `query`, `positive` (a sentence), `position`, `part`.
 
-    Sentences that follow each other are joined into passages of about `words` words, so that a passage is as long as
-    those of a document; hard negatives are the passages within `around` of the right one that share most words with
-    the question.
+    Consecutive sentences are joined into passages of about `words` words, the length of a document's passages. Hard
+    negatives are those of the `around` passages before and after the right one that share most words with the question.
 
     Raises:
-        InputError: names the line that is not as it should be.
+        InputError: for a line in another form, by its number.
     """
     rows = []
     for number, line in numbered_lines(path):

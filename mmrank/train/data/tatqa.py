@@ -1,4 +1,4 @@
-"""Questions over tables and paragraphs of financial reports, in the format of TAT-QA contexts."""
+"""Examples from questions over tables and paragraphs of financial reports (TAT-QA)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from mmrank.train.data.examples import RankingExample, numbered_lines
 
 
 def tatqa(path: Path) -> Iterator[RankingExample]:
-    """Read contexts: the relevant passages of a question against the others of its context.
+    """Read contexts: the relevant passages of a question, and the others of its context as negatives.
 
-    Questions whose context holds nothing but relevant passages come without negatives.
+    A question has no negatives if all passages of its context are relevant.
 
     Raises:
-        InputError: names the line that is not as it should be.
+        InputError: for a line in another form, by its number.
     """
     for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
-            texts = {passage["id"]: passage_text(passage) for passage in row["passages"]}
+            texts = {passage["id"]: context_text(passage) for passage in row["passages"]}
             for question in row["questions"]:
                 relevant = [name for name in question["relevant"] if texts[name]]
                 if relevant:
@@ -36,13 +36,13 @@ def tatqa(path: Path) -> Iterator[RankingExample]:
             raise InputError(f"{path}, line {number}: not a context with passages and questions ({error!r})") from error
 
 
-def passage_text(passage: dict[str, Any]) -> str:
-    """The text of a paragraph, or a table as rows of cells."""
+def context_text(passage: dict[str, Any]) -> str:
+    """The text of a paragraph, or of a table, one line per row."""
     return markdown(passage["rows"]) if passage["kind"] == "table" else str(passage["text"]).strip()
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as lines of cells, empty rows left out.
+    """One line per row, cells between bars, empty rows left out.
 
     >>> print(markdown([["", "2019"], ["Sales", "44.1"], ["", ""]]))
     | | 2019 |

@@ -1,6 +1,6 @@
-"""A task so small that a model of some thousand weights can learn it: find the passage that names what is asked for.
+"""An invented task that models of a few thousand weights can learn: find the passage that names what is asked for.
 
-It lets every recipe run where no pretrained model is at hand; nothing about real documents follows from it.
+With it every recipe runs without pretrained models. It says nothing about real documents.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ def toy_examples(
 ) -> list[RankingExample]:
     """Questions about a thing; one passage names it, each other one names another thing.
 
-    Training and held-out passages are made of the same words, and no passage is in both: one half of all pairs of
-    frame and shade belongs to each, another half for each thing.
+    Training and held-out passages are made of the same words, but no passage is in both: for each thing, half of the
+    combinations of frame and shade are for training.
 
     Args:
         count: questions.
-        candidates: passages a question, at most one a thing.
-        kinds: things that are asked for. With 1 a passage is told by itself, and nothing is to be matched.
-        seed: of the choice.
-        held_out: make the half that is not trained on.
+        candidates: passages per question, each about another thing.
+        kinds: number of things that are asked for. With 1, the question does not matter.
+        seed: of all random choices.
+        held_out: make held-out examples.
 
     Raises:
-        InputError: for more candidates than there are things.
+        InputError: for more candidates or kinds than there are things.
     """
     if not 2 <= candidates <= len(THINGS):
-        raise InputError(f"the toy task has 2 to {len(THINGS)} candidates a question, not {candidates}")
+        raise InputError(f"the toy task has 2 to {len(THINGS)} candidates per question, not {candidates}")
     if not 1 <= kinds <= len(THINGS):
         raise InputError(f"the toy task asks for 1 to {len(THINGS)} things, not {kinds}")
-    chance = random.Random(f"{seed}/{held_out}")
+    rng = random.Random(f"{seed}/{held_out}")
     part = "held-out" if held_out else "train"
     examples = []
     for number in range(count):
-        asked = chance.randrange(kinds)
-        others = chance.sample([thing for thing in range(len(THINGS)) if thing != asked], candidates - 1)
-        passages = [chance.choice(_passages(thing, held_out)) for thing in (asked, *others)]
+        asked = rng.randrange(kinds)
+        others = rng.sample([thing for thing in range(len(THINGS)) if thing != asked], candidates - 1)
+        passages = [rng.choice(_passages(thing, held_out)) for thing in (asked, *others)]
         examples.append(
             RankingExample(
                 f"where is the {THINGS[asked]}",

@@ -1,4 +1,4 @@
-"""Examples from documents nobody labelled: headings ask for sections, captions for figures, gaps for their text."""
+"""Examples from unlabelled documents: headings ask for sections, captions for figures, sentences for their passage."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _LABEL = re.compile(r"^(figure|fig\.?|table|chart)\s*[\d.]+[a-z]?\s*[.:]?\s*", r
 def weak_examples(
     document: Document, *, score: Scorer = word_overlap, negatives: int = 4, seed: int = 0
 ) -> Iterator[RankingExample]:
-    """All three kinds, with `origin` "heading", "caption" or "cloze"; what a question is made of is not in its passage.
+    """Examples of three kinds, by `origin`: "heading", "caption" or "cloze". The question is taken out of its passage.
 
     Args:
         document: as ingested.
-        score: finds the hard negatives.
-        negatives: a question, at most.
-        seed: of the choice of cloze sentences.
+        score: the retriever that finds the hard negatives.
+        negatives: per question, at most.
+        seed: of the choice of sentences (cloze).
     """
     bodies = [passage.text for passage in document.passages]
-    chance = random.Random(f"{seed}/{document.id}")
+    rng = random.Random(f"{seed}/{document.id}")
     seen: set[str] = set()
     for place, passage in enumerate(document.passages):
-        for origin, query, text in (*_heading(passage), *_caption(document, passage), *_cloze(passage, chance)):
+        for origin, query, text in (*_heading(passage), *_caption(document, passage), *_cloze(passage, rng)):
             if query.lower() in seen or len(text.split()) < 8:
                 continue
             seen.add(query.lower())
@@ -53,11 +53,11 @@ def _caption(document: Document, passage: Passage) -> Iterator[tuple[str, str, s
                 yield "caption", query, _without(passage_text(passage), element.text)
 
 
-def _cloze(passage: Passage, chance: random.Random) -> Iterator[tuple[str, str, str]]:
+def _cloze(passage: Passage, rng: random.Random) -> Iterator[tuple[str, str, str]]:
     sentences = re.split(r"(?<=[.!?])\s+", passage.text)
     fitting = [sentence for sentence in sentences if 8 <= len(sentence.split()) <= 40]
     if len(sentences) >= 3 and fitting:
-        chosen = chance.choice(fitting)
+        chosen = rng.choice(fitting)
         yield "cloze", chosen, _without(passage.text, chosen)
 
 

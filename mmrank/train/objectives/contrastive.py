@@ -24,8 +24,8 @@ def info_nce(
         passages: (n, d) unit vectors, n at least b.
         temperature: a number or a learned scalar, above 0.
         positives: (b,) the right passage of each query; without it the k-th passage is that of the k-th query.
-        excluded: (b, n) boolean, True where a passage is no candidate (the same passage again, a known second
-            answer). The right passage always stays.
+        excluded: (b, n) boolean, True where a passage is not compared with a query (the right passage again, or
+            another known answer). The right passage itself is always compared.
 
     Returns:
         A scalar, float32.
@@ -43,7 +43,7 @@ def info_nce(
 
 
 def contrast(logits: Tensor, positives: Tensor, excluded: Tensor | None = None) -> Tensor:
-    """InfoNCE of logits that are there already, (b, n); see `info_nce`."""
+    """InfoNCE of given logits, (b, n); see `info_nce`."""
     if excluded is not None:
         kept = torch.zeros_like(excluded).scatter_(1, positives[:, None], True)
         logits = logits.masked_fill(excluded & ~kept, -torch.inf)

@@ -1,7 +1,7 @@
 """DeAR's first stage: hard labels, a teacher's scores, and their mix.
 
 Everywhere `scores` and `teacher` are (batch, candidates) for the *same* candidates, positive in column 0, and a
-boolean `mask` (batch, candidates) is False where a row has fewer candidates.
+boolean `mask` (batch, candidates) is False for padding.
 """
 
 from __future__ import annotations

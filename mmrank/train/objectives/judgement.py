@@ -1,8 +1,8 @@
-"""Supervised fine-tuning against contrastive learning for yes/no rerankers, taken apart into weight and direction.
+"""Supervised fine-tuning (SFT) and contrastive learning (CL) for yes/no rerankers, as a weight times a direction.
 
-After "SFT or CL?" (GMR, lychee-rerank-mm). `yes` and `no` are the logits of the two words at the last position,
-(batch, documents), the first document of each row relevant. Losses are sums over documents and rows unless
-`reduction="mean"`: the reduction changes the effective learning rate, so fix it before comparing.
+After "Supervised Fine-Tuning or Contrastive Learning? Towards Better Multimodal LLM Reranking" (Dai et al. 2025). `yes`
+and `no` are the logits of the two words at the last position, (batch, documents); the first document of each row is the
+relevant one.
 """
 
 from __future__ import annotations
@@ -10,34 +10,21 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from mmrank.errors import InputError
 
 Kind = Literal["sft", "cl"]
-Reduction = Literal["sum", "mean"]
-
-
-def sft_loss(yes: Tensor, no: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """−log p(right word) on the two words; "mean" is over documents."""
-    margin = yes.float() - no.float()
-    wanted = torch.zeros_like(margin)
-    wanted[:, 0] = 1
-    return F.binary_cross_entropy_with_logits(margin, wanted, reduction=reduction)
-
-
-def cl_loss(yes: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Softmax over the documents' "yes" logits, the first one right; "mean" is over questions."""
-    loss = -yes.float().log_softmax(dim=1)[:, 0]
-    return loss.mean() if reduction == "mean" else loss.sum()
 
 
 def weights(yes: Tensor, no: Tensor, kind: Kind) -> Tensor:
-    """How hard each document pulls, (batch, documents), detached.
+    """How much each document contributes, (batch, documents), detached.
 
-    "sft": probability of the wrong word. "cl": for the relevant document the share of the others, for each other
-    document its own share.
+    "sft": the probability of the wrong word. "cl", with shares by softmax over the "yes" logits: for the relevant
+    document the share of all others, for each other document its own.
+
+    Raises:
+        InputError: for another kind.
     """
     yes, no = yes.detach().float(), no.detach().float()
     if kind == "sft":
@@ -50,7 +37,11 @@ def weights(yes: Tensor, no: Tensor, kind: Kind) -> Tensor:
 
 
 def direction(yes: Tensor, no: Tensor, kind: Kind) -> Tensor:
-    """What is pulled, (batch, documents): yes − no for "sft", yes for "cl"."""
+    """What is raised or lowered, (batch, documents): yes − no for "sft", yes for "cl".
+
+    Raises:
+        InputError: for another kind.
+    """
     if kind == "sft":
         return yes.float() - no.float()
     if kind == "cl":
@@ -58,25 +49,15 @@ def direction(yes: Tensor, no: Tensor, kind: Kind) -> Tensor:
     raise InputError(f"unknown direction {kind!r}; there are: sft, cl")
 
 
-def constant_weights(yes: Tensor, no: Tensor, threshold: float | None = None) -> Tensor:
-    """Weight 1 for every document; with a threshold τ, 0 once its right word is likelier than 1 − τ."""
-    ones = torch.ones_like(yes, dtype=torch.float32)
-    if threshold is None:
-        return ones
-    wrong = weights(yes, no, "sft")
-    return ones.masked_fill(1 - wrong > 1 - threshold, 0.0)
+def surrogate_loss(weight: Tensor, along: Tensor) -> Tensor:
+    """A loss whose gradient is weight times direction, summed over documents, mean over rows.
 
-
-def url_loss(pull: Tensor, along: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """The surrogate whose gradient is weight times direction.
-
-    With (W_SFT, D_SFT) its gradient is that of `sft_loss`, with (W_CL, D_CL) that of `cl_loss` (both as sums).
+    With both "sft", its gradient is that of the binary cross-entropy of yes − no, summed over documents; with both
+    "cl", that of the softmax cross-entropy over the "yes" logits.
 
     Args:
-        pull: (batch, documents) weights; no gradient flows through them.
-        along: (batch, documents) directions.
-        reduction: "mean" is over questions.
+        weight: (batch, documents); no gradient flows through it.
+        along: (batch, documents), the directions.
     """
     signed = along * torch.cat([-torch.ones_like(along[:, :1]), torch.ones_like(along[:, 1:])], dim=1)
-    loss = (pull.detach() * signed).sum(dim=1)
-    return loss.mean() if reduction == "mean" else loss.sum()
+    return (weight.detach() * signed).sum(dim=1).mean()

@@ -1,4 +1,4 @@
-"""IDCM: how the cheap selector learns which windows of a document the expensive model would pick."""
+"""Labels and loss of IDCM's selector (Hofstätter et al. 2021), with the LambdaLoss framework (Wang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def selection_gains(teacher: Tensor, mask: Tensor, best: int) -> Tensor:
-    """Labels for the selector: the teacher's best windows get best, best − 1, … 1, the others 0.
+    """Labels for the selector: the `best` highest windows of the teacher get best, best − 1, …, 1; the others get 0.
 
     Args:
         teacher: (documents, windows) scores of the expensive model.
-        mask: (documents, windows) boolean, False for windows that do not exist.
+        mask: (documents, windows) boolean, False for padding.
         best: how many windows the selector will keep.
     """
     order = teacher.float().masked_fill(~mask, float("-inf")).argsort(dim=1, descending=True)
@@ -31,7 +31,7 @@ def lambda_loss(scores: Tensor, gains: Tensor, mask: Tensor | None = None) -> Te
     Args:
         scores: (lists, items) of the selector.
         gains: (lists, items), 0 or more.
-        mask: (lists, items) boolean, False for items that do not exist.
+        mask: (lists, items) boolean, False for padding.
     """
     scores, gains = scores.float(), gains.float()
     present = torch.ones_like(scores, dtype=torch.bool) if mask is None else mask

@@ -1,1 +1,1 @@
-"""One recipe per published system, and ours: a YAML file with every hyper-parameter, a module that trains."""
+"""One recipe per published system, and our own: a YAML file with every hyper-parameter, and a module that trains."""

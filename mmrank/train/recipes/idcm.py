@@ -1,8 +1,7 @@
-"""IDCM's third step: the cheap selector learns from a frozen expensive model which windows of a document matter."""
+"""IDCM, third step: a cheap selector learns from a frozen expensive model which windows of a document matter."""
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,29 +20,30 @@ from mmrank.rerankers.minilm_bert import bert_model, bert_tokenizer
 from mmrank.rerankers.selector import CKNetwork
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.objectives.selector import lambda_loss, selection_gains
-from mmrank.train.recipes.config import RecipeConfig
-from mmrank.train.recipes.grouped import ungroup
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
-from mmrank.train.recipes.teachers import load_teacher
-from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.arguments import common_arguments
+from mmrank.train.trainers.grouped import Row, ungroup
+from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
+from mmrank.train.trainers.settings import RecipeConfig
+from mmrank.train.trainers.teachers import load_teacher, with_teacher
 
 
 class IdcmConfig(RecipeConfig):
     """See idcm.yaml."""
 
-    source: Source = Source()
-    teacher: str = Field("maxsim", description="the expensive model (ETM), frozen")
-    document_tokens: int = Field(2000, ge=50)
-    window: int = Field(50, ge=4)
-    overlap: int = Field(7, ge=0)
-    keep: int = Field(4, ge=1, description="windows the selector passes on")
-    best: int = Field(3, ge=1, description="windows the expensive model's score is made of")
+    teacher: str = Field(
+        "maxsim", description="the expensive model: maxsim, likelihood, an adapter.safetensors, a folder or a hub name"
+    )
+    document_tokens: int = Field(2000, ge=50, description="what is read of a document")
+    window: int = Field(50, ge=4, description="tokens per window")
+    overlap: int = Field(7, ge=0, description="tokens that a window shares with each neighbour")
+    keep: int = Field(4, ge=1, description="windows the selector keeps")
+    best: int = Field(3, ge=1, description="windows of the expensive model that the selector should find")
     narrow: tuple[int, int] | None = None
 
 
 def train(config: IdcmConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Score all windows once by the teacher, train the selector, and write `selector.safetensors`."""
+    """Score all windows once with the teacher, train the selector, and write `selector.safetensors`."""
     examples, held_out = config.source.read()
     rows, tests = windowed(examples, config, out), windowed(held_out, config, out)
     last = checkpoint_to_resume(out, resume)
@@ -68,12 +68,12 @@ def train(config: IdcmConfig, out: Path, *, resume: bool = False) -> TrainingRep
 
 
 def windowed(examples: Sequence[RankingExample], config: IdcmConfig, out: Path) -> list[dict[str, Any]]:
-    """`query` (ids), `windows` (ids each), `teacher` (score each); a document is all passages of an example's group.
+    """`query` (token ids), `windows` (token ids each) and `teacher` (one score per window) for each question.
 
-    Documents of fewer windows than the selector keeps are left out: there is nothing to select.
+    A document is all passages of an example's group. One that has no more windows than the selector keeps is left out.
 
     Raises:
-        InputError: when none is left.
+        InputError: when no document is left.
     """
     tokenizer = bert_tokenizer()
     documents: dict[str, dict[str, None]] = {}
@@ -84,32 +84,25 @@ def windowed(examples: Sequence[RankingExample], config: IdcmConfig, out: Path) 
         ordered = sorted(passages)
         ids = tokenizer.encode(" ".join(ordered), add_special_tokens=False)[: config.document_tokens]
         cut[group] = windows_of(ids, size=config.window, overlap=config.overlap)
-    teacher = load_teacher(config.teacher)
-    cache = out / "teacher.jsonl"
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    known = {}
-    if cache.is_file():
-        known = {(e["group"], e["query"]): e["scores"] for e in map(json.loads, cache.read_text("utf-8").splitlines())}
-    rows = []
-    with cache.open("a", encoding="utf-8") as file:
-        for example in examples:
-            windows = cut[example.group]
-            if len(windows) <= config.keep:
-                continue
-            key = (f"{teacher.name}/{example.group}", example.query)
-            if key not in known:
-                texts = [tokenizer.decode([i for i in window if i]) for window in windows]
-                known[key] = teacher.score(example.query, texts)
-                file.write(json.dumps({"group": key[0], "query": key[1], "scores": known[key]}) + "\n")
-            asked = tokenizer.encode(example.query, add_special_tokens=False)[:QUERY_TOKENS]
-            rows.append({"query": asked, "windows": windows, "teacher": known[key]})
-    if not rows:
+    groups: list[Row] = []
+    for example in examples:
+        if len(cut[example.group]) > config.keep:
+            texts = [tokenizer.decode([i for i in window if i]) for window in cut[example.group]]
+            groups.append({"query": example.query, "candidates": texts, "windows": cut[example.group]})
+    if not groups:
         raise InputError(f"no document has more than {config.keep} windows; make documents longer or windows smaller")
-    return rows
+    return [
+        {
+            "query": tokenizer.encode(row["query"], add_special_tokens=False)[:QUERY_TOKENS],
+            "windows": row["windows"],
+            "teacher": row["teacher"],
+        }
+        for row in with_teacher(groups, load_teacher(config.teacher), out / "teacher.jsonl")
+    ]
 
 
 def collate(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """query (batch, tokens), windows (all windows, tokens), teacher and mask (batch, windows)."""
+    """`query` (batch, tokens), `windows` (all windows, tokens), `teacher` and `mask` (batch, windows)."""
     counts = torch.tensor([len(row["windows"]) for row in rows])
     mask = torch.arange(int(counts.max())) < counts[:, None]
     flat = torch.tensor([score for row in rows for score in row["teacher"]])
@@ -122,7 +115,7 @@ def collate(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
 
 
 class SelectorModel(nn.Module):
-    """The trained network over a frozen embedding layer; its output carries the loss, as transformers' trainer asks."""
+    """The selector over a frozen embedding layer; its output holds the loss, as transformers' trainer wants it."""
 
     def __init__(self, config: IdcmConfig) -> None:
         super().__init__()
@@ -131,8 +124,8 @@ class SelectorModel(nn.Module):
         self.network = CKNetwork(self.embeddings.word_embeddings.embedding_dim, narrow=config.narrow)
 
     def forward(self, query: Tensor, windows: Tensor, mask: Tensor, teacher: Tensor) -> dict[str, Tensor]:
-        """Loss, and scores (batch, windows)."""
-        of = mask.nonzero()[:, 0]  # (all windows,): whose window it is
+        """`loss`, and `scores` (batch, windows)."""
+        of = mask.nonzero()[:, 0]  # (all windows,): the question of each window
         with torch.no_grad():
             self.embeddings.eval()
             asked, shown = self.embeddings(query)[of], self.embeddings(windows)
@@ -146,9 +139,9 @@ class SelectorModel(nn.Module):
 def coverage(
     model: SelectorModel, rows: Sequence[Mapping[str, Any]], config: IdcmConfig, *, seed: int
 ) -> dict[str, float]:
-    """Share of the teacher's best windows among those kept: by the selector, by the first ones, by chance."""
+    """Share of the teacher's best windows among those kept: by the selector, the first ones, and random ones."""
     model.eval()
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     kept = {"selector": 0.0, "first": 0.0, "random": 0.0}
     for row in rows:
         batch = {name: value.to(next(model.parameters()).device) for name, value in collate([row]).items()}
@@ -157,7 +150,7 @@ def coverage(
         picks = {
             "selector": set(model(**batch)["scores"][0].topk(config.keep).indices.tolist()),
             "first": set(range(config.keep)),
-            "random": set(chance.sample(range(count), config.keep)),
+            "random": set(rng.sample(range(count), config.keep)),
         }
         for name, pick in picks.items():
             kept[name] += len(best & pick) / len(best)

@@ -1,6 +1,6 @@
-"""Interleaved documents: one vector a document, the mean of its sections' vectors, then a reranker of sections.
+"""IDentIfy: one vector per document, the mean of its sections' vectors, and a reranker of sections.
 
-The embedded variant reads text; the vision-language one trains the same objective through `mmrank.train.contrastive`.
+The paper's encoder is a vision-language model; here both are the embedded MiniLM, which reads text.
 """
 
 from __future__ import annotations
@@ -20,34 +20,33 @@ from mmrank.rerankers.cross_encoder import minilm_with_head
 from mmrank.rerankers.minilm_bert import bert_model, bert_tokenizer
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.objectives.contrastive import info_nce
-from mmrank.train.recipes.adapters import save_adapter
-from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
-from mmrank.train.recipes.grouped import fit, rows_of
-from mmrank.train.recipes.pointwise import PairScorer, with_adapter
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
-from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.arguments import common_arguments
+from mmrank.train.trainers.grouped import fit, rows_of
+from mmrank.train.trainers.lora import lora_config, save_adapter
+from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume, resumes_stage
+from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.trainers.text_pairs import TextPairScorer, with_head_adapter
 
 
 class IdentifyConfig(RecipeConfig):
     """See identify.yaml. `trainer` trains the document encoder, `reranker` the section reranker."""
 
-    source: Source = Source()
-    sections: int = Field(4, ge=1, description="a document, while training")
+    sections: int = Field(4, ge=1, description="per document in training, at most")
     section_tokens: int = Field(128, ge=8, le=512)
     temperature: float = Field(0.05, gt=0)
-    candidates: int = Field(4, ge=2, description="sections a question, for the reranker")
+    candidates: int = Field(4, ge=2, description="sections per question, for the reranker")
     lora: LoraSettings = LoraSettings()
     reranker: TrainerSettings = TrainerSettings()
 
 
 def train(config: IdentifyConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Train both parts; document recall@1 by merged vectors, section recall@1 by the reranker."""
+    """Train both; the report holds document recall@1 by merged vectors and section recall@1 by the reranker."""
     examples, held_out = config.source.read()
     torch.manual_seed(config.trainer.seed)
     model = DocumentEncoder(config)
     rows, tests = documents(examples, config.sections), documents(held_out, config.sections)
-    last = checkpoint_to_resume(out / "encoder", resume and (out / "encoder" / "checkpoints").is_dir())
+    last = checkpoint_to_resume(out / "encoder", resumes_stage(out / "encoder", resume))
     trainer = Trainer(
         model=model,
         args=TrainingArguments(
@@ -61,16 +60,16 @@ def train(config: IdentifyConfig, out: Path, *, resume: bool = False) -> Trainin
     trainer.train(resume_from_checkpoint=last)
     after = {"document recall": model.recall(tests)}
     save_adapter(out, model.bert, {"base": "minilm", "recipe": "identify"}, file="encoder.safetensors")
-    reranker = with_adapter(minilm_with_head(), config.lora)
+    reranker = with_head_adapter(minilm_with_head(), config.lora)
     first, second = fit(
         reranker,
         rows=rows_of(examples, config.candidates, config.trainer.seed),
         held_out=rows_of(held_out, config.candidates),
-        scorer=PairScorer(config.section_tokens),
+        scorer=TextPairScorer(config.section_tokens),
         objective=relevant_or_not,
         settings=config.reranker,
         out=out / "reranker",
-        resume=resume and (out / "reranker" / "checkpoints").is_dir(),
+        resume=resumes_stage(out / "reranker", resume),
     )
     save_adapter(
         out, reranker, {"base": "minilm", "recipe": "identify"}, head="classifier", file="reranker.safetensors"
@@ -80,17 +79,17 @@ def train(config: IdentifyConfig, out: Path, *, resume: bool = False) -> Trainin
 
 
 def relevant_or_not(scores: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-    """Cross-entropy of each section against relevant or not."""
+    """Binary cross-entropy of each section, relevant or not."""
     labels = torch.zeros_like(scores[..., 0])
     labels[:, 0] = 1
     return binary_cross_entropy_with_logits(scores[..., 0][batch["mask"]], labels[batch["mask"]])
 
 
 def documents(examples: Sequence[RankingExample], sections: int) -> list[dict[str, Any]]:
-    """One question a document: `query` and up to `sections` sections, the relevant one among them.
+    """One question per document: `query` and up to `sections` sections, the relevant one among them.
 
     Raises:
-        InputError: with fewer than two documents there is nothing to tell apart.
+        InputError: for fewer than two documents.
     """
     seen: dict[str, dict[str, Any]] = {}
     for example in examples:
@@ -106,20 +105,14 @@ class DocumentEncoder(nn.Module):
 
     def __init__(self, config: IdentifyConfig) -> None:
         super().__init__()
-        from peft import LoraConfig, get_peft_model
+        from peft import get_peft_model
 
         self.section_tokens, self.temperature = config.section_tokens, config.temperature
         self.tokenizer = bert_tokenizer()
-        lora = LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,
-            lora_dropout=config.lora.dropout,
-            target_modules=config.lora.modules,
-        )
-        self.bert = get_peft_model(bert_model(), lora)
+        self.bert = get_peft_model(bert_model(), lora_config(config.lora))
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Tokens of queries and of all sections, one below the other, and the number of sections a document."""
+        """Tokens of `queries` and of all `sections`, and `counts` (documents,), how many sections each document has."""
         return {
             "queries": self._tokens([row["query"] for row in rows]),
             "sections": self._tokens([text for row in rows for text in row["sections"]]),
@@ -133,7 +126,7 @@ class DocumentEncoder(nn.Module):
         return dict(encoded)
 
     def forward(self, queries: dict[str, Tensor], sections: dict[str, Tensor], counts: Tensor) -> dict[str, Tensor]:
-        """The loss over the batch's documents, and both sides' unit vectors."""
+        """`loss` over the documents of the batch, and the unit vectors `queries` and `documents`, (batch, dim) each."""
         asked = normalize(self.pooled(queries), dim=-1)
         merged = self.merged(self.pooled(sections), counts)
         return {
@@ -150,7 +143,7 @@ class DocumentEncoder(nn.Module):
 
     @staticmethod
     def merged(sections: Tensor, counts: Tensor) -> Tensor:
-        """(documents, dim): raw section vectors averaged, unit length after that."""
+        """(documents, dim): means of section vectors, then of unit length."""
         return torch.stack([normalize(part.mean(dim=0), dim=-1) for part in torch.split(sections, counts.tolist())])
 
     @torch.inference_mode()

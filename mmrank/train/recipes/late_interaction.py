@@ -1,4 +1,4 @@
-"""One adapter for MiniLM's pooled vectors and its token vectors, trained with in-batch and hard negatives."""
+"""The embedded MiniLM's passage vectors and token vectors together, by one adapter and contrastive losses."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from torch.nn.functional import cross_entropy, normalize
 from mmrank.encoders.minilm_network import embedded_folder, verified_weights
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
-from mmrank.train.recipes.adapters import save_adapter
-from mmrank.train.recipes.config import LoraSettings, RecipeConfig
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
-from mmrank.train.recipes.trainer import METRICS, JsonLines, checkpoint_to_resume, common_arguments
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.arguments import common_arguments
+from mmrank.train.trainers.lora import lora_config, save_adapter
+from mmrank.train.trainers.maxsim import token_scores
+from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
+from mmrank.train.trainers.settings import LoraSettings, RecipeConfig
 
 
-class LateInteractionConfig(RecipeConfig, Source):
+class LateInteractionConfig(RecipeConfig):
     """See late_interaction.yaml."""
 
-    base: str = "minilm"
-    negatives: int = Field(1, ge=0, description="hard negatives a question, at most")
-    max_tokens: int = Field(160, ge=8, le=512)
-    token_temperature: float = Field(0.03, gt=0)
-    pooled_temperature: float = Field(0.05, gt=0)
-    pooled_weight: float = Field(0.5, ge=0)
+    negatives: int = Field(1, ge=0, description="hard negatives per question")
+    max_tokens: int = Field(160, ge=8, le=512, description="per text")
+    token_temperature: float = Field(0.03, gt=0, description="of the loss over token vectors")
+    pooled_temperature: float = Field(0.05, gt=0, description="of the loss over passage vectors")
+    pooled_weight: float = Field(0.5, ge=0, description="of the loss over passage vectors")
     lora: LoraSettings = LoraSettings()
 
 
 def train(config: LateInteractionConfig, out: Path, *, resume: bool = False) -> TrainingReport:
     """Train, keep the best checkpoint on held-out documents, and write the adapter to `out`."""
-    examples, held_out = config.read(alone=True)
+    examples, held_out = config.source.read(keep_without_negatives=True)
     last = checkpoint_to_resume(out, resume)
     torch.manual_seed(config.trainer.seed)
-    model = load_base(config)
+    model = load_minilm(config)
     evaluator = CandidateRecall([example for example in held_out if example.negatives])
     arguments = SentenceTransformerTrainingArguments(
         **common_arguments(config.trainer, out),
         batch_sampler=BatchSamplers.NO_DUPLICATES,
         eval_strategy="steps",
-        eval_steps=config.trainer.eval_steps or config.trainer.save_steps,
+        eval_steps=config.trainer.save_steps,
         load_best_model_at_end=True,
         metric_for_best_model="eval_token_recall",
         greater_is_better=True,
@@ -64,39 +64,22 @@ def train(config: LateInteractionConfig, out: Path, *, resume: bool = False) -> 
     before = evaluator(model)
     trainer.train(resume_from_checkpoint=last)
     after = evaluator(model)
-    save_adapter(out, model[0].auto_model, {"base": config.base, "recipe": "late_interaction"})
+    save_adapter(out, model[0].auto_model, {"base": "minilm", "recipe": "late_interaction"})
     return TrainingReport("late_interaction", out, before, after)
 
 
-def load_base(config: LateInteractionConfig) -> SentenceTransformer:
-    """MiniLM with a fresh adapter.
-
-    Raises:
-        InputError: for a base other than minilm.
-    """
-    from peft import LoraConfig
-
-    if config.base != "minilm":
-        raise InputError(f"this recipe trains minilm, not {config.base!r}")
+def load_minilm(config: LateInteractionConfig) -> SentenceTransformer:
+    """MiniLM with a fresh adapter."""
     verified_weights(embedded_folder())
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = SentenceTransformer(str(embedded_folder()), device=device)
     model.max_seq_length = config.max_tokens
-    model.add_adapter(
-        LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,
-            lora_dropout=config.lora.dropout,
-            target_modules=config.lora.modules,
-            layers_to_transform=config.lora.layers,
-            exclude_modules=["pooler.dense"],
-        )
-    )
+    model.add_adapter(lora_config(config.lora, exclude_modules=["pooler.dense"]))
     return model
 
 
 def columns(examples: Sequence[RankingExample], negatives: int) -> Dataset:
-    """Columns anchor, positive, negative_1 …; where an example has fewer negatives it borrows from its neighbours."""
+    """Columns anchor, positive, negative_1, …; missing negatives are the relevant passages of the next example."""
     rows: dict[str, list[str]] = {"anchor": [], "positive": []}
     for number in range(1, negatives + 1):
         rows[f"negative_{number}"] = []
@@ -110,24 +93,6 @@ def columns(examples: Sequence[RankingExample], negatives: int) -> Dataset:
     return Dataset.from_dict(rows)
 
 
-def token_scores(queries: Tensor, query_mask: Tensor, passages: Tensor, passage_mask: Tensor) -> Tensor:
-    """Mean over a question's tokens of the best cosine in the passage.
-
-    Args:
-        queries: (queries, query tokens, dim), unit vectors.
-        query_mask: (queries, query tokens) boolean.
-        passages: (passages, tokens, dim), unit vectors.
-        passage_mask: (passages, tokens) boolean.
-
-    Returns:
-        (queries, passages).
-    """
-    similarity = torch.einsum("qid,pjd->qpij", queries, passages)  # (queries, passages, query tokens, tokens)
-    best = similarity.masked_fill(~passage_mask[None, :, None, :], float("-inf")).amax(dim=-1)
-    counted = best.masked_fill(~query_mask[:, None, :], 0.0)
-    return counted.sum(dim=-1) / query_mask.sum(dim=-1, keepdim=True).clamp(min=1)
-
-
 def inner_tokens(features: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Unit token vectors in float32 and the mask of tokens that are neither padding, [CLS] nor [SEP]."""
     mask = features["attention_mask"].bool().clone()
@@ -138,7 +103,7 @@ def inner_tokens(features: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
 
 
 class TokenAndPooledLoss(nn.Module):
-    """InfoNCE over token scores plus a share of InfoNCE over cosines of pooled vectors, same candidates."""
+    """InfoNCE over token scores, plus `pooled_weight` times InfoNCE over cosines of passage vectors."""
 
     def __init__(
         self, model: SentenceTransformer, token_temperature: float, pooled_temperature: float, pooled_weight: float
@@ -166,7 +131,7 @@ class TokenAndPooledLoss(nn.Module):
 
 
 class CandidateRecall(SentenceEvaluator):
-    """Share of questions whose best-scored candidate is relevant, by token scores and by pooled vectors."""
+    """Share of questions whose best-scored candidate is relevant, by token scores and by passage vectors."""
 
     def __init__(self, examples: Sequence[RankingExample]) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Query likelihood: how likely a question is after a passage, by a language model trained to tell passages apart.
+"""Query likelihood: a language model scores a passage by the log-probability of the question after it.
 
-UPR (Sachan et al., EMNLP 2022) ranks by log p(question | passage) of a model as it is. By Bayes' rule the softmax of
-these over a question's candidates is the chance of each to be the one it was asked about, so the groups of the other
-recipes train it: softmax cross-entropy over the candidates.
+UPR (Sachan et al., EMNLP 2022) ranks by log p(question | passage) of an untrained model. By Bayes' rule, the softmax of
+these values over a question's candidates is the probability that the question was asked about each of them. So softmax
+cross-entropy over the candidates trains the model.
 """
 
 from __future__ import annotations
@@ -17,28 +17,25 @@ from torch import Tensor
 
 from mmrank.rerankers.prompts import likelihood_chat
 from mmrank.train.objectives.distillation import softmax_cross_entropy
-from mmrank.train.recipes.adapters import save_adapter
-from mmrank.train.recipes.causal import load_causal, turns
-from mmrank.train.recipes.config import LoraSettings, RecipeConfig
-from mmrank.train.recipes.grouped import Row, fit, grouped_mask, rows_of, ungroup
-from mmrank.train.recipes.reinforce import lora_config, save_whole
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.grouped import Row, fit, grouped_mask, rows_of, ungroup
+from mmrank.train.trainers.language_models import load_causal, save_model, turns
+from mmrank.train.trainers.lora import save_adapter, with_language_lora
+from mmrank.train.trainers.settings import LoraSettings, RecipeConfig
 
 
 class LikelihoodConfig(RecipeConfig):
     """See likelihood.yaml."""
 
     base: str = "smollm2"
-    source: Source = Source()
-    candidates: int = Field(4, ge=2, description="a question, the relevant one included")
-    passage_tokens: int = Field(160, ge=8, description="a candidate is cut after this many")
-    question_tokens: int = Field(64, ge=4, description="a question is cut after this many")
+    candidates: int = Field(4, ge=2, description="per question, the relevant one included")
+    passage_tokens: int = Field(160, ge=8, description="a longer candidate is truncated")
+    question_tokens: int = Field(64, ge=4, description="a longer question is truncated")
     lora: LoraSettings | None = LoraSettings()
 
 
 def train(config: LikelihoodConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Train; write `adapter.safetensors`, or the whole model to `model` where all weights were trained."""
+    """Train, and write `adapter.safetensors`, or the whole model to `model` if all weights were trained."""
     examples, held_out = config.source.read()
     rows, tests = rows_of(examples, config.candidates, config.trainer.seed), rows_of(held_out, config.candidates)
     texts = [
@@ -49,10 +46,7 @@ def train(config: LikelihoodConfig, out: Path, *, resume: bool = False) -> Train
     ]
     model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
     torch.manual_seed(config.trainer.seed)
-    if config.lora is not None:
-        from peft import get_peft_model
-
-        model = get_peft_model(model, lora_config(config.lora))
+    model = with_language_lora(model, config.lora)
     before, after = fit(
         model,
         rows=rows,
@@ -64,14 +58,14 @@ def train(config: LikelihoodConfig, out: Path, *, resume: bool = False) -> Train
         resume=resume,
     )
     if config.lora is None:
-        save_whole(model, tokenizer, out / "model")
+        save_model(model, tokenizer, out / "model")
     else:
         save_adapter(out, model, {"base": config.base, "recipe": "likelihood"})
     return TrainingReport("likelihood", out, before, after)
 
 
 class LikelihoodScorer:
-    """Log-probability of the question's tokens after each candidate, summed."""
+    """Sum of the log-probabilities of the question's tokens after each candidate."""
 
     def __init__(self, tokenizer: Any, passage_tokens: int, question_tokens: int) -> None:
         self.tokenizer = tokenizer
@@ -79,7 +73,7 @@ class LikelihoodScorer:
         self.question_tokens = question_tokens
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `Scorer`. Padded on the right; `asked` (all candidates, tokens) is True at the question's tokens."""
+        """See `GroupScorer`. Padded on the right; `asked` (all candidates, tokens) is True at the question's tokens."""
         made = [self._ids(row["query"], text) for row in rows for text in row["candidates"]]
         width = max(len(ids) for ids, _ in made)
         input_ids = torch.full((len(made), width), self.tokenizer.pad_token_id)
@@ -98,11 +92,11 @@ class LikelihoodScorer:
             input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
         ).last_hidden_state  # (all candidates, tokens, hidden)
         asked = inputs["asked"][:, 1:]
-        # Only where a question's token comes next: logits over the whole vocabulary are the dear part.
+        # Only where a token of the question comes next: logits over the whole vocabulary are the expensive part.
         logits = inner.lm_head(states[:, :-1][asked]).float()  # (question tokens of all candidates, vocabulary)
-        spoken = logits.log_softmax(-1).gather(-1, inputs["input_ids"][:, 1:][asked][:, None])[:, 0]
+        log_probabilities = logits.log_softmax(-1).gather(-1, inputs["input_ids"][:, 1:][asked][:, None])[:, 0]
         owner = asked.nonzero()[:, 0]
-        summed = spoken.new_zeros(len(asked)).index_add(0, owner, spoken)
+        summed = log_probabilities.new_zeros(len(asked)).index_add(0, owner, log_probabilities)
         return ungroup(summed[:, None], inputs["mask"])
 
     def _ids(self, query: str, candidate: str) -> tuple[list[int], int]:

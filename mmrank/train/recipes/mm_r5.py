@@ -1,6 +1,6 @@
-"""MM-R5: reasons for every candidate, then the whole ranking; imitation of reasons first, then GRPO.
+"""MM-R5: reasons for every candidate, then the whole ranking; first imitation (SFT), then reinforcement (GRPO).
 
-A small model first learns to choose a passage at all (`mmrank.train.recipes.choice`, a stage of ours).
+A small model learns to choose a passage before that (`mmrank.train.trainers.choice`, a stage of our own).
 """
 
 from __future__ import annotations
@@ -23,25 +23,18 @@ from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.pages import page_picture
 from mmrank.train.data.reasons import listwise_example
 from mmrank.train.objectives.distillation import softmax_cross_entropy
-from mmrank.train.recipes.adapters import factors, save_stacked
-from mmrank.train.recipes.causal import complete, load_causal, turns
-from mmrank.train.recipes.choice import NOUN, ChoiceScorer, conversations
-from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
-from mmrank.train.recipes.grouped import fit
-from mmrank.train.recipes.rank_r1 import spoken
-from mmrank.train.recipes.reinforce import (
-    MAX_PIXELS,
-    Decisions,
-    GrpoSettings,
-    imitate,
-    lora_config,
-    reinforce,
-    save_whole,
-)
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
-from mmrank.train.recipes.vision import load_vision, opened
+from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.mm_r5 import Mode, format_reward, ranking_quality, result_reward
+from mmrank.train.trainers.best_checkpoint import Measure
+from mmrank.train.trainers.choice import NOUN, ChoiceScorer, conversations
+from mmrank.train.trainers.grouped import Row, fit
+from mmrank.train.trainers.imitation import Decisions, imitate
+from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken, turns
+from mmrank.train.trainers.lora import factors, save_stacked, with_language_lora
+from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
+from mmrank.train.trainers.run_folder import resumes_stage
+from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.trainers.vision_language import MAX_PIXELS, load_vision, opened
 
 Stage = Literal["choice", "sft", "rl"]
 
@@ -50,124 +43,154 @@ class MmR5Config(RecipeConfig):
     """See mm_r5.yaml."""
 
     base: str = "Qwen/Qwen2.5-VL-7B-Instruct"
-    source: Source = Source()
-    candidates: int = Field(5, ge=2)
-    reason_words: int = Field(40, ge=1)
-    passage_words: int = Field(200, ge=8, description="what is shown of a candidate's text; pictures are shown whole")
-    prompt_tokens: int = Field(32768, ge=16)
+    candidates: int = Field(5, ge=2, description="per question")
+    reason_words: int = Field(40, ge=1, description="words per reason, at most")
+    passage_words: int = Field(200, ge=8, description="words shown of a candidate's text; pictures are shown whole")
+    prompt_tokens: int = Field(32768, ge=16, description="a longer conversation is refused")
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
-    max_pixels: int = Field(MAX_PIXELS, ge=784, description="of a picture")
-    best_first: bool = Field(False, description="reasons are imitated in the order of the ranking, not as shown")
+    max_pixels: int = Field(MAX_PIXELS, ge=784, description="per picture")
+    best_first: bool = Field(False, description="imitated answers give reasons in the order of the ranking")
     decision_weight: float = Field(
-        1.0, ge=1, description="of the first ids, thought and listed, in imitation, with best_first"
+        1.0, ge=1, description="weight in imitation of the first id in the thoughts and in the list; needs best_first"
     )
-    reasoned: int | None = Field(None, ge=1, description="examples of the stages sft and rl, at most; choice takes all")
-    questions: int = Field(6, ge=1, description="of a conversation in the stage choice")
+    reasoned: int | None = Field(None, ge=1, description="at most so many examples for sft and rl; choice takes all")
+    questions: int = Field(6, ge=1, description="per conversation in the stage choice, at most")
     stages: list[Stage] = Field(default_factory=lambda: ["sft", "rl"])  # type: ignore[arg-type]
     reward_mode: Mode = "fixed"
-    style: Style = Field("list", description='"chain" for DeAR\'s prompt and answer; imitation only')
+    style: Style = Field("list", description='"chain": the prompt and answer of DeAR; imitation only')
     choice: TrainerSettings = TrainerSettings()
     sft: TrainerSettings = TrainerSettings()
     grpo: GrpoSettings = GrpoSettings()
-    sft_lora: LoraSettings | None = Field(LoraSettings(), description="of the stages choice and sft, which share it")
+    sft_lora: LoraSettings | None = Field(LoraSettings(), description="shared by the stages choice and sft")
     lora: LoraSettings | None = LoraSettings()
 
     @model_validator(mode="after")
     def _chains_are_imitated(self) -> MmR5Config:
         if self.style == "chain" and (self.pictures or "rl" in self.stages):
-            raise ValueError("style: chain is DeAR's: stages: [sft], pictures: false")
+            raise ValueError("style: chain works with stages: [sft] and pictures: false only")
         if self.pictures and "choice" in self.stages:
-            raise ValueError("the stage choice is for passages: leave it out, or pictures: false")
+            raise ValueError("the stage choice works on passages: leave it out, or set pictures: false")
         if self.decision_weight != 1 and (self.pictures or not self.best_first or self.style != "list"):
-            raise ValueError("decision_weight is for answers that begin with the best passage: best_first: true")
+            raise ValueError("decision_weight works with best_first: true, style: list and pictures: false only")
         return self
 
 
 def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Run the stages; held-out recall@1, quality and format before, after imitation, and after all.
+    """Run the stages one after the other.
 
-    Leaves the whole `model`, and the changes of all stages as one `adapter.safetensors` where each trained an adapter.
+    Leaves the whole `model`, and, if every stage trained an adapter, their changes as one `adapter.safetensors`. The
+    report's `before` holds the start, `choice_recall` after choosing, and the figures after imitation as `sft_…`.
     """
     examples, held_out = config.source.read()
-    rows = [listwise_row(e, config) for e in examples[: config.reasoned]]
-    tests = [listwise_row(e, config) for e in held_out]
-    if config.pictures:
-        model, tokenizer = load_vision(config.base)
-    else:
-        texts = [turn["content"] for row in (*rows, *tests) for turn in row["prompt"]] + [row["sft"] for row in rows]
-        model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
+    rows = [listwise_row(example, config) for example in examples[: config.reasoned]]
+    tests = [listwise_row(example, config) for example in held_out]
+    model, tokenizer = load_model(config, rows, tests)
 
     def measure(trained: Any) -> dict[str, float]:
         return ranking_metrics(trained, tokenizer, tests, config)
 
     before = measure(model)
     after = dict(before)
-    trained: list[Adapter] = []
+    adapters: list[Adapter] = []
     if "choice" in config.stages:
-        if config.sft_lora is not None:
-            from peft import get_peft_model
-
-            torch.manual_seed(config.choice.seed)
-            model = get_peft_model(model, lora_config(config.sft_lora))
-        several, size = config.questions, config.candidates
-        _, chosen = fit(
-            model,
-            rows=conversations(examples, candidates=size, questions=several, seed=config.choice.seed),
-            held_out=conversations(held_out, candidates=size, questions=1),
-            scorer=ChoiceScorer(tokenizer, config.reason_words, config.passage_words),
-            objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
-            settings=config.choice,
-            out=out / "choice",
-            resume=resume and (out / "choice" / "checkpoints").is_dir(),
-        )
-        before = {**before, "choice_recall": chosen["recall"]}
+        model, recall = learn_to_choose(model, tokenizer, examples, held_out, config, out / "choice", resume)
+        before["choice_recall"] = recall
     if "sft" in config.stages:
-        model = imitate(
-            model,
-            tokenizer,
-            [(row["prompt"], row["sft"]) for row in rows],
-            settings=config.sft,
-            lora=None if hasattr(model, "peft_config") else config.sft_lora,
-            max_tokens=config.prompt_tokens,
-            out=out / "sft",
-            resume=resume and (out / "sft" / "checkpoints").is_dir(),
-            pictures=[row["pictures"] for row in rows],
-            max_pixels=config.max_pixels,
-            best=(measure, "quality"),
-            decisions=decisions_of(tokenizer, config),
-        )
+        model = imitate_rankings(model, tokenizer, rows, measure, config, out / "sft", resume)
         after = measure(model)
-        before = {**before, **{f"sft_{name}": value for name, value in after.items()}}
-    if hasattr(model, "peft_config"):
-        trained.append(factors(model))
-    if "rl" in config.stages:
-        if hasattr(model, "merge_and_unload"):
+        before |= {f"sft_{name}": value for name, value in after.items()}
+    if hasattr(model, "peft_config"):  # one adapter, which choosing and imitation share
+        adapters.append(factors(model))
+        if "rl" in config.stages:
             model = model.merge_and_unload()
-        model = reinforce(
-            model,
-            tokenizer,
-            [{name: row[name] for name in ("prompt", "gold", "count", "pictures")} for row in rows],
-            reward_functions(config.reward_mode),
-            settings=config.trainer,
-            grpo=config.grpo,
-            lora=config.lora,
-            out=out / "rl",
-            resume=resume and (out / "rl" / "checkpoints").is_dir(),
-            max_pixels=config.max_pixels,
-            best=(measure, "quality"),
-        )
-        if config.lora is not None:
-            trained.append(factors(model))
+    if "rl" in config.stages:
+        model = reinforce_rankings(model, tokenizer, rows, measure, config, out / "rl", resume)
         after = measure(model)
-    low_rank = {"choice": config.sft_lora, "sft": config.sft_lora, "rl": config.lora}
-    if all(low_rank[stage] is not None for stage in config.stages):
-        save_stacked(out, trained, {"base": config.base, "recipe": "mm_r5"})
-    save_whole(model, tokenizer, out / "model")
+        if config.lora is not None:
+            adapters.append(factors(model))
+    lora = {"choice": config.sft_lora, "sft": config.sft_lora, "rl": config.lora}
+    if all(lora[stage] is not None for stage in config.stages):
+        save_stacked(out, adapters, {"base": config.base, "recipe": "mm_r5"})
+    save_model(model, tokenizer, out / "model")
     return TrainingReport("mm_r5", out, before, after)
 
 
+def load_model(config: MmR5Config, rows: Sequence[Row], tests: Sequence[Row]) -> tuple[Any, Any]:
+    """The model, and its tokenizer or, with pictures, its processor."""
+    if config.pictures:
+        return load_vision(config.base)
+    texts = [turn["content"] for row in (*rows, *tests) for turn in row["prompt"]] + [row["sft"] for row in rows]
+    return load_causal(config.base, texts, config.trainer.seed)
+
+
+def learn_to_choose(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[RankingExample],
+    held_out: Sequence[RankingExample],
+    config: MmR5Config,
+    out: Path,
+    resume: bool,
+) -> tuple[Any, float]:
+    """Stage `choice`: say the number of the passage that answers. Returns the model and held-out recall@1."""
+    if config.sft_lora is not None:
+        torch.manual_seed(config.choice.seed)
+        model = with_language_lora(model, config.sft_lora)
+    candidates, seed = config.candidates, config.choice.seed
+    _, chosen = fit(
+        model,
+        rows=conversations(examples, candidates=candidates, questions=config.questions, seed=seed),
+        held_out=conversations(held_out, candidates=candidates, questions=1),
+        scorer=ChoiceScorer(tokenizer, config.reason_words, config.passage_words),
+        objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
+        settings=config.choice,
+        out=out,
+        resume=resumes_stage(out, resume),
+    )
+    return model, chosen["recall"]
+
+
+def imitate_rankings(
+    model: Any, tokenizer: Any, rows: Sequence[Row], measure: Measure, config: MmR5Config, out: Path, resume: bool
+) -> Any:
+    """Stage `sft`: imitate reasoned rankings. Returns the model."""
+    return imitate(
+        model,
+        tokenizer,
+        [(row["prompt"], row["sft"]) for row in rows],
+        settings=config.sft,
+        lora=None if hasattr(model, "peft_config") else config.sft_lora,
+        max_tokens=config.prompt_tokens,
+        out=out,
+        resume=resumes_stage(out, resume),
+        pictures=[row["pictures"] for row in rows],
+        max_pixels=config.max_pixels,
+        best=(measure, "quality"),
+        decisions=decisions_of(tokenizer, config),
+    )
+
+
+def reinforce_rankings(
+    model: Any, tokenizer: Any, rows: Sequence[Row], measure: Measure, config: MmR5Config, out: Path, resume: bool
+) -> Any:
+    """Stage `rl`: GRPO with the rewards for ranking and form. Returns the model."""
+    return reinforce(
+        model,
+        tokenizer,
+        [{name: row[name] for name in ("prompt", "gold", "count", "pictures")} for row in rows],
+        reward_functions(config.reward_mode),
+        settings=config.trainer,
+        grpo=config.grpo,
+        lora=config.lora,
+        out=out,
+        resume=resumes_stage(out, resume),
+        max_pixels=config.max_pixels,
+        best=(measure, "quality"),
+    )
+
+
 def decisions_of(tokenizer: Any, config: MmR5Config) -> Decisions | None:
-    """The first ids of the thoughts and of the list, and their weight; None where they weigh as much as the rest.
+    """What precedes the first id in the thoughts and in the list, and the weight of these ids; None if it is 1.
 
     >>> decisions_of(None, MmR5Config()) is None
     True
@@ -178,14 +201,14 @@ def decisions_of(tokenizer: Any, config: MmR5Config) -> Decisions | None:
     def before_the_id(text: str) -> list[int]:
         return list(tokenizer.encode(f"{text}1", add_special_tokens=False)[:-1])
 
-    # The list's bracket with two tokens before it: what stands further ahead may be one token with the thoughts' end.
+    # The bracket of the list and two tokens before it; those before may be one token with the end of the thoughts.
     return Decisions(
         [before_the_id(f"{THINK}{NOUN} "), before_the_id(f"{THOUGHT}{ANSWER}[")[-3:]], config.decision_weight
     )
 
 
 def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
-    """`prompt`, `sft` (the answer to imitate), `gold` (relevant ids), `count`, `pictures` in the prompt's order."""
+    """`prompt`, `sft` (the answer to imitate), `gold` (relevant ids), `count` of candidates, `pictures` in order."""
 
     def read(name: str) -> str:
         return focus(example.query, example.text_of(name), config.passage_words)
@@ -218,7 +241,7 @@ def listwise_row(example: RankingExample, config: MmR5Config) -> dict[str, Any]:
 
 
 def reward_functions(mode: Mode) -> list[Any]:
-    """The two rewards for trl, each logged by its name."""
+    """The two rewards in the form of trl, each logged by its name."""
 
     def ranking_result(completions: Sequence[Any], gold: Sequence[Sequence[int]], **_: Any) -> list[float]:
         return [result_reward(spoken(text), ids, mode=mode) for text, ids in zip(completions, gold, strict=True)]
@@ -230,7 +253,10 @@ def reward_functions(mode: Mode) -> list[Any]:
 
 
 def ranking_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], config: MmR5Config) -> dict[str, float]:
-    """Greedy answers on held-out rows, read as inference reads them (repaired; unusable keeps the order shown)."""
+    """`recall` (at 1), `quality` and share of `complete` answers, greedy, on held-out rows.
+
+    Answers are read as at inference: repaired where possible; an unusable one leaves the order as shown.
+    """
     answers = complete(
         model,
         tokenizer,

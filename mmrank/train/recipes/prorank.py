@@ -1,4 +1,4 @@
-"""ProRank: GRPO until the model answers 0 or 1 and nothing else, then fine scores from the same two logits."""
+"""ProRank: GRPO until the model answers 0 or 1 and nothing else, then fine-grained scores from these two logits."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mmrank.rerankers.prompts import ZERO_ONE
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.objectives.distillation import softmax_cross_entropy
-from mmrank.train.recipes.causal import complete, load_causal
-from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
-from mmrank.train.recipes.grouped import Row, fit, rows_of
-from mmrank.train.recipes.judged import LabelScorer
-from mmrank.train.recipes.rank_r1 import spoken
-from mmrank.train.recipes.reinforce import GrpoSettings, reinforce, save_whole
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
+from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.prorank import binary_form_reward, binary_label_reward
+from mmrank.train.trainers.grouped import Row, fit, rows_of
+from mmrank.train.trainers.label_logits import LabelScorer
+from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken
+from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
+from mmrank.train.trainers.run_folder import resumes_stage
+from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
 
 
 class ProRankConfig(RecipeConfig):
-    """See prorank.yaml. `warmup` is the first stage, `trainer` the second."""
+    """See prorank.yaml. `warmup` (with `grpo`) holds the settings of the first stage, `trainer` those of the second."""
 
     base: str = "Qwen/Qwen2.5-0.5B-Instruct"
-    source: Source = Source()
-    candidates: int = Field(8, ge=2)
+    candidates: int = Field(8, ge=2, description="per question")
     contrast: float = Field(0.0, ge=0, description="weight of InfoNCE over a question's candidates in stage 2")
     warmup: TrainerSettings = TrainerSettings()
     grpo: GrpoSettings = GrpoSettings(completions=8, completion_tokens=4)
@@ -39,7 +37,7 @@ class ProRankConfig(RecipeConfig):
 
 
 def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Run both stages; format success, distinct scores and recall before, after the warm-up and after all."""
+    """Run both stages. The report's `before` holds the start, and the figures after the warm-up as `warm_…`."""
     examples, held_out = config.source.read()
     rows, tests = rows_of(examples, config.candidates, config.trainer.seed), rows_of(held_out, config.candidates)
     texts = [ZERO_ONE.frame(str(row["query"]), "") + " ".join(row["candidates"]) for row in (*rows, *tests)]
@@ -59,7 +57,7 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
         grpo=config.grpo,
         lora=config.lora,
         out=out / "warmup",
-        resume=resume and (out / "warmup" / "checkpoints").is_dir(),
+        resume=resumes_stage(out / "warmup", resume),
         best=(measure, "form"),
     )
     warm = measure(model)
@@ -72,10 +70,10 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
         objective=FineScores(config.contrast),
         settings=config.trainer,
         out=out / "scores",
-        resume=resume and (out / "scores" / "checkpoints").is_dir(),
+        resume=resumes_stage(out / "scores", resume),
     )
     after = measure(model)
-    save_whole(model, tokenizer, out / "model")
+    save_model(model, tokenizer, out / "model")
     return TrainingReport("prorank", out, before, after)
 
 
@@ -86,7 +84,7 @@ class FineScores:
         self.contrast = contrast
 
     def __call__(self, scores: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        """Mean over candidates that are there."""
+        """The loss of one batch, mean over its candidates."""
         margin = scores[..., 0] - scores[..., 1]
         labels = torch.zeros_like(margin)
         labels[:, 0] = 1
@@ -97,30 +95,30 @@ class FineScores:
 
 
 def balanced(examples: Sequence[RankingExample], scorer: LabelScorer, seed: int) -> list[dict[str, Any]]:
-    """One relevant and one other passage a question, shuffled."""
-    chance = random.Random(seed)
+    """For each question one relevant passage and one other, shuffled."""
+    rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for example in examples:
-        rows.append({"prompt": scorer.chat(example.query, chance.choice(example.positives)), "label": 1})
-        rows.append({"prompt": scorer.chat(example.query, chance.choice(example.negatives)), "label": 0})
-    chance.shuffle(rows)
+        rows.append({"prompt": scorer.chat(example.query, rng.choice(example.positives)), "label": 1})
+        rows.append({"prompt": scorer.chat(example.query, rng.choice(example.negatives)), "label": 0})
+    rng.shuffle(rows)
     return rows
 
 
 def answer_form(completions: Sequence[Any], **_: Any) -> list[float]:
-    """Said 0 or 1 and nothing else."""
+    """1 for answers that are exactly 0 or 1."""
     return [binary_form_reward(spoken(text)) for text in completions]
 
 
 def answer_label(completions: Sequence[Any], label: Sequence[int], **_: Any) -> list[float]:
-    """Said the right one."""
+    """1 for answers that are exactly the label."""
     return [binary_label_reward(spoken(text), wanted) for text, wanted in zip(completions, label, strict=True)]
 
 
 def judge_metrics(
     model: Any, tokenizer: Any, scorer: LabelScorer, rows: Sequence[Row], max_tokens: int
 ) -> dict[str, float]:
-    """Share of well-formed answers; share of distinct scores (to 3 decimals); recall@1 by score (ties lose)."""
+    """Share of well-formed answers (`form`), of `distinct` scores (to 3 decimals), and `recall` at 1 (ties lose)."""
     model.eval()
     chats = [scorer.chat(row["query"], text) for row in rows for text in row["candidates"]]
     answers = complete(model, tokenizer, chats, max_tokens=max_tokens)

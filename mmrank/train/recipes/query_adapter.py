@@ -1,8 +1,8 @@
-"""Questions' vectors adapted to an encoder that stays as it is: what words leave open, in a matrix of low rank."""
+"""A low-rank change to the vectors of questions, for an encoder and an index that stay as they are."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,39 +18,38 @@ from mmrank.encoders import load_encoder
 from mmrank.encoders.protocol import Encoder
 from mmrank.encoders.query_adapter import LAYER, metadata_of
 from mmrank.errors import InputError
-from mmrank.retrieve.bm25 import Bags, bag
+from mmrank.lexical import InMemoryBM25
 from mmrank.retrieve.words import words
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.scorers import text_passages
 from mmrank.train.objectives.contrastive import contrast
 from mmrank.train.objectives.distillation import softmax_cross_entropy
-from mmrank.train.recipes.adapters import ADAPTER, write_adapter
-from mmrank.train.recipes.config import RecipeConfig
-from mmrank.train.recipes.grouped import Row, fit, grouped_mask, rows_of, ungroup
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.grouped import Row, fit, grouped_mask, rows_of, ungroup
+from mmrank.train.trainers.lora import ADAPTER, write_adapter
+from mmrank.train.trainers.settings import RecipeConfig
 from mmrank.types import Query
 
 
-class QueryAdapterConfig(RecipeConfig, Source):
+class QueryAdapterConfig(RecipeConfig):
     """See query_adapter.yaml."""
 
-    encoder: str = Field("minilm", description="of one vector a passage, as load_encoder takes it")
-    candidates: int = Field(8, ge=2, description="a question, the relevant one included")
-    rank: int = Field(16, ge=1)
+    encoder: str = Field("minilm", description="any with one vector per passage, by its name or folder")
+    candidates: int = Field(8, ge=2, description="per question, the relevant one included")
+    rank: int = Field(16, ge=1, description="of the change")
     temperature: float = Field(0.05, gt=0)
-    lexical: float = Field(0.2, ge=0, description="of BM25 beside cosine / temperature, to begin with; it is learnt")
+    lexical: float = Field(0.2, ge=0, description="initial weight of BM25 beside cosine / temperature; it is learnt")
 
 
 def train(config: QueryAdapterConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Encode everything once, then train, and write what the setting `query_adapter` loads.
+    """Encode everything once, then train, and write the file that the setting `query_adapter` of a collection takes.
 
-    Held-out recall and mrr are by cosine and BM25 together, as weighed in training; cosine_recall is by cosine alone.
+    Held-out `recall` and `mrr` are by cosine and BM25 together, as weighed in training; `cosine_recall` is by cosine.
     """
-    examples, held_out = config.read()
+    examples, held_out = config.source.read()
     encoder = load_encoder(config.encoder)
     if not isinstance(encoder, Encoder) or encoder.info.multi_vector:
-        raise InputError(f"{config.encoder} gives many vectors a passage; a query adapter is for one")
+        raise InputError(f"{config.encoder} gives many vectors per passage; a query adapter works with one")
     torch.manual_seed(config.trainer.seed)
     model = LowRank(encoder.info.dimension, config.rank, config.lexical)
     tests = encoded(encoder, held_out, config.candidates)
@@ -73,7 +72,7 @@ def train(config: QueryAdapterConfig, out: Path, *, resume: bool = False) -> Tra
 
 
 class LowRank(nn.Module):
-    """What `QueryAdapter` computes, and how much BM25 weighs beside it in training."""
+    """What `QueryAdapter` computes, and the weight of BM25 beside it in training."""
 
     def __init__(self, dimension: int, rank: int, lexical: float) -> None:
         super().__init__()
@@ -90,7 +89,7 @@ class LowRank(nn.Module):
 def encoded(encoder: Encoder, examples: Sequence[RankingExample], candidates: int, seed: int = 0) -> list[Row]:
     """Rows with `asked` (dimension,), `vectors` (candidates, dimension), `bm25` (candidates,), and `positives`.
 
-    Word statistics are those of the passages that stand as candidates in the question's document.
+    BM25 takes its word statistics from all candidates of the same document.
     """
     rows = rows_of(examples, candidates, seed)
     texts = list(dict.fromkeys(text for row in rows for text in row["candidates"]))
@@ -101,7 +100,7 @@ def encoded(encoder: Encoder, examples: Sequence[RankingExample], candidates: in
     for row in rows:
         for text in row["candidates"]:
             held[row["group"]].setdefault(text, len(held[row["group"]]))
-    statistics = {group: Bags([bag(words(text)) for text in known]) for group, known in held.items()}
+    statistics = {group: InMemoryBM25([Counter(words(text)) for text in known]) for group, known in held.items()}
     return [
         {
             **row,
@@ -116,13 +115,13 @@ def encoded(encoder: Encoder, examples: Sequence[RankingExample], candidates: in
 
 
 class VectorScorer:
-    """Logits of a question's own candidates by cosine and BM25, and of all candidates of the batch by cosine."""
+    """Logits of a question's own candidates by cosine and BM25, and of all candidates of the batch by cosine alone."""
 
     def __init__(self, temperature: float) -> None:
         self.temperature = temperature
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `Scorer`; `answering` (questions, batch, candidates) says which candidates answer a question."""
+        """See `GroupScorer`; `answering` (questions, batch, candidates) says which candidates answer a question."""
         mask = grouped_mask(rows)
         answering = torch.zeros(len(rows), *mask.shape, dtype=torch.bool)
         for asked, row in enumerate(rows):

@@ -1,11 +1,11 @@
-"""Rank-R1: think, then name the one most relevant passage; learnt by GRPO with an exact-match reward."""
+"""Rank-R1: think, then name the one most relevant passage; by GRPO with an exact-match reward."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -13,30 +13,34 @@ from mmrank.rerankers.parsing import parse_choice
 from mmrank.rerankers.prompts import setwise_chat
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.reasons import template_reason
-from mmrank.train.recipes.causal import complete, load_causal, turns
-from mmrank.train.recipes.config import LoraSettings, RecipeConfig, TrainerSettings
-from mmrank.train.recipes.reinforce import GrpoSettings, Stage, imitate, reinforce, save_whole
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
+from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.rank_r1 import choice_reward
+from mmrank.train.trainers.imitation import imitate
+from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken, turns
+from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
+from mmrank.train.trainers.run_folder import resumes_stage
+from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
+
+Stage = Literal["sft", "rl"]
 
 
 class RankR1Config(RecipeConfig):
     """See rank_r1.yaml."""
 
     base: str = "Qwen/Qwen2.5-7B-Instruct"
-    source: Source = Source()
-    candidates: int = Field(20, ge=2)
-    prompt_tokens: int = Field(4096, ge=16)
+    candidates: int = Field(20, ge=2, description="per question")
+    prompt_tokens: int = Field(4096, ge=16, description="a longer prompt is refused in the stage sft")
     stages: list[Stage] = Field(default_factory=lambda: ["rl"])  # type: ignore[arg-type]
-    sft_reasons: bool = Field(False, description="imitate reasons too; the paper's baseline imitates the answer alone")
+    sft_reasons: bool = Field(
+        False, description="imitate reasons too, not the answer alone as the paper's baseline does"
+    )
     sft: TrainerSettings = TrainerSettings()
     grpo: GrpoSettings = GrpoSettings()
     lora: LoraSettings | None = LoraSettings()
 
 
 def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Run the stages; metrics before, after each stage, and after all."""
+    """Run the stages. The report's `before` holds the start, and the figures after imitation as `sft_…`."""
     examples, held_out = config.source.read()
     rows = [setwise_row(e, config.candidates, config.trainer.seed) for e in examples]
     tests = [setwise_row(e, config.candidates, config.trainer.seed + 1) for e in held_out]
@@ -59,7 +63,7 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
             lora=config.lora,
             max_tokens=config.prompt_tokens + limit,
             out=out / "sft",
-            resume=resume and (out / "sft" / "checkpoints").is_dir(),
+            resume=resumes_stage(out / "sft", resume),
             best=(measure, "recall"),
         )
         after = measure(model)
@@ -74,11 +78,11 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
             grpo=config.grpo,
             lora=config.lora,
             out=out / "rl",
-            resume=resume and (out / "rl" / "checkpoints").is_dir(),
+            resume=resumes_stage(out / "rl", resume),
             best=(measure, "recall"),
         )
         after = measure(model)
-    save_whole(model, tokenizer, out / "model")
+    save_model(model, tokenizer, out / "model")
     return TrainingReport("rank_r1", out, before, after)
 
 
@@ -98,17 +102,12 @@ def setwise_row(example: RankingExample, candidates: int, seed: int) -> dict[str
 
 
 def exact_choice(completions: Sequence[Any], gold: Sequence[int], **_: Any) -> list[float]:
-    """Rank-R1's reward for trl."""
+    """Rank-R1's reward in the form of trl."""
     return [choice_reward(spoken(text), label) for text, label in zip(completions, gold, strict=True)]
 
 
-def spoken(completion: Any) -> str:
-    """A completion's text, whether trl hands over text or a conversation."""
-    return completion if isinstance(completion, str) else str(completion[-1]["content"])
-
-
 def choice_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], max_tokens: int) -> dict[str, float]:
-    """Greedy answers on held-out rows: mean reward, and share whose choice (repaired where needed) is right."""
+    """Greedy answers on held-out rows: mean `reward`, and share of right choices (`recall`; answers are repaired)."""
     answers = complete(model, tokenizer, [row["prompt"] for row in rows], max_tokens=max_tokens)
     golds = [row["gold"] for row in rows]
     rewards = [choice_reward(answer, gold) for answer, gold in zip(answers, golds, strict=True)]

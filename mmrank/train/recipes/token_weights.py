@@ -1,4 +1,4 @@
-"""Which words of a question count: weights of tokens for late interaction, learnt beside a frozen MiniLM."""
+"""How much each word of a question counts in late interaction: weights of tokens beside a frozen MiniLM."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from mmrank.encoders.protocol import Vectors
 from mmrank.rerankers.token_weights import TokenWeights, interact, read_tokens
 from mmrank.train.data.scorers import text_passages
 from mmrank.train.objectives.distillation import softmax_cross_entropy
-from mmrank.train.recipes.adapters import ADAPTER, write_adapter
-from mmrank.train.recipes.config import RecipeConfig
-from mmrank.train.recipes.grouped import Row, fit, grouped_mask, rows_of, ungroup
-from mmrank.train.recipes.report import TrainingReport
-from mmrank.train.recipes.source import Source
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.grouped import Row, fit, grouped_mask, rows_of, ungroup
+from mmrank.train.trainers.lora import ADAPTER, write_adapter
+from mmrank.train.trainers.settings import RecipeConfig
 from mmrank.types import Query
 
 BATCH = 512
-"""Passages encoded at a time."""
+"""Passages that are encoded together."""
 
 
-class TokenWeightsConfig(RecipeConfig, Source):
+class TokenWeightsConfig(RecipeConfig):
     """See token_weights.yaml."""
 
-    candidates: int = Field(8, ge=2, description="a question, the relevant one included")
+    candidates: int = Field(8, ge=2, description="per question, the relevant one included")
     temperature: float = Field(0.035, gt=0)
 
 
 def train(config: TokenWeightsConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Compare every question with its candidates once, then train, and write what `late-interaction` loads."""
-    examples, held_out = config.read()
+    """Compare every question with its candidates once, train, and write what the reranker `late-interaction` loads."""
+    examples, held_out = config.source.read()
     encoder = MiniLM()
     torch.manual_seed(config.trainer.seed)
     model = TokenWeights()
@@ -55,7 +54,7 @@ def train(config: TokenWeightsConfig, out: Path, *, resume: bool = False) -> Tra
 
 
 def interacting(encoder: MiniLM, rows: Sequence[Row]) -> list[Row]:
-    """The rows with `interactions`. Vectors of all passages are held meanwhile: some 80 KB each, in 16 bits."""
+    """The rows with `interactions`. Meanwhile all passages' vectors are in memory: about 80 KB each, in 16 bits."""
     texts = list(dict.fromkeys(text for row in rows for text in row["candidates"]))
     known: dict[str, tuple[Tokens, Vectors]] = {}
     for start in range(0, len(texts), BATCH):
@@ -80,7 +79,7 @@ class InteractionScorer:
         self.temperature = temperature
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `Scorer`; `best` and `same` are (batch, candidates, tokens), zero where nothing stands."""
+        """See `GroupScorer`; `best` and `same` are (batch, candidates, tokens), zero for padding."""
         mask = grouped_mask(rows)
         found = [row["interactions"] for row in rows]
         width = max(len(one.asked) for one in found)

@@ -1,1 +1,1 @@
-"""Rewards as pure functions of a completion and its gold answer."""
+"""Rewards for reinforcement learning, as pure functions of a completion and its gold answer."""

@@ -1,8 +1,8 @@
 """MM-R5's rewards for a reasoned ranking: how early the relevant pages stand, and whether the answer is well formed.
 
-"official" reproduces the published functions, quirks included: repetition is not penalised, the two rewards read
-different lists, a single id is malformed. "fixed" reads one list (after the thoughts), counts each id once, and takes
-repeated ids for malformed.
+"official" reproduces the published functions with their faults: repeated ids are not penalised, the two rewards read
+different lists, and a single id counts as malformed. "fixed" reads one list, the one after the thoughts, and counts
+each id once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIXED = re.compile(rf"<think>(.*?)</think>\s*<answer>({_IDS})</answer>\s*", re.
 
 
 def result_reward(completion: str, gold: Collection[int], *, mode: Mode = "fixed") -> float:
-    """How early the relevant ids stand: Σ 1/rank³ over those found ÷ the best possible.
+    """How early the relevant ids stand: Σ 1/rank³ over those listed ÷ the best possible.
 
     Args:
         completion: the whole answer, thoughts included.
@@ -31,7 +31,7 @@ def result_reward(completion: str, gold: Collection[int], *, mode: Mode = "fixed
         mode: see the module.
 
     Returns:
-        0 to 1; 0 where there is no list or nothing is relevant.
+        0 to 1; 0 if there is no list or nothing is relevant.
     """
     ids = _official_ids(completion) if _checked(mode) == "official" else list(dict.fromkeys(_fixed_ids(completion)))
     return ranking_quality(ids, gold)

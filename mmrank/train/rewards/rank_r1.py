@@ -8,7 +8,7 @@ _FORM = re.compile(r"<think>.*?</think>\s*<answer>(.*?)</answer>", re.DOTALL)
 
 
 def choice_reward(completion: str, gold: int) -> float:
-    """1 where the answer block after the thoughts holds "[gold]" and nothing else, otherwise 0.
+    """1 if the answer block after the thoughts holds "[gold]" and nothing else, otherwise 0.
 
     >>> choice_reward("<think>the second</think> <answer> [2] </answer>", 2)
     1.0

@@ -17,7 +17,6 @@ from mmrank.train.data.splits import fold_of, refuse_leakage, split, without_lea
 from mmrank.train.data.squad import squad_sentences
 from mmrank.train.data.tatqa import tatqa
 from mmrank.train.data.toy import toy_examples
-from mmrank.train.recipes.source import Source
 
 
 def lines(path: Path, rows: list[dict[str, object]]) -> Path:
@@ -156,20 +155,3 @@ def test_template_reasons_quote_only_what_is_shown() -> None:
     example = RankingExample("Where is the anchor?", ("It rained. The anchor lies here.",), ("Sales rose.",), "g")
     made = listwise_example(example, read=lambda text: text.split(". ")[0])
     assert not any("anchor" in reason for reason in made.reasons)
-
-
-def test_several_files_are_read_in_turns_and_a_limit_takes_of_each(tmp_path: Path) -> None:
-    files = []
-    for name in ("a", "b"):
-        rows = [
-            RankingExample(f"{name}{i}?", (f"yes {name} {i}",), (f"no {name} {i}",), f"{name}{i}") for i in range(9)
-        ]
-        files.append(tmp_path / f"{name}.jsonl")
-        write_examples(files[-1], rows)
-    held = tmp_path / "held.jsonl"
-    write_examples(held, [RankingExample("h?", ("yes h",), ("no h",), "h")])
-    train, test = Source(examples=files, held_out=held, limit=6).read()
-    assert sorted(example.query[0] for example in train) == ["a"] * 3 + ["b"] * 3
-    assert [example.query for example in train] != [f"{name}{i}?" for i in range(3) for name in "ab"]
-    assert Source(examples=files, held_out=held, limit=6).read()[0] == train
-    assert len(test) == 1

@@ -14,8 +14,8 @@ from tiny_models import Tiny
 from mmrank.errors import InputError, MmrankError
 from mmrank.train.data.examples import RankingExample, write_examples
 from mmrank.train.data.pages import page_reference
-from mmrank.train.recipes.vision import check_picture_tokens
-from mmrank.train.run import run
+from mmrank.train.loading import run_recipe
+from mmrank.train.trainers.vision_language import check_picture_tokens
 
 pytest.importorskip("trl")
 
@@ -78,7 +78,7 @@ def test_imitation_and_grpo_learn_from_page_pictures(
     changes["sft"] = {"max_steps": 80, "batch": 4, "learning_rate": 2e-2, "save_steps": 80, "log_steps": 1}
     changes["trainer"] = {"max_steps": 2, "batch": 4, "save_steps": 2, "log_steps": 1}
     changes["grpo"] = {"completions": 4, "completion_tokens": 80, "temperature": 0.4}
-    report = run("mm_r5", variant="small", out=tmp_path / "run", **changes)
+    report = run_recipe("mm_r5", variant="small", out=tmp_path / "run", **changes)
     losses = [row["loss"] for row in metrics(tmp_path / "run" / "sft" / "metrics.jsonl") if "loss" in row]
     assert losses[-1] < 0.5 * losses[0]
     rewards = [row for row in metrics(tmp_path / "run" / "rl" / "metrics.jsonl") if "reward" in row]
@@ -98,7 +98,7 @@ def test_with_lora_the_vision_tower_stays_as_it_was(
     base = tiny_qwen2_5_vl.save(tmp_path / "base")
     changes = settings(base, coloured) | {"stages": ["sft"], "sft_lora": {"rank": 2, "alpha": 4}}
     changes["sft"] = {"max_steps": 2, "batch": 2, "learning_rate": 1e-2, "save_steps": 2}
-    run("mm_r5", variant="small", out=tmp_path / "run", **changes)
+    run_recipe("mm_r5", variant="small", out=tmp_path / "run", **changes)
     old, new = (load_file(folder / "model.safetensors") for folder in (base, tmp_path / "run" / "model"))
     assert set(old) == set(new)
     changed = {name for name in old if not torch.equal(old[name], new[name])}
@@ -112,7 +112,7 @@ def test_a_conversation_with_pictures_that_is_too_long_is_refused_not_truncated(
     base = tiny_qwen2_5_vl.save(tmp_path / "base")
     changes = settings(base, coloured) | {"stages": ["sft"], "prompt_tokens": 40}
     with pytest.raises(InputError, match="prompt_tokens"):
-        run("mm_r5", variant="small", out=tmp_path / "run", **changes)
+        run_recipe("mm_r5", variant="small", out=tmp_path / "run", **changes)
 
 
 def test_a_picture_that_lost_a_token_is_noticed(tiny_qwen2_5_vl: Tiny) -> None:
@@ -131,4 +131,4 @@ def test_a_text_model_is_refused_for_pictures(coloured: dict[str, Path], tmp_pat
 
     LlamaConfig().save_pretrained(tmp_path / "text")
     with pytest.raises(MmrankError, match="reads no pictures"):
-        run("mm_r5", variant="small", out=tmp_path / "run", **settings(tmp_path / "text", coloured))
+        run_recipe("mm_r5", variant="small", out=tmp_path / "run", **settings(tmp_path / "text", coloured))

@@ -13,10 +13,10 @@ from mmrank.encoders.minilm import MiniLM
 from mmrank.encoders.query_adapter import load_query_adapter
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
+from mmrank.train.loading import run_recipe
 from mmrank.train.objectives.contrastive import info_nce
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.recipes.query_adapter import LowRank, VectorScorer, encoded, in_batch_and_beside_words
-from mmrank.train.run import run
 
 pytest.importorskip("trl")
 
@@ -82,13 +82,13 @@ def test_words_are_weighed_within_the_questions_document() -> None:
 
 def test_an_encoder_of_many_vectors_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="many vectors"):
-        run("query_adapter", variant="small", out=tmp_path, encoder="minilm-tokens")
+        run_recipe("query_adapter", variant="small", out=tmp_path, encoder="minilm-tokens")
 
 
 @pytest.mark.slow
 def test_the_file_is_taken_by_the_encoder_that_it_was_trained_for(tmp_path: Path) -> None:
     steps = {"max_steps": 40, "save_steps": 40, "learning_rate": 0.02}
-    report = run("query_adapter", variant="small", out=tmp_path / "run", trainer=steps)
+    report = run_recipe("query_adapter", variant="small", out=tmp_path / "run", trainer=steps)
     assert report.after["loss"] < report.before["loss"]
     info = MiniLM().info
     adapter = load_query_adapter(str(tmp_path / "run" / "adapter.safetensors"), info)

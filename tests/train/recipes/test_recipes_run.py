@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mmrank.adapters import DOWN, read_adapter
 from mmrank.cli.app import app
-from mmrank.train.run import RECIPES, run
+from mmrank.train.loading import RECIPES, run_recipe
 
 pytest.importorskip("trl")
 
@@ -54,11 +54,11 @@ def test_the_small_variant_runs_from_the_command_line_and_leaves_its_result(reci
 def test_a_run_that_was_stopped_goes_on_to_the_same_losses(recipe: str, tmp_path: Path) -> None:
     stage = {"pointwise": ".", "rank_r1": "rl"}[recipe]
     steps = {"max_steps": 6, "save_steps": 3, "log_steps": 1}
-    run(recipe, variant="small", out=tmp_path / "whole", trainer=steps)
+    run_recipe(recipe, variant="small", out=tmp_path / "whole", trainer=steps)
     folder = tmp_path / "stopped"
-    run(recipe, variant="small", out=folder, trainer=steps)
+    run_recipe(recipe, variant="small", out=folder, trainer=steps)
     shutil.rmtree(folder / stage / "checkpoints" / "checkpoint-6")
-    run(recipe, variant="small", out=folder, resume=True, trainer=steps)
+    run_recipe(recipe, variant="small", out=folder, resume=True, trainer=steps)
 
     def losses(path: Path) -> list[tuple[int, float]]:
         rows = [json.loads(line) for line in (path / stage / "metrics.jsonl").open()]
@@ -72,7 +72,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(recipe: str, tmp_path
 def test_the_trained_cross_encoder_is_what_inference_loads(tmp_path: Path) -> None:
     from mmrank.rerankers.cross_encoder import MiniLMCrossEncoder
 
-    run("pointwise", variant="small", out=tmp_path / "run")
+    run_recipe("pointwise", variant="small", out=tmp_path / "run")
     scorer = MiniLMCrossEncoder(tmp_path / "run" / "adapter.safetensors", dtype="float32", device="cpu")
     first = scorer.predict([("where is the anchor", "the anchor is here"), ("where is the anchor", "a bridge")])
     assert first.shape == (2,)
@@ -81,16 +81,16 @@ def test_the_trained_cross_encoder_is_what_inference_loads(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_trained_cross_encoder_teaches_the_selector_of_windows(tmp_path: Path) -> None:
-    run("pointwise", variant="small", out=tmp_path / "teacher")
+    run_recipe("pointwise", variant="small", out=tmp_path / "teacher")
     teacher = str(tmp_path / "teacher" / "adapter.safetensors")
-    report = run("idcm", variant="small", out=tmp_path / "run", teacher=teacher)
+    report = run_recipe("idcm", variant="small", out=tmp_path / "run", teacher=teacher)
     assert set(report.after) == {"selector coverage", "first coverage", "random coverage"}
     assert teacher in (tmp_path / "run" / "teacher.jsonl").read_text()
 
 
 @pytest.mark.slow
 def test_chains_of_dears_second_stage_are_imitated(tmp_path: Path) -> None:
-    report = run("mm_r5", variant="small", out=tmp_path / "run", style="chain", stages=["sft"])
+    report = run_recipe("mm_r5", variant="small", out=tmp_path / "run", style="chain", stages=["sft"])
     assert not (tmp_path / "run" / "rl").exists()
     assert "recall" in report.after
 
@@ -98,7 +98,7 @@ def test_chains_of_dears_second_stage_are_imitated(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_both_stages_of_mm_r5_are_left_as_one_adapter(tmp_path: Path) -> None:
     lora = {"rank": 2, "alpha": 4, "modules": ["q_proj", "v_proj"]}
-    run("mm_r5", variant="small", out=tmp_path, sft_lora=lora, lora=lora)
+    run_recipe("mm_r5", variant="small", out=tmp_path, sft_lora=lora, lora=lora)
     adapter = read_adapter(tmp_path / "adapter.safetensors")
     ranks = {len(tensor) for name, tensor in adapter.tensors.items() if name.endswith(DOWN)}
     assert ranks == {4}
@@ -107,7 +107,7 @@ def test_both_stages_of_mm_r5_are_left_as_one_adapter(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_likelihood_trained_by_lora_leaves_an_adapter(tmp_path: Path) -> None:
-    run("likelihood", variant="small", out=tmp_path, lora={"rank": 2, "alpha": 4, "modules": ["q_proj"]})
+    run_recipe("likelihood", variant="small", out=tmp_path, lora={"rank": 2, "alpha": 4, "modules": ["q_proj"]})
     adapter = read_adapter(tmp_path / "adapter.safetensors")
     assert adapter.scale == 2.0 and len(adapter.tensors) == 4
     assert any(bool(tensor.any()) for name, tensor in adapter.tensors.items() if not name.endswith(DOWN))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.train.rewards.composite import Composite
 from mmrank.train.rewards.mm_r5 import format_reward, result_reward
 from mmrank.train.rewards.prorank import binary_form_reward, binary_label_reward
 from mmrank.train.rewards.rank_r1 import choice_reward
@@ -88,11 +87,3 @@ def test_a_binary_answer_is_rewarded_for_form_and_for_truth() -> None:
     assert [binary_label_reward(text, 1) for text in ("0", "1", "1 ")] == [0, 1, 0]
     with pytest.raises(InputError):
         binary_label_reward("2", 2)
-
-
-def test_a_composite_sums_with_weights_and_shows_its_parts() -> None:
-    both = Composite({"form": binary_form_reward, "zero": lambda text: 0.5}, {"form": 2.0})
-    assert both("1").total == 2.5
-    assert both("1").parts == {"form": 1.0, "zero": 0.5}
-    with pytest.raises(InputError, match="speed"):
-        Composite({"form": binary_form_reward}, {"speed": 1.0})

@@ -1,0 +1,221 @@
+"""Settings of the reranker families: one model per family. `mmrank.rerankers.loading.FAMILIES` says which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from mmrank.setting_models import SettingsModel
+
+Dtype = Literal["float32", "bfloat16", "float16"]
+Mode = Literal["official", "fixed"]
+
+DEVICE = "where it runs: auto, cpu, cuda, cuda:N or mps"
+DTYPE = "number format of the weights; none for what the device is fastest in"
+
+
+class LateInteractionSettings(SettingsModel):
+    """Of `late-interaction`."""
+
+    weights: Path | None = Field(
+        default=None,
+        description="token weights that `mmrank train token_weights` wrote, for the embedded encoder alone; none for"
+        " those that come with mmrank",
+    )
+    device: str = Field(default="auto", description=DEVICE)
+    dtype: Dtype | None = Field(default=None, description=DTYPE)
+
+
+class CrossEncoderSettings(SettingsModel):
+    """Of `cross-encoder`."""
+
+    weights: Path | None = Field(
+        default=None,
+        description="a safetensors file that `mmrank train pointwise` or `mmrank train dear` wrote, for the embedded"
+        " MiniLM; needed where no model is named",
+    )
+    device: str = Field(default="auto", description=DEVICE)
+    dtype: Dtype | None = Field(default=None, description=DTYPE)
+
+
+class LikelihoodSettings(SettingsModel):
+    """Of `likelihood`."""
+
+    max_tokens: int = Field(default=160, ge=8, description="a candidate's text is cut after this many tokens")
+
+
+class PointwiseSettings(SettingsModel):
+    """Of `pointwise`."""
+
+    prompt: Literal["yes-no", "zero-one"] = Field(
+        default="yes-no",
+        description="the labels that the model answers with: yes or no (Qwen3-VL-Reranker, lychee), 1 or 0 (ProRank)",
+    )
+    instruction: str = Field(
+        default="", description="what relevance means here, in a sentence that the model reads; empty for the usual one"
+    )
+    scale: Literal["difference", "probability", "positive"] = Field(
+        default="difference",
+        description="how the labels' logits become a score: their difference, its sigmoid, or the positive label's"
+        " logit alone (for models trained contrastively)",
+    )
+    shift: float = Field(
+        default=0.0, description="subtracted before the sigmoid of `scale=probability`; ProRank: half of its m"
+    )
+    max_tokens: int = Field(
+        default=0, ge=0, description="upper bound of a candidate's text, in tokens; 0 for what the context holds"
+    )
+
+
+class ThinkingSettings(SettingsModel):
+    """Of families whose model thinks before it answers."""
+
+    think_tokens: int = Field(
+        default=512, ge=0, description="upper bound of the thoughts before an answer, in tokens; 0 for none"
+    )
+    temperature: float = Field(default=0.0, ge=0, description="of the thoughts; 0 always takes the most probable token")
+    top_p: float = Field(
+        default=1.0, gt=0, le=1, description="share of the probability that thoughts are sampled from; 1 for all of it"
+    )
+    hold: bool = Field(
+        default=True,
+        description="constrain the final answer to its form, in a call of its own; without it the model writes freely"
+        " and what it writes is parsed",
+    )
+
+
+class SetwiseSettings(ThinkingSettings):
+    """Of `setwise`."""
+
+    children: int = Field(
+        default=19, ge=1, description="candidates that one is compared with in a call (Rank-R1: 19, so 20 per call)"
+    )
+    top: int = Field(default=10, ge=1, description="how many are ranked; the rest keep their order")
+    votes: int = Field(
+        default=1, ge=1, description="calls per comparison, each with another shuffle; the majority decides"
+    )
+    seed: int = Field(default=929, description="of the shuffles and of sampled thoughts")
+    mode: Mode = Field(
+        default="fixed",
+        description="how answers are read: fixed repairs one valid label written otherwise, official not",
+    )
+
+
+class ListwiseSettings(ThinkingSettings):
+    """Of `listwise`."""
+
+    style: Literal["list", "chain"] = Field(
+        default="list", description="form of the ranking: `[3, 1, 2]` (MM-R5) or `[3] > [1] > [2]` (DeAR)"
+    )
+    window: int = Field(default=20, ge=1, description="candidates per prompt")
+    stride: int = Field(default=10, ge=1, description="how far the window slides, at most `window`")
+    head: int | None = Field(
+        default=None, ge=1, description="only this many first candidates are ranked (DeAR: 30); none for all"
+    )
+    words: int = Field(default=40, ge=1, description="words per reason that the prompt asks for (style list)")
+    passage_words: int = Field(
+        default=0,
+        ge=0,
+        description="words shown of a candidate, those that fit the query best, at least 8; 0 for all that the context"
+        " holds. Show a model as many as it was trained with",
+    )
+    by: Literal["answer", "first-id"] = Field(
+        default="answer",
+        description="what orders a window: the list that is written, or the log-probability of each id where the first"
+        " reason begins (FIRST), for models that were trained to begin with the best candidate",
+    )
+    rotations: int = Field(
+        default=1,
+        ge=1,
+        description="`by=first-id` averages over this many rotations of the candidates, at most `window`, so that"
+        " places count less",
+    )
+    seed: int = Field(default=0, description="of sampled thoughts")
+    mode: Mode = Field(
+        default="fixed",
+        description="official ranks whole windows only, so that fewer candidates than a window are not ranked at all;"
+        " fixed always reaches the first candidate",
+    )
+
+
+class DualStageSettings(SettingsModel):
+    """Of `dual-stage`."""
+
+    head: int = Field(default=30, ge=1, description="candidates that the listwise stage reads")
+    think_tokens: int = Field(
+        default=512, ge=0, description="upper bound of the listwise stage's thoughts, in tokens; 0 for none"
+    )
+
+
+class AttentionSettings(SettingsModel):
+    """Of `attention`."""
+
+    task: Literal["answer", "find"] = Field(
+        default="answer", description="instruction in the prompt: answer for questions, find for statements and topics"
+    )
+    words: int = Field(default=300, ge=0, description="upper bound of a candidate, in words; 0 for none")
+    window: int = Field(
+        default=0,
+        ge=0,
+        description="candidates per prompt, at least 2; 0 for all in one. The window slides by half of itself",
+    )
+    mode: Mode = Field(
+        default="fixed", description="a candidate of a single token counts with fixed and scores 0 with official"
+    )
+
+
+class CascadeSettings(SettingsModel):
+    """Of `cascade`."""
+
+    keep: int = Field(default=8, ge=1, description="candidates that the expensive stage, `pointwise`, reads")
+
+
+class DocumentCascadeSettings(SettingsModel):
+    """Of `document-cascade`."""
+
+    selector: str | Path = Field(
+        default="minilm",
+        description="what chooses windows: minilm, lexical (BM25), or a file that `mmrank train idcm` wrote",
+    )
+    expensive: str = Field(
+        default="pointwise",
+        description="the reranker that scores the chosen windows, as family or family:model; its scores must not depend"
+        " on the other candidates",
+    )
+    keep: int = Field(default=4, ge=0, description="windows chosen per candidate; 0 for all")
+    top: int = Field(
+        default=5,
+        ge=0,
+        description="how many candidates matter: the four whose scores are nearest to the border below the first `top`"
+        " have `more` windows scored; 0 for no second look, as published",
+    )
+    more: int = Field(default=5, ge=0, description="further windows of candidates near the border; see `top`")
+    weights: tuple[float, ...] = Field(
+        default=(1.0, 1.0, 1.0), min_length=1, description="of a candidate's best window scores, best first"
+    )
+    missing: float | None = Field(
+        default=None,
+        description="score of windows that a short candidate does not have; none for the least score of any window",
+    )
+    size: int = Field(default=50, ge=1, description="words per window")
+    overlap: int = Field(default=7, ge=0, description="words of context on both sides of a window")
+    mode: Mode = Field(
+        default="fixed", description="official counts a missing window as 0 and lets a trained selector see padding"
+    )
+
+
+class ServedSettings(SettingsModel):
+    """Of `served`."""
+
+    path: Literal["rerank", "score"] = Field(
+        default="rerank", description="what is called: /rerank in one request, or /score in batches at the same time"
+    )
+    batch: int = Field(default=16, ge=1, description="candidates per request to /score")
+    max_tokens: int = Field(
+        default=0,
+        ge=0,
+        description="upper bound of query and candidate together, in estimated tokens, at least 32; 0 for no bound, so"
+        " that the server must cut",
+    )

@@ -1,0 +1,145 @@
+"""The way from a question to hits, in the order of its steps.
+
+    question ─understand─▶ find documents ─▶ rank their pages ─▶ rerank the first pages ─▶ hits ─▶ explain
+
+Each step is a function of its own file; this file says in which order they are called and with which settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mmrank.config import EMBEDDED_WEIGHT, Settings
+from mmrank.errors import InputError
+from mmrank.retrieve.candidates import two_stage
+from mmrank.retrieve.explanations import explain_hits
+from mmrank.retrieve.feature_cache import FeatureCache
+from mmrank.retrieve.hits import page_hits
+from mmrank.retrieve.pages import PageRanking, rank_pages
+from mmrank.retrieve.question import Question, understand
+from mmrank.retrieve.reranking import rerank_pages
+from mmrank.types import Hit, Query
+
+if TYPE_CHECKING:
+    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder
+    from mmrank.encoders.query_adapter import QueryAdapter
+    from mmrank.index import Filter, Snapshot, Store
+    from mmrank.rerankers.explain import Explainer
+    from mmrank.rerankers.protocol import Reranker
+
+
+class Pipeline:
+    """Answers questions from one store.
+
+    Args:
+        store: what is searched.
+        encoder: loads the encoder that made the store's vectors; called when the first question comes.
+        settings: of the collection.
+    """
+
+    def __init__(self, store: Store, encoder: Callable[[], Encoder | MultiVectorEncoder], settings: Settings) -> None:
+        self._store = store
+        self._encoder = encoder
+        self._settings = settings
+        self._features = FeatureCache()
+        self._rerankers: dict[str, Reranker] = {}
+        self._explainers: dict[str, Explainer] = {}
+
+    def search(
+        self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
+    ) -> list[Hit]:
+        """The k best pages of the whole collection; see `Collection.search`."""
+        if k < 1:
+            raise InputError(f"k must be at least 1, got {k}")
+        question = self.understand(query)
+        reranker = self._reranker(rerank)
+        with self._store.snapshot() as snapshot:
+            documents = self._find_documents(question, snapshot, where)
+            if not documents:
+                return []
+            ranking = rank_pages(question, self._features.pool(snapshot, documents, question))
+        if reranker is not None:
+            ranking = self._rerank(ranking, reranker, shown=k)
+        return page_hits(ranking, k)
+
+    def rank_document(
+        self,
+        identifier: str,
+        query: str | Query,
+        *,
+        weights: Mapping[str, float] | None = None,
+        rerank: str | Reranker | None = None,
+    ) -> PageRanking:
+        """Every page of one document, ranked; see `Collection.rank_document`."""
+        question = self.understand(query)
+        reranker = self._reranker(rerank)
+        with self._store.snapshot() as snapshot:
+            ranking = rank_pages(question, self._features.pool(snapshot, [identifier], question), weights)
+        return ranking if reranker is None else self._rerank(ranking, reranker)
+
+    def understand(self, query: str | Query) -> Question:
+        """Step 1: check, analyse and encode the question."""
+        asked = Query(query) if isinstance(query, str) else query
+        return understand(asked, self._encoder(), self._query_adapter)
+
+    def _find_documents(self, question: Question, snapshot: Snapshot, where: Filter | None) -> list[str]:
+        """Step 2: ids of the documents of the best passages, best first. Step 3, `rank_pages`, ranks their pages."""
+        candidates = two_stage(
+            snapshot,
+            vector=question.vector,
+            text=question.analysis.text,
+            documents=self._settings.search_documents,
+            passages=self._settings.search_passages,
+            where=where,
+        )
+        return list(dict.fromkeys(candidate.document_id for candidate in candidates))
+
+    def _rerank(self, ranking: PageRanking, reranker: Reranker, shown: int = 1) -> PageRanking:
+        """Step 4: order the first pages again, at least all that are shown. Step 5, `page_hits`, makes hits."""
+        settings = self._settings
+        return rerank_pages(
+            ranking,
+            reranker,
+            depth=max(settings.rerank_depth, shown),
+            unit=settings.rerank_unit,
+            passages=settings.rerank_passages,
+        )
+
+    def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str) -> Iterator[Hit]:
+        """Step 6, on request: a language model's reasons for hits; see `Collection.explain`."""
+        if model not in self._explainers:
+            from mmrank.llm.loading import load_chat_model
+            from mmrank.rerankers.explain import Explainer
+
+            self._explainers[model] = Explainer(load_chat_model(model))
+        asked = Query(query) if isinstance(query, str) else query
+        return explain_hits(asked, hits, self._explainers[model], self._store.snapshot)
+
+    def forget_documents(self) -> None:
+        """Forget what was prepared of documents: their names and paths may have changed."""
+        self._features.clear()
+
+    @cached_property
+    def _query_adapter(self) -> QueryAdapter | None:
+        from mmrank.encoders.query_adapter import load_query_adapter
+
+        return load_query_adapter(self._settings.query_adapter, self._encoder().info)
+
+    def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
+        """The reranker of a call, or that of the settings; None for none."""
+        if chosen is not None and not isinstance(chosen, str):
+            return chosen
+        name = chosen or self._settings.reranker
+        if name is None or name == "none":
+            return None
+        if name not in self._rerankers:
+            from mmrank.rerankers import load_reranker
+
+            weight = self._settings.rerank_weight
+            if weight is None:
+                weight = 1.0 if ":" in name else EMBEDDED_WEIGHT
+            fuse = None if weight == 1 else weight
+            self._rerankers[name] = load_reranker(name, fuse=fuse, **self._settings.rerank_settings)
+        return self._rerankers[name]

@@ -1,0 +1,79 @@
+"""A question ready to be compared with pages: checked, analysed and encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmrank.encoders.vectors import token_means
+from mmrank.errors import InputError
+from mmrank.query.analysis import Analysis, analyse
+from mmrank.retrieve.words import content_words
+from mmrank.types import Query
+
+if TYPE_CHECKING:
+    from mmrank.encoders.protocol import Encoder, MultiVectorEncoder
+    from mmrank.encoders.query_adapter import QueryAdapter
+
+MAX_QUERY_CHARACTERS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What retrieval knows of a question.
+
+    Attributes:
+        query: the question as it was asked.
+        analysis: what it names: pages, elements, kinds, statements.
+        vector: (dimension,), of unit length.
+        words: content words, plurals as singulars, once each.
+        tokens: (tokens, dimension), with a multi-vector encoder.
+    """
+
+    query: Query
+    analysis: Analysis
+    vector: NDArray[np.float32]
+    words: tuple[str, ...]
+    tokens: NDArray[np.float32] | None = None
+
+
+def understand(query: Query, encoder: Encoder | MultiVectorEncoder, adapter: QueryAdapter | None = None) -> Question:
+    """Check, analyse and encode a question.
+
+    Args:
+        query: words, a picture, or both.
+        encoder: the one that made the collection's vectors.
+        adapter: what the question's vector passes through.
+
+    Raises:
+        InputError: when there is nothing to ask, or the text is too long.
+    """
+    text = check_query(query.text) if query.text.strip() or query.image is None else ""
+    analysis = analyse(text)
+    encoded = encoder.encode_queries([Query(analysis.text, query.image)])
+    tokens = None
+    if isinstance(encoded, list):
+        tokens = encoded[0]
+        vector = token_means(encoded, encoder.info.dimension)[0]
+    else:
+        vector = (encoded if adapter is None else adapter(encoded))[0]
+    return Question(query, analysis, vector, content_words(analysis.text), tokens)
+
+
+def check_query(text: str) -> str:
+    """The text without white space around it.
+
+    Raises:
+        InputError: when it is empty or too long.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise InputError("the query is empty; ask something")
+    if len(stripped) > MAX_QUERY_CHARACTERS:
+        raise InputError(
+            f"the query has {len(stripped):,} characters, at most {MAX_QUERY_CHARACTERS:,} are taken; shorten it"
+        )
+    return stripped

@@ -1,0 +1,100 @@
+"""Reinforcement: group-relative policy optimisation (GRPO, Shao et al. 2024) of a language model, by trl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmrank.train.trainers.arguments import common_arguments
+from mmrank.train.trainers.best_checkpoint import BestOnHeldOut, Measure
+from mmrank.train.trainers.lora import language_lora
+from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
+from mmrank.train.trainers.settings import LoraSettings, TrainerSettings
+from mmrank.train.trainers.vision_language import MAX_PIXELS, check_picture_tokens, lazy_dataset
+
+
+class GrpoSettings(BaseModel):
+    """Settings of GRPO, beside those of the trainer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    completions: int = Field(8, ge=2, description="per prompt (the papers' G)")
+    completion_tokens: int = Field(2048, ge=1, description="of a completion, at most")
+    temperature: float = Field(1.0, gt=0)
+    clip: float = Field(0.2, gt=0, description="half-width of the interval of probability ratios (epsilon)")
+    beta: float = Field(0.04, ge=0, description="weight of the divergence from the reference model")
+    updates: int = Field(1, ge=1, description="per batch of completions (mu)")
+
+
+def reinforce(
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[Mapping[str, Any]],
+    rewards: Sequence[Callable[..., list[float]]],
+    *,
+    settings: TrainerSettings,
+    grpo: GrpoSettings,
+    lora: LoraSettings | None,
+    out: Path,
+    resume: bool,
+    max_pixels: int = MAX_PIXELS,
+    best: tuple[Measure, str] | None = None,
+) -> Any:
+    """Train by group-relative policy optimisation. Returns the trained model.
+
+    Args:
+        model: the policy; with LoRA the reference is the model with its adapter off.
+        tokenizer: the model's, or its processor if there are pictures.
+        prompts: `prompt` (conversation), the columns that the rewards take and, if there are any, `pictures`.
+        rewards: trl reward functions; each is logged by its own name.
+        settings: of the trainer.
+        grpo: of the algorithm.
+        lora: None to train all weights; of no effect on a model that has an adapter already.
+        out: folder for checkpoints and metrics.
+        resume: continue from the last checkpoint.
+        max_pixels: of a picture.
+        best: what measures each checkpoint, and the figure that decides which is kept; None keeps the last.
+
+    Raises:
+        MmrankError: when a picture lost tokens.
+    """
+    from trl import GRPOConfig, GRPOTrainer
+
+    class PicturesChecked(GRPOTrainer):
+        def _tokenize_prompts(self, prompts: Any) -> Any:
+            made = super()._tokenize_prompts(prompts)
+            check_picture_tokens(tokenizer, made[0], made[2])
+            return made
+
+    last = checkpoint_to_resume(out, resume)
+    adapted = hasattr(model, "peft_config")
+    if lora is None and not adapted:
+        # trl loads the reference model from the folder that the policy names as its origin.
+        reference = out / "reference"
+        if not (reference / "config.json").is_file():
+            model.save_pretrained(reference)
+        model.config._name_or_path = str(reference)
+    trainer = PicturesChecked(
+        model=model,
+        processing_class=tokenizer,
+        reward_funcs=list(rewards),
+        args=GRPOConfig(
+            **common_arguments(settings, out),
+            num_generations=grpo.completions,
+            max_completion_length=grpo.completion_tokens,
+            temperature=grpo.temperature,
+            epsilon=grpo.clip,
+            beta=grpo.beta,
+            num_iterations=grpo.updates,
+            loss_type="grpo",
+            scale_rewards="group",
+        ),
+        train_dataset=lazy_dataset(prompts, max_pixels),
+        peft_config=None if adapted else language_lora(lora, sees=any(row.get("pictures") for row in prompts)),
+        callbacks=[JsonLines(out / METRICS), *([BestOnHeldOut(*best, out / METRICS)] if best else [])],
+    )
+    trainer.train(resume_from_checkpoint=last)
+    return trainer.model

@@ -1,0 +1,80 @@
+"""Vision-language models to train, and page pictures in their conversations, rendered when a batch needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from mmrank.errors import MmrankError
+from mmrank.types import ImageRef
+
+MAX_PIXELS = 1280 * 28 * 28
+"""A page picture is scaled to at most this many pixels, as at inference."""
+
+
+def load_vision(base: str) -> tuple[Any, Any]:
+    """Model and processor from a folder or a name on the Hugging Face hub, for instance Qwen/Qwen2.5-VL-7B-Instruct.
+
+    Raises:
+        MmrankError: when it cannot be loaded or reads no pictures.
+    """
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    from mmrank.processors import load_processor
+
+    try:
+        if not hasattr(AutoConfig.from_pretrained(base), "vision_config"):
+            raise MmrankError(f"{base} reads no pictures; name a vision-language model, or set pictures: false")
+        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        model = AutoModelForImageTextToText.from_pretrained(base, use_safetensors=True, dtype=dtype)
+        processor = load_processor(base)
+    except (OSError, ValueError, ImportError) as error:
+        raise MmrankError(f"the model {base} cannot be loaded: {error}") from error
+    processor.tokenizer.padding_side = "left"
+    return model, processor
+
+
+def opened(pictures: Sequence[ImageRef], max_pixels: int) -> list[Any]:
+    """The pictures, rendered to at most `max_pixels` each."""
+    return [picture.open(max_pixels=max_pixels) for picture in pictures]
+
+
+def lazy_dataset(rows: Sequence[Mapping[str, Any]], max_pixels: int) -> Any:
+    """Rows as a dataset for trl. Their `pictures` are rendered as `images` whenever a row is read, and not kept."""
+    from datasets import Dataset
+
+    if not any(row.get("pictures") for row in rows):
+        return Dataset.from_list([{k: v for k, v in row.items() if k != "pictures"} for row in rows])
+
+    def read(batch: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
+        chosen = [rows[position] for position in batch["row"]]
+        made: dict[str, list[Any]] = {name: [row[name] for row in chosen] for name in rows[0] if name != "pictures"}
+        made["images"] = [opened(row["pictures"], max_pixels) for row in chosen]
+        return made
+
+    return Dataset.from_dict({"row": list(range(len(rows)))}).with_transform(read)
+
+
+def check_picture_tokens(processor: Any, token_ids: Any, fields: Mapping[str, Any]) -> None:
+    """Check that every picture has all its tokens.
+
+    Args:
+        processor: the model's.
+        token_ids: (batch, length), or one list of ids per prompt.
+        fields: what the processor made of the pictures; nothing is checked without `image_grid_thw` (Qwen's families).
+
+    Raises:
+        MmrankError: when a prompt was truncated within a picture, or pictures got lost.
+    """
+    grid = fields.get("image_grid_thw")
+    if grid is None:
+        return
+    token = getattr(processor, "image_token_id", None)
+    if token is None:
+        token = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    wanted = int((torch.as_tensor(grid).prod(-1) // processor.image_processor.merge_size**2).sum())
+    found = sum(int((torch.as_tensor(ids) == token).sum()) for ids in token_ids)
+    if wanted != found:
+        raise MmrankError(f"the pictures need {wanted} tokens but the prompts hold {found}; something was truncated")
