@@ -12,7 +12,8 @@ def test_the_layers_of_the_design_are_those_of_the_import_contract() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contract = project["tool"]["importlinter"]["contracts"][0]
     assert contract["type"] == "layers"
-    assert "```\n" + "\n".join(contract["layers"]) + "\n```" in DESIGN
+    layers = "\n".join(contract["layers"])
+    assert f"```\n{layers}\n```" in DESIGN, f"docs/design.md should list these layers:\n{layers}"
 
 
 def test_every_file_that_the_design_points_at_exists() -> None:
