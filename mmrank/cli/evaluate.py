@@ -12,7 +12,7 @@ from mmrank.cli.manage import Json
 from mmrank.cli.output import console, errors, print_json
 
 if TYPE_CHECKING:
-    from mmrank.evaluate.systems import System
+    from mmrank.evaluate.protocol import System
 
 
 def register(app: typer.Typer) -> None:

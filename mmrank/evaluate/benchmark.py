@@ -19,7 +19,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class BenchmarkQuestion:
     """One question about one document. `index` counts the questions of the document from 0."""
 
     document: str
@@ -42,7 +42,7 @@ class Paper:
     domain: str
     path: Path
     page_sizes: tuple[tuple[float, float], ...]
-    questions: tuple[Question, ...]
+    questions: tuple[BenchmarkQuestion, ...]
 
     @property
     def page_count(self) -> int:
@@ -58,7 +58,7 @@ class Benchmark:
     papers: tuple[Paper, ...]
     notes: tuple[str, ...] = ()
 
-    def questions(self) -> Iterator[tuple[Paper, Question]]:
+    def questions(self) -> Iterator[tuple[Paper, BenchmarkQuestion]]:
         """Every question with its document, in order."""
         for paper in self.papers:
             for question in paper.questions:

@@ -13,17 +13,14 @@ from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.bootstrap import Figure
 from mmrank.evaluate.evaluation import Evaluation, evaluate
 from mmrank.evaluate.mmdocir import load_mmdocir
+from mmrank.evaluate.protocol import Setting
 from mmrank.evaluate.report import question_values, sample_of, score
-from mmrank.evaluate.runs import Answered, read_run
-from mmrank.evaluate.systems import System
+from mmrank.evaluate.run_files import Answered, read_run
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 COMPARED = ("page_recall@1", "page_recall@3", "page_recall@5", "page_recall@10", "mrr", "ndcg@5")
-
-Setting = tuple[str, Callable[[], System]]
-"""A row of an ablation: its name, and what makes its system."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from mmrank.errors import InputError
 from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.bootstrap import SEED
 from mmrank.evaluate.evaluation import Evaluation, evaluate
+from mmrank.evaluate.protocol import System, SystemRanking
 from mmrank.evaluate.report import Report, score
-from mmrank.evaluate.runs import Answered
-from mmrank.evaluate.systems import Ranking, System
+from mmrank.evaluate.run_files import Answered
 
 STRENGTH = 0.001
 """How much weights are held near their start: the square of their distance, in units of the start, times this."""
@@ -155,4 +155,4 @@ def _found(pages: Collection[int], count: int) -> tuple[int, ...]:
 
 def _answered(old: Answered, judged: Judged, weights: NDArray[np.float64]) -> Answered:
     scores = tuple(map(float, judged.signals @ weights))
-    return replace(old, ranking=Ranking(scores, old.ranking.layouts, "out of fold"))
+    return replace(old, ranking=SystemRanking(scores, old.ranking.layouts, "out of fold"))

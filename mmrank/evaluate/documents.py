@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
-from mmrank.evaluate.benchmark import Benchmark, Question
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion
 from mmrank.evaluate.bootstrap import Figure, Sample
 from mmrank.evaluate.metrics import recall, reciprocal_rank
+from mmrank.evaluate.protocol import DocumentRanker
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,15 +36,12 @@ SHORTEST_NAME = 3
 _WORD = re.compile(r"[^\W_]+")
 _OPENING = re.compile(r"(?:^|[.?!:]\s)[\s\"'“‘(\[]*$")
 
-DocumentRanker = Callable[[str], Sequence[str]]
-"""A question to the names of documents, best first."""
-
 
 @dataclass(frozen=True, slots=True)
 class NamedQuestion:
     """A question that names its subject, by which names."""
 
-    question: Question
+    question: BenchmarkQuestion
     domain: str
     names: tuple[str, ...]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError
-from mmrank.evaluate.benchmark import Benchmark, Paper, Question, Region
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion, Paper, Region
 from mmrank.pictures import PYMUPDF_LOCK
 from mmrank.types import BBox
 
@@ -139,14 +139,14 @@ def _paper(line: Mapping[str, Any], path: Path, sizes: PageSizes, notes: list[st
     return Paper(name, str(line["domain"]), path, sizes, tuple(questions))
 
 
-def _question(name: str, index: int, row: Mapping[str, Any], sizes: PageSizes) -> Question:
+def _question(name: str, index: int, row: Mapping[str, Any], sizes: PageSizes) -> BenchmarkQuestion:
     text = row["Q"]
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"question {index} is empty")
     pages = frozenset(_page(page) for page in row["page_id"])
     regions = tuple(_region(spot, sizes) for spot in row.get("layout_mapping") or ())
     kinds = ast.literal_eval(row["type"]) if isinstance(row["type"], str) else row["type"]
-    return Question(
+    return BenchmarkQuestion(
         name,
         index,
         text,

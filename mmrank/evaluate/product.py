@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import MmrankError
-from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.evaluate.protocol import DocumentRanker, Layout, Setting, SystemRanking
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mmrank.collection import Collection
-    from mmrank.evaluate.compare import Setting
-    from mmrank.evaluate.documents import DocumentRanker
     from mmrank.rerankers.protocol import Reranker
 
 
@@ -74,7 +72,7 @@ class ProductSystem:
         self._twins = report.duplicates
         self._collection = library
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         """Rank the pages of one document.
 
         Raises:
@@ -88,7 +86,7 @@ class ProductSystem:
             Layout(evidence.element.page, evidence.element.box, evidence.score)
             for evidence in ranked.evidence(limit=LAYOUTS)
         ]
-        return Ranking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
+        return SystemRanking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
 
     def signals(self, document: str, question: str) -> Mapping[str, NDArray[np.float64]]:
         """What each signal of the first stage says of each page, (pages,) each.

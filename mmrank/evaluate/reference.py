@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate.documents import DocumentRanker
 from mmrank.evaluate.plain_text import PlainPage, PlainReader
-from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.evaluate.protocol import DocumentRanker, Layout, SystemRanking
 from mmrank.types import BBox
 
 Signal = Literal["bm25", "minilm"]
@@ -54,7 +53,7 @@ class ReferenceSystem:
         self._signals = tuple(signals)
         self._reader = PlainReader(cache / "pages")
         self._vectors = _WindowVectors(cache / "windows")
-        self._prepared: dict[str, _Prepared | MmrankError] = {}
+        self._prepared: dict[str, _ReadDocument | MmrankError] = {}
 
     def prepare(self, documents: Mapping[str, Path]) -> None:
         """Read and encode the documents; one that fails is kept as its error."""
@@ -66,14 +65,14 @@ class ReferenceSystem:
             except MmrankError as error:
                 self._prepared[name] = error
                 continue
-            self._prepared[name] = _Prepared(
+            self._prepared[name] = _ReadDocument(
                 pages,
                 _Bm25([_words(page.text) for page in pages]),
                 _Bm25([_words(block.text) for page in pages for block in page.blocks]),
                 self._vectors.pages(pages) if "minilm" in self._signals else [],
             )
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         """Rank the pages of one document.
 
         Raises:
@@ -93,7 +92,7 @@ class ReferenceSystem:
             query = self._vectors.query(question)
             parts.append(np.array([float((windows @ query).max()) for windows in prepared.windows]))
         fused = np.sum([_standard(part) for part in parts], axis=0)
-        return Ranking(tuple(map(float, fused)), _layouts(prepared, fused, words))
+        return SystemRanking(tuple(map(float, fused)), _layouts(prepared, fused, words))
 
     def document_rankers(self) -> dict[str, DocumentRanker]:
         """Ways to find the right one of the prepared documents; those that cannot be read come last.
@@ -101,7 +100,7 @@ class ReferenceSystem:
         Raises:
             InputError: when no document was prepared, or without both signals.
         """
-        held = {name: held for name, held in self._prepared.items() if isinstance(held, _Prepared)}
+        held = {name: held for name, held in self._prepared.items() if isinstance(held, _ReadDocument)}
         if not held or len(self._signals) < 2:
             raise InputError("the document stage of the reference needs prepared documents and both signals")
         names = [*held, *(name for name in self._prepared if name not in held)]
@@ -138,7 +137,7 @@ class ReferenceSystem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _ReadDocument:
     pages: tuple[PlainPage, ...]
     pages_bm25: _Bm25
     blocks_bm25: _Bm25
@@ -146,7 +145,7 @@ class _Prepared:
     """For each page, (windows, dimension)."""
 
 
-def _layouts(prepared: _Prepared, pages: Scores, words: Sequence[str]) -> tuple[Layout, ...]:
+def _layouts(prepared: _ReadDocument, pages: Scores, words: Sequence[str]) -> tuple[Layout, ...]:
     own = _standard(prepared.blocks_bm25.scores(words))
     blocks = [(number, block) for number, page in enumerate(prepared.pages) for block in page.blocks]
     found = [

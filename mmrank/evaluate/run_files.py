@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.evaluate.protocol import Layout, SystemRanking
 from mmrank.types import BBox
 
 
@@ -26,7 +26,7 @@ class Answered:
 
     document: str
     question: int
-    ranking: Ranking
+    ranking: SystemRanking
     seconds: float = 0.0
     error: str = ""
 
@@ -105,7 +105,7 @@ def _from_json(line: Any) -> Answered:
         raise ValueError("a layout stands on a page below 0")
     if any(after.score > before.score for before, after in pairwise(layouts)):
         raise ValueError("the layouts are not in the order of their scores")
-    ranking = Ranking(scores, layouts, str(line.get("stage", "")))
+    ranking = SystemRanking(scores, layouts, str(line.get("stage", "")))
     return Answered(
         line["doc_name"], line["question"], ranking, float(line.get("seconds", 0)), str(line.get("error", ""))
     )
