@@ -24,8 +24,8 @@ def register(app: typer.Typer) -> None:
 
 def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
     """Check every file of a collection: checksums, counts, what refers to what. Exit code 1 if something is wrong."""
+    from mmrank.index import check_there
     from mmrank.index import verify as check
-    from mmrank.index.store import check_there
 
     check_there(collection)
     problems = check(collection)

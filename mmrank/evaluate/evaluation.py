@@ -18,7 +18,7 @@ from mmrank.evaluate.protocol import System, SystemRanking
 from mmrank.evaluate.report import Report, Seconds, score
 from mmrank.evaluate.run_files import Answered, read_run, write_run
 
-Progress = Callable[[int, int], None]
+QuestionProgress = Callable[[int, int], None]
 """Called after each question with how many are done and how many there are."""
 
 
@@ -30,7 +30,7 @@ class Evaluation:
     report: Report
 
 
-def evaluate(system: System, benchmark: Benchmark, *, progress: Progress | None = None) -> Evaluation:
+def evaluate(system: System, benchmark: Benchmark, *, progress: QuestionProgress | None = None) -> Evaluation:
     """Ask a system every question of a benchmark.
 
     A question that ends in an `MmrankError` scores 0 and is named in the report's notes; the others go on.
@@ -61,7 +61,7 @@ def run_mmdocir(
     run: str | Path | None = None,
     limit: int | None = None,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: QuestionProgress | None = None,
 ) -> Report:
     """Evaluate on MMDocIR.
 

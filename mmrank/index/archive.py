@@ -10,14 +10,12 @@ import shutil
 import sqlite3
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
-
-if TYPE_CHECKING:
-    from mmrank.index.records import EncoderIdentity
-    from mmrank.index.store import Store
+from mmrank.index.records import EncoderIdentity
+from mmrank.index.store import Store
+from mmrank.index.writer import Writer
 
 MANIFEST = "manifest.json"
 
@@ -64,9 +62,6 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
         InputError: when `path` is taken, or the file is not there or no such archive.
         MmrankError: when the archive is damaged; nothing is left at `path`.
     """
-    from mmrank.index.store import Store
-    from mmrank.index.writer import Writer
-
     file, path = Path(file), Path(path)
     if not file.is_file():
         raise InputError(f"there is no file {file}")

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError, require
 from mmrank.index.filters import Filter
+from mmrank.index.input_checks import check_document
 from mmrank.index.milvus_rows import ENCODER, document_key, expression, make_collection, quoted, rows_of
 from mmrank.index.records import DocumentRecord, DuplicateContentError, EncoderIdentity, Level, Match
-from mmrank.index.validation import check_document
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 from mmrank.types import Document, Passage
 
 Vectors = NDArray[np.float32]

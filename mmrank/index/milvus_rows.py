@@ -19,7 +19,7 @@ from mmrank import codec
 from mmrank.errors import InputError
 from mmrank.index.filters import Filter
 from mmrank.index.records import EncoderIdentity
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 from mmrank.types import Document
 
 Vectors = NDArray[np.float32]

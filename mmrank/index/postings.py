@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 
 FREEZE = 4_000_000
 """Postings a builder holds loosely before it packs them."""

@@ -57,14 +57,6 @@ CREATE TABLE passages (
   UNIQUE (document, position)
 );
 
-CREATE TABLE extras (
-  document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
-  name TEXT NOT NULL,
-  body BLOB NOT NULL,
-  crc INTEGER NOT NULL,
-  PRIMARY KEY (document, name)
-);
-
 CREATE TABLE segments (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL CHECK (kind IN ('passage', 'document', 'token', 'words')),

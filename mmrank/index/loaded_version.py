@@ -13,7 +13,7 @@ from mmrank.index.bm25 import Words, WordsSegment
 from mmrank.index.postings import Postings
 from mmrank.index.records import Level
 from mmrank.index.segments import SegmentData
-from mmrank.index.vectors import CachedIndex, VectorSegment
+from mmrank.index.vector_index import CachedIndex, VectorSegment
 
 Runs = Mapping[int, list[tuple[int, int]]]
 
@@ -30,7 +30,7 @@ class LiveSegment:
 
 
 @dataclass(frozen=True)
-class State:
+class LoadedVersion:
     """Immutable; shared by all snapshots of one version."""
 
     version: int

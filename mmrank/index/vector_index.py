@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError
-from mmrank.index.gpu import MOST, GpuIndex, load_faiss, on_gpus
+from mmrank.index.faiss_gpu import MOST, GpuIndex, load_faiss, on_gpus
 from mmrank.index.segments import SegmentData
 
 Vectors = NDArray[np.float32]
@@ -66,7 +66,7 @@ class VectorIndex:
         self._gpu: GpuIndex | None = None
 
     def use_gpus(self) -> None:
-        """Search on the GPUs from now on, where there are any and FAISS can (`mmrank.index.gpu.has_gpu_form`)."""
+        """Search on the GPUs from now on, where there are any and FAISS can (`mmrank.index.faiss_gpu.has_gpu_form`)."""
         self._gpu = on_gpus(self._inner)
 
     @property
@@ -189,7 +189,7 @@ def _tune(index: VectorIndex, vectors: Vectors, generator: np.random.Generator) 
     queries = vectors[np.sort(generator.choice(rows, min(rows, 64), replace=False))]
     noise = generator.normal(size=queries.shape).astype(np.float32) / np.sqrt(dimension)
     queries = np.ascontiguousarray(queries + 0.5 * noise * np.linalg.norm(queries, axis=1, keepdims=True))
-    truth = [set(top.tolist()) for top in _nearest(vectors, queries, k)]
+    truth = [set(top.tolist()) for top in nearest(vectors, queries, k)]
     effort = 8
     while True:
         index.effort = effort
@@ -201,7 +201,7 @@ def _tune(index: VectorIndex, vectors: Vectors, generator: np.random.Generator) 
         effort *= 2
 
 
-def _nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
+def nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
     """Rows of the k nearest, (queries, k), by exact search in blocks."""
     best = np.full((len(queries), k), -np.inf, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)

@@ -13,10 +13,9 @@ import numpy as np
 
 from mmrank.errors import MmrankError
 from mmrank.index import catalog
-from mmrank.index.merging import committed
 from mmrank.index.records import record_checksum
 from mmrank.index.segments import SegmentData, SegmentInfo
-from mmrank.index.vectors import SCANNED, cache_name, file_checksum
+from mmrank.index.vector_index import SCANNED, cache_name, file_checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +111,6 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
                     zlib.decompress(packed)
             except zlib.error as error:
                 fault = f"one of its {table} cannot be read: {error}"
-        extras = connection.execute("SELECT name, body, crc FROM extras WHERE document = ?", (number,)).fetchall()
-        for extra, packed, crc in extras:
-            if zlib.crc32(packed) != crc:
-                fault = f"what is kept beside it as {extra!r} was changed behind our back"
         if fault:
             yield Problem("document", catalog.CATALOG, f"{name}: {fault}", (name,))
 
@@ -125,7 +120,7 @@ def _segments(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
     multi = json.loads(connection.execute("SELECT value FROM properties WHERE key = 'encoder'").fetchone()[0])[
         "multi_vector"
     ]
-    segments = committed(connection)
+    segments = catalog.committed_segments(connection)
     for kind in ("passage", "document", "words", *(["token"] if multi else [])):
         placed = {row[0] for row in connection.execute("SELECT document FROM placements WHERE kind = ?", (kind,))}
         lost = tuple(names[number] for number in names if number not in placed)
@@ -196,7 +191,7 @@ def _cache(path: Path, info: SegmentInfo) -> Iterator[Problem]:
 
 
 def _leftovers(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
-    files = {info.file for info in committed(connection)}
+    files = {info.file for info in catalog.committed_segments(connection)}
     for file in sorted((path / catalog.SEGMENTS).glob("*")):
         if file.name not in files:
             yield Problem("leftover", f"{catalog.SEGMENTS}/{file.name}", "no version refers to it (a cut-off write)")
