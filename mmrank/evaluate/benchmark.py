@@ -1,4 +1,4 @@
-"""What is asked, and what is right: documents, questions and their gold pages and boxes."""
+"""Benchmarks: documents, questions, and their gold pages and boxes."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class BenchmarkQuestion:
     regions: tuple[Region, ...]
     """Gold boxes."""
     kinds: tuple[str, ...]
-    """Where the evidence stands, as the benchmark names it ("Table", "Chart", …)."""
+    """The kinds of element that hold the evidence, as the benchmark names it ("Table", "Chart", …)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One document of a benchmark. `page_sizes` holds (width, height) in points, one a page."""
+    """One document of a benchmark. `page_sizes` holds (width, height) in points, one per page."""
 
     name: str
     domain: str
@@ -52,7 +52,7 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Documents with their questions. `notes` says what was odd in the data."""
+    """Documents with their questions. `notes` lists what is unusual in the data."""
 
     name: str
     papers: tuple[Paper, ...]
@@ -68,7 +68,7 @@ class Benchmark:
         return sum(len(paper.questions) for paper in self.papers)
 
     def limited(self, limit: int) -> Benchmark:
-        """So many questions, evenly spread over all; documents left without a question are dropped.
+        """This many questions, evenly spread over all; documents left without a question are dropped.
 
         Raises:
             InputError: for a limit below 1.

@@ -1,4 +1,4 @@
-"""Two runs, or several, on the same questions: what differs, and whether that could be chance."""
+"""Runs on the same questions compared: the differences, and whether they could be chance."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def ablate(
     """Evaluate every setting, and compare each with the first.
 
     Args:
-        settings: names and what makes their systems; each is made when its turn comes, and let go after it.
+        settings: names and what makes their systems; each is made when its turn comes, and released after it.
         benchmark: what is asked.
         measures: which to compare.
         on_evaluated: called with each setting's name and evaluation, for instance to write its run.
@@ -121,7 +121,7 @@ def ablate(
 
 
 def ablation_table(rows: Sequence[AblationRow], title: str = "Ablation, micro") -> Table:
-    """Figures in the first row, differences from it below, in points of a hundred with 95 % intervals."""
+    """Figures in the first row, differences from it below, in points of 100 with 95 % intervals."""
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
@@ -140,7 +140,7 @@ def ablation_table(rows: Sequence[AblationRow], title: str = "Ablation, micro") 
 
 
 def difference(figure: Figure) -> str:
-    """A difference in points of a hundred: "+2.1 (−0.3 to +4.6)", bold where the interval does not hold 0."""
+    """A difference in points of 100: "+2.1 (−0.3 to +4.6)", bold where the interval does not hold 0."""
     text = f"{_signed(figure.value)} ({_signed(figure.low)} to {_signed(figure.high)})"
     return f"[bold]{text}[/bold]" if figure.low > 0 or figure.high < 0 else text
 

@@ -8,7 +8,7 @@ documents hold each word, never at the gold:
     documents (and at most 2 where there are fewer than 20). A name is a word with a capital letter that does not
     open a sentence, of at least three letters or digits, in a question that is not written in capitals throughout.
 
-The rule asks that the name occurs somewhere, so rankers that look for words are a little at home here.
+The rule asks that the name occurs somewhere, which favours rankers that look for words a little.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OPENING = re.compile(r"(?:^|[.?!:]\s)[\s\"'“‘(\[]*$")
 
 @dataclass(frozen=True, slots=True)
 class NamedQuestion:
-    """A question that names its subject, by which names."""
+    """A question that names its subject, and the names."""
 
     question: BenchmarkQuestion
     domain: str
@@ -105,7 +105,7 @@ def name_subjects(benchmark: Benchmark, texts: Mapping[str, str]) -> list[NamedQ
 
 
 def plain_texts(benchmark: Benchmark, cache: Path) -> dict[str, str]:
-    """The whole text of each document as the plain reference reads it, recognised where it must be."""
+    """The whole text of each document as the plain reference reads it, by OCR where there is no text layer."""
     from mmrank.evaluate.plain_text import PlainReader
 
     reader = PlainReader(cache)

@@ -33,7 +33,7 @@ class Evaluation:
 def evaluate(system: System, benchmark: Benchmark, *, progress: QuestionProgress | None = None) -> Evaluation:
     """Ask a system every question of a benchmark.
 
-    A question that ends in an `MmrankError` scores 0 and is named in the report's notes; the others go on.
+    A question that ends in an `MmrankError` scores 0 and is named in the report's notes; the other questions are asked.
     """
     started = time.perf_counter()
     system.prepare({paper.name: paper.path for paper in benchmark.papers})
@@ -69,8 +69,8 @@ def run_mmdocir(
         data: folder of annotations and PDFs, or of the official parquet files.
         system: a name of `system_names()`, or a system.
         out: where the figures go, as JSON.
-        run: where the answers go, one JSON line a question.
-        limit: ask only so many questions.
+        run: where the answers go, one JSON line per question.
+        limit: ask only this many questions.
         cache: directory of what is kept between evaluations; by default the folder `evaluate` of mmrank's cache.
         progress: called after each question.
 
@@ -116,7 +116,7 @@ def write_report(path: str | Path, report: Report) -> None:
 
 
 def check_writable(path: str | Path | None) -> None:
-    """Results are written after a long run, so a path that cannot be written to is refused before it."""
+    """Refuse a path that cannot be written, before the long run whose results are to go there."""
     if path is None:
         return
     folder = Path(path).absolute().parent

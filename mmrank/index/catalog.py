@@ -1,4 +1,4 @@
-"""Opening the catalog: the SQLite file that says what a collection holds."""
+"""The catalog: the SQLite file that says what a collection holds."""
 
 from __future__ import annotations
 
@@ -109,15 +109,15 @@ def write_property(connection: sqlite3.Connection, key: str, value: Any) -> None
 
 
 def read_properties(connection: sqlite3.Connection) -> dict[str, Any]:
-    """All values that were kept.
+    """All properties of the collection.
 
     Raises:
-        ValueError: when one is not what was written.
+        ValueError: when one does not match its checksum.
     """
     found = {}
     for key, text, crc in connection.execute("SELECT key, value, crc FROM properties"):
         if crc != _crc(key, text):
-            raise ValueError(f"the property {key!r} was changed behind our back")
+            raise ValueError(f"the property {key!r} does not match its checksum")
         found[key] = json.loads(text)
     return found
 
@@ -140,10 +140,10 @@ def removed_rows(connection: sqlite3.Connection) -> dict[int, int]:
 
 
 def migrate(path: Path, wait: float = 0.0) -> int:
-    """Bring a collection of an earlier format up to date, in one transaction; the format it had.
+    """Bring a collection of an earlier format up to date, in one transaction. Returns the format it had.
 
     Raises:
-        InputError: when it is of a newer format, or of one that no step leads from.
+        InputError: when it is of a newer format, or of one from which no migration starts.
         StoreLockedError: when another writer is at work.
     """
     connection = connect(path, read_only=False, any_format=True)
@@ -186,10 +186,10 @@ def begin_write(connection: sqlite3.Connection, path: Path, wait: float) -> None
 
 
 def write_head(path: Path, version: int) -> None:
-    """Note beside the catalog which version was committed last: a lost or damaged log shows by it.
+    """Note in a file next to the catalog which version was committed last: so that a lost or damaged log is noticed.
 
-    A writer notes after its commit, when the next one may be at work already: each has a draft of its own, and a note
-    of a later version stays.
+    A writer writes the note after its commit, when the next writer may have begun: each has its own draft, and the
+    note of a later version is kept.
     """
     if (read_head(path) or 0) > version:
         return

@@ -32,7 +32,7 @@ class Recent(Generic[Value]):
             return self._values[key]
 
     def put(self, key: object, value: Value) -> None:
-        """Hold a value, and let go of the one that was not used for longest."""
+        """Hold a value, and drop the one that was not used for longest."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
@@ -41,7 +41,7 @@ class Recent(Generic[Value]):
 
 
 class Lookups:
-    """What snapshots of a store need not look up again."""
+    """What the snapshots of a store have looked up, so that they need not do it again."""
 
     def __init__(self) -> None:
         self.documents: Recent[Document] = Recent(64)

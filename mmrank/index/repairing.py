@@ -1,4 +1,4 @@
-"""`mmrank repair`: bring a damaged collection back to a state that verifies."""
+"""`mmrank repair`: bring a damaged collection back to a state that passes `mmrank verify`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 APPLICATION_ID = 0x6D6D726B
-"""ASCII "mmrk", in the SQLite header: what tells our catalog from any other database."""
+"""ASCII "mmrk", in the SQLite header: marks the database as a catalog of mmrank."""
 
 FORMAT = 1
 """Version of everything on disk: tables, segment files, layout of the folder."""

@@ -31,9 +31,9 @@ Vectors = NDArray[np.float32]
 
 
 class Snapshot:
-    """Made by `Store.snapshot`. Shows one version for as long as it is held; safe to use from several threads.
+    """Made by `Store.snapshot`. Shows one version for as long as it is open; safe to use from several threads.
 
-    A snapshot that is held keeps the catalog's log from being emptied: take one a request, do not keep it.
+    An open snapshot keeps the catalog's log from being emptied: take one per request, and close it.
     """
 
     __slots__ = ("_connection", "_connections", "_dimension", "_loaded", "_lookups")
@@ -63,7 +63,7 @@ class Snapshot:
         self._lookups = lookups
 
     def close(self) -> None:
-        """Let go of the version; done by itself when the snapshot is no longer referred to."""
+        """Release the version; also happens when the snapshot is garbage-collected."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             self._connections.give_back(connection)
@@ -135,7 +135,7 @@ class Snapshot:
 
         Raises:
             InputError: when there is none with this id.
-            MmrankError: when what is stored of it is damaged.
+            MmrankError: when its stored form is damaged.
         """
         number = self._number(document_id)
         cached = self._lookups.documents.get(number)
@@ -186,7 +186,7 @@ class Snapshot:
         return self._vectors(document_id, "document")
 
     def token_vectors(self, document_id: str) -> list[Vectors]:
-        """One (tokens, dimension) array a passage, restored from eight bits.
+        """One (tokens, dimension) array per passage, restored from eight bits.
 
         Raises:
             InputError: when the collection holds no token vectors.
@@ -342,7 +342,7 @@ def read_document(connection: sqlite3.Connection, number: int) -> Document:
     """A document by its number in the catalog.
 
     Raises:
-        MmrankError: when what is stored of it is damaged.
+        MmrankError: when its stored form is damaged.
     """
     body = connection.execute("SELECT body FROM documents WHERE number = ?", (number,)).fetchone()[0]
     pages = connection.execute("SELECT body FROM pages WHERE document = ? ORDER BY page", (number,)).fetchall()
@@ -366,11 +366,11 @@ def _unpacked(body: bytes, what: str) -> bytes:
     try:
         return zlib.decompress(body)
     except zlib.error as error:
-        raise MmrankError(f"what is stored of {what} is damaged ({error}); run `mmrank verify`") from error
+        raise MmrankError(f"the stored form of {what} is damaged ({error}); run `mmrank verify`") from error
 
 
 def _without_lists(head: bytes) -> bytes:
-    """The JSON of a document stored without pages and passages, less its opening brace and those two keys."""
+    """The JSON of a document stored without pages and passages, without its opening brace and those two keys."""
     fields = json.loads(head)
     fields.pop("pages", None)
     fields.pop("passages", None)

@@ -77,8 +77,8 @@ class Store:
         Args:
             path: its folder.
             encoder: when given, it must be the one the collection was made with.
-            read_only: never write; the indexes of large segments are mapped, so that opening is instant and memory is
-                shared by all processes, instead of read into memory, where they are somewhat quicker.
+            read_only: never write; the indexes of large segments are mapped, so that opening is instant and processes
+                share the memory; otherwise they are read into memory, where searching is somewhat faster.
 
         Raises:
             InputError: when there is none, or something else, or it was made by another format or with another encoder.
@@ -117,7 +117,7 @@ class Store:
 
         Args:
             wait: seconds to wait for another writer to finish.
-            on_step: told the name of each step as it is reached.
+            on_step: called with the name of each step as it is reached.
 
         Raises:
             StoreLockedError: when another writer is (still) at work.
@@ -150,12 +150,12 @@ class Store:
             connection.close()
 
     def compact(self, index: str | None = None, wait: float = 0.0, on_step: Step = lambda _: None) -> None:
-        """Rewrite the segments as one of each kind, without what is gone, and index them. Readers go on meanwhile.
+        """Rewrite the segments as one of each kind, without removed rows, and index them. Readers continue meanwhile.
 
         Args:
             index: change the FAISS index of large segments, see `create`.
             wait: seconds to wait for another writer to finish.
-            on_step: told the name of each step as it is reached.
+            on_step: called with the name of each step as it is reached.
 
         Raises:
             InputError: when FAISS does not know such an index.
@@ -192,7 +192,7 @@ class Store:
                     lookups=self._lookups,
                 )
             except SegmentGoneError:
-                self._connections.give_back(connection)  # compacted away since we began: look again
+                self._connections.give_back(connection)  # compaction deleted a segment since the read began: try again
             except sqlite3.Error as error:
                 connection.close()
                 raise catalog.translated(error, self.path) from error
@@ -285,7 +285,7 @@ def check_there(path: Path) -> None:
 
 
 def check_factory(index: str, dimension: int) -> None:
-    """Refuse an index that FAISS cannot make, before there are vectors enough to make it.
+    """Refuse an index that FAISS cannot make, before there are enough vectors to make it.
 
     Raises:
         InputError: says what is wrong with it.
@@ -303,4 +303,4 @@ def check_factory(index: str, dimension: int) -> None:
 
 
 class SegmentGoneError(MmrankError):
-    """A file was compacted away between the beginning of a read and its opening."""
+    """Compaction deleted a file after a read began and before the file was opened."""

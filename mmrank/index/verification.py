@@ -1,4 +1,4 @@
-"""`mmrank verify`: is everything there, and is it what was written?"""
+"""`mmrank verify`: check that everything is there and undamaged."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Problem:
 
 
 def verify(path: str | Path) -> list[Problem]:
-    """Check every file of a collection: checksums, counts, what refers to what. Empty where all is well.
+    """Check every file of a collection: checksums, counts, what refers to what. Returns nothing if all is well.
 
-    Reads everything once. Safe beside readers and a writer.
+    Reads everything once. Readers and a writer may be at work meanwhile.
 
     Raises:
         InputError: when there is no collection at `path`.
@@ -101,7 +101,7 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
             identifier, name, file, title, pages, passages, body, metadata.get(number, {}), added, date
         )
         if expected != checksum:
-            fault = "its record was changed behind our back"
+            fault = "its record does not match its checksum"
         for table, column, count in (("pages", "page", pages), ("passages", "position", passages)):
             found = connection.execute(f"SELECT {column}, body FROM {table} WHERE document = ?", (number,)).fetchall()
             if sorted(at for at, _ in found) != list(range(count)):
@@ -161,7 +161,7 @@ def _fault(path: Path, connection: sqlite3.Connection, info: SegmentInfo) -> str
     except MmrankError as error:
         return str(error).partition(": ")[2] or str(error)
     if data.checksum() != info.checksum:
-        return "its checksum is not the one it was written with"
+        return "it does not match its checksum"
     covered = np.zeros(info.rows, np.int64)
     places = connection.execute(
         "SELECT start, rows, document FROM placements WHERE segment = ? AND kind = ?", (info.number, info.kind)
@@ -185,7 +185,7 @@ def _cache(path: Path, info: SegmentInfo) -> Iterator[Problem]:
     try:
         note = json.loads(file.with_suffix(".json").read_text())
         if file_checksum(file) != note["sha256"]:
-            yield Problem("cache", name, "its checksum is not the one it was written with")
+            yield Problem("cache", name, "it does not match its checksum")
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Problem("cache", name, f"it or its note cannot be read: {error}")
 
@@ -194,9 +194,11 @@ def _leftovers(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
     files = {info.file for info in catalog.committed_segments(connection)}
     for file in sorted((path / catalog.SEGMENTS).glob("*")):
         if file.name not in files:
-            yield Problem("leftover", f"{catalog.SEGMENTS}/{file.name}", "no version refers to it (a cut-off write)")
+            yield Problem(
+                "leftover", f"{catalog.SEGMENTS}/{file.name}", "no version refers to it (an interrupted write)"
+            )
     for file in sorted(path.glob(f"{catalog.HEAD}.*.new")):
-        yield Problem("leftover", file.name, "a note that was never finished (a cut-off write)")
+        yield Problem("leftover", file.name, "an unfinished note (an interrupted write)")
     caches = {cache_name(file) for file in files}
     for file in sorted((path / catalog.CACHE).glob("*")):
         if file.with_suffix(".faiss").name not in caches:

@@ -65,7 +65,7 @@ class Writer:
             document: its `id` is the hash of its content, its `name` is unique in the collection.
             passage_vectors: (passages, dimension), in the order of `document.passages`.
             document_vectors: (m, dimension), what stands for the whole document; m may be 0 where it has no passages.
-            token_vectors: one (tokens, dimension) array a passage, with a multi-vector encoder.
+            token_vectors: one (tokens, dimension) array per passage, with a multi-vector encoder.
             metadata: what filters look at; `document.metadata` where it is not given.
 
         Raises:
@@ -119,7 +119,7 @@ class Writer:
         self._changed = True
 
     def compact(self, index: str | None = None) -> None:
-        """Merge the segments of each kind into one, without what is gone, and index it.
+        """Merge the segments of each kind into one, without removed rows, and index it.
 
         Args:
             index: change the collection's FAISS factory, see `Store.create`.
@@ -218,7 +218,7 @@ class Writer:
                 (self._folder / file).unlink(missing_ok=True)
                 drop_cache(self._path / catalog.CACHE / cache_name(file))
         except OSError as error:
-            log.warning("%s: the change is committed, but clearing up after it failed (%s)", self._path, error)
+            log.warning("%s: the change is committed, but deleting old files failed (%s)", self._path, error)
         self._step("cleaned")
         return True
 
@@ -236,7 +236,7 @@ class Writer:
             self._index(info)
 
     def _index(self, info: SegmentInfo) -> None:
-        """Build the FAISS index of a segment, where it is worth one."""
+        """Build the FAISS index of a segment that is large enough for one."""
         factory = self._factory_for(info)
         if factory is None:
             return

@@ -52,7 +52,7 @@ def test_ablation_leaves_out_one_signal_at_a_time(data: Path, tmp_path: Path) ->
 
 def test_crossvalidation_deals_documents_and_says_so_where_there_are_too_few(data: Path) -> None:
     done = invoke("crossvalidate", "--data", data)
-    assert isinstance(done.exception, InputError) and "2 documents cannot be dealt into 5 folds" in str(done.exception)
+    assert isinstance(done.exception, InputError) and "2 documents cannot be split into 5 folds" in str(done.exception)
 
 
 @pytest.mark.parametrize(
