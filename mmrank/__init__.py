@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mmrank.errors import InputError as InputError
     from mmrank.errors import MissingExtraError as MissingExtraError
     from mmrank.errors import MmrankError as MmrankError
+    from mmrank.hits import Hits as Hits
     from mmrank.types import BBox as BBox
     from mmrank.types import Document as Document
     from mmrank.types import Hit as Hit
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Collection": "collection",
     **dict.fromkeys(("InputError", "MissingExtraError", "MmrankError"), "errors"),
+    "Hits": "hits",
     **dict.fromkeys(("BBox", "Document", "Hit", "Passage", "Query"), "types"),
 }
 
@@ -32,6 +34,7 @@ __all__ = [
     "Collection",
     "Document",
     "Hit",
+    "Hits",
     "InputError",
     "MissingExtraError",
     "MmrankError",

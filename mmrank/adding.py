@@ -138,22 +138,28 @@ def _move(store: Store, moves: Mapping[str, tuple[str, str]], wait: float) -> No
 
     with store.snapshot() as snapshot:
         documents = [moved(snapshot.document(content), name=name, path=path) for content, (name, path) in moves.items()]
-    _put_again(store, documents, wait)
+    _put_again(store, [(document, _metadata(document)) for document in documents], wait)
 
 
 def renew_identities(store: Store, wait: float = 0.0) -> list[str]:
     """Find the identity of each document again, from what is stored. Returns the names of those that changed."""
+    from mmrank.ingest.identity import IDENTITY_KEYS, identity
+
+    outdated = []
     with store.snapshot() as snapshot:
-        records = {record.id: record for record in snapshot.documents()}
-        documents = [snapshot.document(identifier) for identifier in records]
-    outdated = [document for document in documents if _metadata(document) != records[document.id].metadata]
+        for record in snapshot.documents():
+            document = snapshot.document(record.id)
+            others = {key: value for key, value in record.metadata.items() if key not in IDENTITY_KEYS}
+            metadata = {**others, **identity(document)}
+            if metadata != record.metadata:
+                outdated.append((document, metadata))
     if outdated:
         _put_again(store, outdated, wait)
-    return [document.name for document in outdated]
+    return [document.name for document, _ in outdated]
 
 
-def _put_again(store: Store, documents: Sequence[Document], wait: float) -> None:
-    """Replace documents that are in the store, by id, with the vectors they have."""
+def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]], wait: float) -> None:
+    """Replace documents that are in the store, by id, with the vectors they have. Each comes with its metadata."""
     with store.snapshot() as snapshot:
         vectors = [
             (
@@ -161,13 +167,13 @@ def _put_again(store: Store, documents: Sequence[Document], wait: float) -> None
                 snapshot.document_vectors(document.id),
                 snapshot.token_vectors(document.id) if store.encoder.multi_vector else None,
             )
-            for document in documents
+            for document, _ in documents
         ]
     with store.write(wait=wait) as writer:
-        for document in documents:
+        for document, _ in documents:
             writer.remove(document.id)
-        for document, (passages, merged, tokens) in zip(documents, vectors, strict=True):
-            writer.put(document, passages, merged, tokens, metadata=_metadata(document))
+        for (document, metadata), (passages, merged, tokens) in zip(documents, vectors, strict=True):
+            writer.put(document, passages, merged, tokens, metadata=metadata)
 
 
 def _metadata(document: Document) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport, Progress, add_files, free_names
+from mmrank.adding import AddReport, Progress, add_files, free_names, renew_identities
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
@@ -18,6 +19,7 @@ from mmrank.types import Document, Hit, Query
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
+    from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
@@ -130,7 +132,9 @@ class Collection:
                     made.append((library.encoder, library.settings))
             return encode_document(made[0][0], document, made[0][1])
 
-        return repair(path, encode=encode, wait=wait)
+        report = repair(path, encode=encode, wait=wait)
+        with cls.open(path, encoder=encoder) as library:
+            return replace(report, renewed=tuple(renew_identities(library.store, wait)))
 
     def close(self) -> None:
         """Close the files."""
@@ -279,7 +283,7 @@ class Collection:
         k: int = 10,
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The pages that answer a question, best first: one hit per page, with boxes and a reason.
 
         Documents are found by their merged vectors and their words, together with the passages that match best. Then

@@ -88,10 +88,10 @@ class Settings(BaseSettings):
     search_documents: int = Field(
         default=10,
         ge=1,
-        description="documents whose passages the first stage compares; the best passages of all others compete too",
+        description="documents whose pages are ranked; more finds pages in less likely documents, and takes longer",
     )
     search_passages: int = Field(
-        default=50, ge=1, description="passages that the first stage finds; every page of their documents is ranked"
+        default=50, ge=1, description="best passages of all documents by which documents are found"
     )
     reranker: str | None = Field(
         default=None,

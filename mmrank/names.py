@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from mmrank.numerals import roman_value
+
 WORDS = {
     "fig": "figure",
     "figs": "figure",
@@ -23,7 +25,6 @@ WORDS = {
     "app": "appendix",
     "§": "section",
 }
-ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 ORDINALS = {
     name: at
     for at, names in enumerate(
@@ -55,10 +56,5 @@ def canonical(name: str) -> str:
         return kind
     value = tokens[1]
     if re.fullmatch(r"[ivxlc]+", value) and kind not in {"appendix", "exhibit"}:
-        value = str(_roman(value))
+        value = str(roman_value(value))
     return f"{kind} {value}"
-
-
-def _roman(text: str) -> int:
-    values = [ROMAN[c] for c in text]
-    return sum(-v if any(w > v for w in values[at + 1 : at + 2]) else v for at, v in enumerate(values))

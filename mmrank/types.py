@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
 from mmrank.names import canonical
 
 if TYPE_CHECKING:
@@ -331,7 +331,6 @@ class Hit:
     """Which stage gave `score`: "retrieve" or the name of the reranker."""
     snippet: str
     element_ids: tuple[str, ...] = ()
-    passage_id: str | None = None
     label: str | None = None
     heading_path: tuple[str, ...] = ()
     reasoning: str | None = None
@@ -357,3 +356,35 @@ class Hit:
             raise InputError(f"the hit on {self.document} carries no picture")
         check_content(self.picture.path, self.document_id)
         return self.picture.open(max_pixels=max_pixels, marks=self.boxes)
+
+    def to_html(self, *, picture: bool = True) -> str:
+        """What a notebook shows: the page with its boxes, where it is, its text and the reason.
+
+        A page that cannot be shown, because its file is gone or has changed, is replaced by a line that says so.
+
+        Args:
+            picture: include the page, as a small PNG inside the HTML.
+        """
+        from mmrank.notebook import THUMBNAIL_PIXELS, card, thumbnail
+
+        shown = note = None
+        if picture and self.picture is not None:
+            try:
+                shown = thumbnail(self.image(max_pixels=THUMBNAIL_PIXELS))
+            except MmrankError as error:
+                note = str(error)
+        label = f" (printed “{self.label}”)" if self.label not in {None, str(self.page_number)} else ""
+        return card(
+            title=f"{self.document}, page {self.page_number}{label}",
+            lines=[
+                *([" › ".join(self.heading_path)] if self.heading_path else []),
+                f"score {self.score:.3f} ({self.stage})",
+            ],
+            snippet=self.snippet,
+            reason=self.reasoning,
+            picture=shown,
+            note=note,
+        )
+
+    def _repr_html_(self) -> str:
+        return self.to_html()

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -51,10 +53,25 @@ def test_every_public_name_can_be_had() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of what is committed, built from a checkout without symbolic links, as one on Windows is."""
     folder = tmp_path_factory.mktemp("wheel")
-    run("-m", "build", "--wheel", "--outdir", str(folder), str(ROOT), cwd=folder)
+    clone = ["git", "clone", "-q", "-c", "core.symlinks=false", str(ROOT), str(folder / "checkout")]
+    done = subprocess.run(clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for name in ("ingest", "index", "train"):
+        link = folder / "checkout" / name
+        assert link.is_file() and not link.is_symlink()
+    run("-m", "build", "--wheel", "--outdir", str(folder), str(folder / "checkout"), cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the wheel is installed; its dependencies are those of this environment."""
+    folder = tmp_path_factory.mktemp("installed")
+    run("-m", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(wheel), cwd=folder)
+    return folder
 
 
 @pytest.mark.slow
@@ -67,14 +84,55 @@ def test_the_wheel_holds_mmrank_alone(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
-    run("-m", "pip", "install", "-q", "--no-deps", "--target", str(tmp_path / "site"), str(wheel), cwd=tmp_path)
+def test_the_wheel_carries_the_version_of_the_package_and_the_licence(wheel: Path) -> None:
+    import mmrank
+
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        (licence,) = (name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        header = message_from_bytes(archive.read(metadata))
+        text = archive.read(licence)
+    assert header["Version"] == mmrank.__version__
+    assert header["License-Expression"] == "AGPL-3.0-or-later"
+    assert text == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_version_stands_in_one_place() -> None:
+    import mmrank
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "version" in project["dynamic"]
+    assert "version" not in project
+    assert mmrank.__version__ not in citation
+
+
+@pytest.mark.slow
+def test_the_wheel_works_outside_the_checkout(installed: Path, tmp_path: Path) -> None:
     program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
+        f"import sys; sys.path.insert(0, {str(installed)!r})\n"
         "import mmrank, mmrank.ingest, mmrank.index, mmrank.train, importlib.util\n"
         "from mmrank.query.analysis import analyse\n"
         "assert analyse('What is the quick ratio?').statements\n"
         "print(mmrank.__file__, mmrank.ingest.__file__, sep='\\n')\n"
     )
     homes = run("-I", "-c", program, cwd=tmp_path).split()
-    assert all(home.startswith(str(tmp_path)) for home in homes)
+    assert all(home.startswith(str(installed)) for home in homes)
+
+
+@pytest.mark.slow
+def test_the_wheel_of_a_checkout_without_links_finds_a_page(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "ferries.txt").write_text("The Skerry ferry carried 471 thousand passengers in 2025.")
+    (tmp_path / "boilers.txt").write_text("Descale the boiler once every two years.")
+    program = (
+        f"import sys; sys.path.insert(0, {str(installed)!r})\n"
+        "import mmrank\n"
+        "with mmrank.Collection.create('library.mmrank', workers=1) as library:\n"
+        "    report = library.add('ferries.txt', 'boilers.txt')\n"
+        "    assert report.ok, report.failed\n"
+        "    hits = library.search('How many passengers did the ferry carry?')\n"
+        "print(mmrank.__file__, hits[0].document, hits[0].page_number, sep='\\n')\n"
+    )
+    home, document, page = run("-I", "-c", program, cwd=tmp_path).split()
+    assert home.startswith(str(installed))
+    assert (document, page) == ("ferries.txt", "1")

@@ -6,17 +6,24 @@ first page among the pages found.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.evaluate.bootstrap import Figure, Sample
 from mmrank.evaluate.collection_data import CollectionBenchmark, CollectionQuestion
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mmrank.collection import Collection
 
 PAGES_KEPT = 10
 """Pages per question in a run: the largest cutoff."""
@@ -130,6 +137,51 @@ def score_responses(benchmark: CollectionBenchmark, responses: Iterable[Response
         float(np.percentile(seconds, 95)),
         tuple(notes),
     )
+
+
+def kept_collection(benchmark: CollectionBenchmark, cache: Path) -> Collection:
+    """A collection of exactly the benchmark's files, made on first use and kept in the cache.
+
+    Raises:
+        MmrankError: when a file cannot be read; names it.
+    """
+    from mmrank import __version__
+    from mmrank.collection import Collection
+    from mmrank.config import load_settings
+    from mmrank.ingest import INGEST_VERSION
+
+    listed = "\n".join((__version__, str(INGEST_VERSION), load_settings().fingerprint(), *sorted(benchmark.files)))
+    folder = cache / "collections"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}.mmrank"
+    library = Collection.create(path, exist_ok=True)
+    files = [(file, name) for name, file in benchmark.files.items()]
+    report = library.add_files(files, cache=cache / "mmrank" / "documents")
+    if report.failed:
+        name, reason = next(iter(report.failed.items()))
+        library.close()
+        raise MmrankError(f"{name} of {benchmark.name} cannot be read: {reason}")
+    return library
+
+
+def collection_table(report: CollectionReport) -> Table:
+    """The figures, for people."""
+    from rich.table import Table
+
+    from mmrank.evaluate.tables import show
+
+    count = next(iter(report.figures.values())).questions
+    table = Table(
+        title=f"{report.benchmark}: {count} questions to {report.documents} documents, mean (95 % interval)",
+        title_justify="left",
+    )
+    table.add_column("")
+    table.add_column("", justify="right")
+    for name, figure in report.figures.items():
+        table.add_row(name, show(figure))
+    table.add_row("seconds per question, p50", f"{report.seconds_p50:.3f}")
+    table.add_row("seconds per question, p95", f"{report.seconds_p95:.3f}")
+    return table
 
 
 def write_responses(path: str | Path, responses: Iterable[Response]) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from mmrank.periods import reported_period
 from mmrank.types import FURNITURE, Document, ElementKind
 
-IDENTITY_VERSION = 1
-"""Counts changes of what is found: a collection that was made by another version is brought up to date by `repair`."""
 PERIOD, HEADINGS = "period", "front_headings"
-"""Keys of the metadata that hold what is found."""
+IDENTITY_KEYS = frozenset({PERIOD, HEADINGS})
+"""Keys of a document's metadata that hold what is found."""
 MAX_HEADINGS = 400
 """Characters of the first page's headings that are kept."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from mmrank.names import ORDINALS, canonical
+from mmrank.numerals import roman_to_int
 from mmrank.types import ElementKind
 
 _NUMBER = r"(\d{1,4}(?:\.\d{1,2}){0,3}|[ivxlc]{1,7}\b|[a-z]\d{0,2}(?:\.\d{1,2}){0,2}\b)"
@@ -202,19 +203,6 @@ def _clean(raw: str) -> str:
     text = " ".join(text.split()).strip(" ,;:-")
     # A question that is all instruction ("List the areas …") is better kept whole.
     return text if len(text.split()) >= 4 else raw
-
-
-def roman_to_int(numeral: str) -> int | None:
-    """The value of a lower-case roman numeral up to 399, or None.
-
-    >>> [roman_to_int(numeral) for numeral in ("ii", "iv", "xix", "mix", "iiv")]
-    [2, 4, 19, None, None]
-    """
-    if not re.fullmatch(r"c{0,3}(xc|xl|l?x{0,3})(ix|iv|v?i{0,3})", numeral) or not numeral:
-        return None
-    values = [{"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}[letter] for letter in numeral]
-    following = [*values[1:], 0]
-    return sum(-value if value < after else value for value, after in zip(values, following, strict=True))
 
 
 def _handles(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from mmrank.hits import Hits
 from mmrank.retrieve.evidence import page_evidence, snippet
 from mmrank.retrieve.pages import PageRanking
 from mmrank.retrieve.reasons import reason
@@ -14,11 +15,11 @@ CLEAR = 0.6
 """A box beside the best one is shown from this share of its score."""
 
 
-def page_hits(ranking: PageRanking, k: int) -> list[Hit]:
+def page_hits(ranking: PageRanking, k: int) -> Hits:
     """The first k pages of a ranking, best first."""
     pool, question = ranking.pool, ranking.question
     answers = Counter(map(str, ranking.judged.statuses)) if ranking.judged is not None else Counter[str]()
-    hits = []
+    hits = Hits()
     for at in map(int, ranking.order()[:k]):
         features = pool.documents[int(pool.owner[at])]
         page = int(pool.number[at])

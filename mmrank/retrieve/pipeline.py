@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mmrank.config import EMBEDDED_WEIGHT, Settings
 from mmrank.errors import InputError
+from mmrank.hits import Hits
 from mmrank.retrieve.documents import Identities, RankedDocument, rank_documents
 from mmrank.retrieve.explanations import explain_hits
 from mmrank.retrieve.feature_cache import FeatureCache
@@ -50,7 +51,7 @@ class Pipeline:
 
     def search(
         self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
-    ) -> list[Hit]:
+    ) -> Hits:
         """The k best pages of the whole collection; see `Collection.search`."""
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
@@ -59,7 +60,7 @@ class Pipeline:
         with self._store.snapshot() as snapshot:
             documents = self._rank_documents(question, snapshot, where)
             if not documents:
-                return []
+                return Hits()
             pool = self._features.pool(snapshot, [document.id for document in documents], question)
             ranking = rank_pages(question, pool, documents={document.id: document.score for document in documents})
         if reranker is not None:

@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.query.analysis import roman_to_int, statements
+from mmrank.numerals import roman_to_int
+from mmrank.query.analysis import statements
 from mmrank.retrieve.features import PageFeatures
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question

@@ -15,7 +15,11 @@ import pytest
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import DuplicateContentError, EncoderIdentity, Filter, MilvusStore, Store, Writer
-from mmrank.retrieve.candidates import two_stage
+from mmrank.query.analysis import analyse
+from mmrank.retrieve.documents import Identities, rank_documents
+from mmrank.retrieve.question import Question
+from mmrank.retrieve.words import content_words
+from mmrank.types import Query
 
 pytest.importorskip("pymilvus", reason="Milvus is an extra: pip install 'mmrank[scale]'")
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not built for this system")
@@ -161,9 +165,16 @@ def put_halfway(store, monkeypatch, document, vectors, look=lambda: None):
             writer.put(document, vectors, vectors[:1])
 
 
+def ranked(snapshot, vector, text, *, documents):
+    """Ids of the documents that a question is about."""
+    question = Question(Query(text), analyse(text), vector, content_words(text))
+    identities = Identities(snapshot.documents())
+    return [one.id for one in rank_documents(snapshot, question, identities, documents=documents, passages=22)]
+
+
 def is_nowhere(snapshot, document, vectors):
     """Whether no search finds a document of four passages about a gnu, while all others are found."""
-    both = two_stage(snapshot, vector=vectors[0], text="gnu shared", documents=7, passages=22)
+    both = ranked(snapshot, vectors[0], "gnu shared", documents=7)
     matches = [
         *snapshot.search_dense(vectors[0], 22),
         *snapshot.search_dense(vectors[0], 7, "document"),
@@ -171,7 +182,7 @@ def is_nowhere(snapshot, document, vectors):
         *snapshot.search_lexical("gnu shared", 7, "document"),
         *snapshot.search_dense(vectors[0], 22, where=Filter(names=(document.name,))),
     ]
-    found = {match.document_id for match in matches} | {candidate.document_id for candidate in both}
+    found = {match.document_id for match in matches} | set(both)
     assert len(snapshot.documents()) == len(found - {document.id}) == 6
     assert len(snapshot.search_dense(vectors[0], 3)) == 3  # what is passed over costs no place
     return document.id not in found and document.id not in {record.id for record in snapshot.documents()}
@@ -237,7 +248,7 @@ def test_a_document_without_passages_is_listed_and_removed_but_never_found(chang
     query = -vectors_of("camel", 3)[0]  # worse than a vector of zeros
     assert len(snapshot.search_dense(query, 9, "document")) == 6
     assert document.id not in {match.document_id for match in snapshot.search_dense(query, 9, "document")}
-    assert len(two_stage(snapshot, vector=query, text="blank camel", documents=9)) == 18
+    assert document.id not in ranked(snapshot, query, "blank camel", documents=9)
     with changing.write() as writer:
         writer.remove(document.id)
     assert len(changing.snapshot().documents()) == 6
@@ -268,10 +279,10 @@ def test_bad_input_is_refused(library, make_document, vectors_of, unit_vectors):
     assert len(library.snapshot().documents()) == 6
 
 
-def test_two_stages_work_on_either_backend(library, make_document, vectors_of):
-    found = two_stage(library.snapshot(), vector=vectors_of("ferret", 3)[1], text="ferret two", documents=2, passages=4)
-    assert found[0].id == f"{make_document('ferret', []).id}/1"
-    assert len(found) == 4
+def test_documents_are_ranked_on_either_backend(library, make_document, vectors_of):
+    found = ranked(library.snapshot(), vectors_of("ferret", 3)[1], "ferret two", documents=2)
+    assert found[0] == make_document("ferret", []).id
+    assert len(found) == 2
 
 
 def test_the_wrong_encoder_is_refused_by_milvus_too(milvus_server, encoder):
