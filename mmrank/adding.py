@@ -22,7 +22,7 @@ COMMIT_PAGES = 500
 COMMIT_SECONDS = 60.0
 """A long run commits at least this often, so that an interruption costs little."""
 
-Progress = Callable[["Outcome", int, int], None]
+AddProgress = Callable[["Outcome", int, int], None]
 """Called after each file with its outcome, how many files are done, and how many there are."""
 
 
@@ -56,7 +56,7 @@ def add_files(
     files: Sequence[tuple[Path, str]],
     *,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: AddProgress | None = None,
     wait: float = 0.0,
 ) -> AddReport:
     """Read files under given names into a store; see `Collection.add_files`. `encoder` is called when it is needed."""
@@ -191,7 +191,7 @@ def _write(
     total: int,
     names: set[str],
     report: AddReport,
-    progress: Progress | None,
+    progress: AddProgress | None,
     wait: float,
 ) -> None:
     done = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport, Progress, add_files, free_names, renew_identities
+from mmrank.adding import AddProgress, AddReport, add_files, free_names, renew_identities
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
@@ -220,7 +220,7 @@ class Collection:
 
     # Changes
 
-    def add(self, *sources: str | Path, progress: Progress | None = None, wait: float = 0.0) -> AddReport:
+    def add(self, *sources: str | Path, progress: AddProgress | None = None, wait: float = 0.0) -> AddReport:
         """Read files into the collection.
 
         An unchanged file is skipped. A changed file replaces its earlier version. A file that was moved or renamed is
@@ -244,7 +244,7 @@ class Collection:
         files: Sequence[tuple[Path, str]],
         *,
         cache: Path | None = None,
-        progress: Progress | None = None,
+        progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
         """Like `add`, with names of your choice.

@@ -38,14 +38,14 @@ def read_text(model: type[BaseModel], name: str, value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SettingsSection:
     """Settings that are given together with others, and whose they are: "pointwise", "the engine transformers"."""
 
     title: str
     model: type[SettingsModel]
 
 
-def check_settings(subject: str, sections: Sequence[Section], given: Mapping[str, Any]) -> list[SettingsModel]:
+def check_settings(subject: str, sections: Sequence[SettingsSection], given: Mapping[str, Any]) -> list[SettingsModel]:
     """Divide settings among sections and check them all.
 
     A name that several sections know belongs to the first of them.

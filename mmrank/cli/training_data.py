@@ -86,7 +86,7 @@ def labels(
     """Examples from labelled questions over a collection; its own ranking finds the hard negatives."""
     from mmrank.collection import Collection
     from mmrank.train.data.collected import collection_examples
-    from mmrank.train.data.questions import from_qrels, read_queries, read_questions
+    from mmrank.train.data.labels import from_qrels, read_queries, read_questions
 
     if qrels is None:
         found = read_questions(questions)

@@ -59,7 +59,7 @@ class Progress:
         return self.seconds / self.files_done * (self.files_total - self.files_done)
 
 
-class Engine(Protocol):
+class TaskEngine(Protocol):
     """Where tasks are performed. `submit` returns at once; a task that kills its worker raises WorkerDiedError."""
 
     width: int
@@ -165,7 +165,7 @@ def read_documents(
     *,
     options: IngestOptions | None = None,
     workers: int = 0,
-    engine: Literal["local", "ray"] | Engine = "local",
+    engine: Literal["local", "ray"] | TaskEngine = "local",
     cache: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Outcome]:
@@ -201,7 +201,7 @@ def read_documents(
         machine.close()
 
 
-def _engine(engine: str | Engine, workers: int) -> Engine:
+def _engine(engine: str | TaskEngine, workers: int) -> TaskEngine:
     if workers < 0:
         raise InputError(f"workers must be 0 (one a core) or more, got {workers}")
     if not isinstance(engine, str):
@@ -216,7 +216,7 @@ def _engine(engine: str | Engine, workers: int) -> Engine:
 
 
 def _stream(
-    files: Iterator[tuple[str | Path, str]], options: IngestOptions, engine: Engine, store: DocumentStore | None
+    files: Iterator[tuple[str | Path, str]], options: IngestOptions, engine: TaskEngine, store: DocumentStore | None
 ) -> Iterator[Outcome]:
     running: dict[Future[tuple[dict[str, Any], bytes]], tuple[_Job, dict[str, Any]]] = {}
     waiting: deque[tuple[_Job, dict[str, Any], bytes]] = deque()

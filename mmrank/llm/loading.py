@@ -11,7 +11,7 @@ from typing import Any
 from mmrank.errors import InputError
 from mmrank.llm.protocol import ChatModel
 from mmrank.llm.settings import ChatServerSettings, LlamaCppSettings, ServerSettings, TransformersSettings
-from mmrank.setting_models import Section, SettingsModel, check_settings
+from mmrank.setting_models import SettingsModel, SettingsSection, check_settings
 
 EMBEDDED = ("smollm2", "smollm2-torch")
 """Names of the model that comes with a package: "smollm2" runs in llama.cpp where that is installed (fast generation),
@@ -87,7 +87,7 @@ def engine_of(name: str) -> str:
     )
 
 
-def engine_section(name: str) -> Section:
+def engine_section(name: str) -> SettingsSection:
     """The settings of the engine that runs a model.
 
     Raises:
@@ -95,7 +95,7 @@ def engine_section(name: str) -> Section:
     """
     engine = engine_of(name)
     title = "the server" if engine == "server" else f"the engine {engine}"
-    return Section(title, ENGINES[engine].settings)
+    return SettingsSection(title, ENGINES[engine].settings)
 
 
 def load_chat_model(name: str, **settings: Any) -> ChatModel:

@@ -23,7 +23,7 @@ from mmrank.rerankers.settings import (
     ServedSettings,
     SetwiseSettings,
 )
-from mmrank.setting_models import Section, SettingsModel, check_settings
+from mmrank.setting_models import SettingsModel, SettingsSection, check_settings
 
 if TYPE_CHECKING:
     from mmrank.rerankers.selector import Selector
@@ -220,17 +220,17 @@ def _served(model: str, settings: ServedSettings, of_server: Further) -> Reranke
     url, _, name = model.partition("#")
     if not url or not name:
         raise InputError("where is the server, and which model? Name both: served:http://host:8000/v1#model")
-    [checked] = check_settings("served", [Section("the server", ServerSettings)], of_server)
+    [checked] = check_settings("served", [SettingsSection("the server", ServerSettings)], of_server)
     server = ModelServer(url, **checked.model_dump())
     return Served(server, name, path=settings.path, batch=settings.batch, max_tokens=settings.max_tokens)
 
 
 Given = Mapping[str, Any]
-Sections = Callable[[str, Given], list[Section]]
+Sections = Callable[[str, Given], list[SettingsSection]]
 """From the model's name and all settings that were given to the sections that a family passes settings on to."""
 
 
-def _of_nothing(model: str, given: Given) -> list[Section]:
+def _of_nothing(model: str, given: Given) -> list[SettingsSection]:
     return []
 
 
@@ -238,15 +238,15 @@ def _of_engine(default: str) -> Sections:
     return lambda model, given: [engine_section(model or default)]
 
 
-def _of_server(model: str, given: Given) -> list[Section]:
-    return [Section("the server", ServerSettings)]
+def _of_server(model: str, given: Given) -> list[SettingsSection]:
+    return [SettingsSection("the server", ServerSettings)]
 
 
-def _of_pointwise(model: str, given: Given) -> list[Section]:
+def _of_pointwise(model: str, given: Given) -> list[SettingsSection]:
     return sections_of(_named("pointwise", model), given)
 
 
-def _of_expensive(model: str, given: Given) -> list[Section]:
+def _of_expensive(model: str, given: Given) -> list[SettingsSection]:
     own = DocumentCascadeSettings.model_fields
     expensive = str(given.get("expensive", own["expensive"].default))
     rest = {name: value for name, value in given.items() if name not in own}
@@ -290,7 +290,7 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def sections_of(name: str, given: Given) -> list[Section]:
+def sections_of(name: str, given: Given) -> list[SettingsSection]:
     """The settings that a reranker takes: its family's, then those of the model, server or reranker inside it.
 
     Args:
@@ -303,7 +303,7 @@ def sections_of(name: str, given: Given) -> list[Section]:
     family, _, model = name.partition(":")
     if family not in FAMILIES:
         raise InputError(f"unknown reranker {family!r}; there are: {', '.join(FAMILIES)}")
-    return [Section(family, FAMILIES[family].settings), *FAMILIES[family].further(model, given)]
+    return [SettingsSection(family, FAMILIES[family].settings), *FAMILIES[family].further(model, given)]
 
 
 def load_reranker(name: str, *, fuse: float | None = None, first_stage: str = "score", **settings: Any) -> Reranker:

@@ -314,3 +314,23 @@ def test_the_breadth_of_a_search_is_a_setting(library: mmrank.Collection) -> Non
     assert len({hit.document for hit in library.search("ferry", k=100)}) > 1
     with mmrank.Collection.open(library.path, read_only=True, search_documents=1, search_passages=1) as narrow:
         assert len({hit.document for hit in narrow.search("ferry", k=100)}) == 1
+
+
+def test_a_document_knows_its_period_and_repair_finds_it_again(tmp_path: Path) -> None:
+    source = tmp_path / "report.txt"
+    source.write_text("Annual report for the fiscal year ended June 30, 2021. The ferries carried more passengers.")
+    with mmrank.Collection.create(tmp_path / "library.mmrank") as library:
+        library.add(source)
+        [record] = library.documents(Filter(metadata={"period": "2021"}))
+        vectors = library.store.snapshot()
+        kept = (library.document(record.id), vectors.passage_vectors(record.id), vectors.document_vectors(record.id))
+        vectors.close()
+        with library.store.write() as writer:  # as a collection from before periods were found
+            writer.remove(record.id)
+            writer.put(*kept, metadata={"owner": "harbour"})
+    assert mmrank.Collection.repair(tmp_path / "library.mmrank").renewed == ("report.txt",)
+    with mmrank.Collection.open(tmp_path / "library.mmrank", read_only=True) as library:
+        [record] = library.documents()
+        assert record.metadata["period"] == "2021" and record.metadata["owner"] == "harbour"
+        assert library.search("passengers in 2021", k=1)[0].document == "report.txt"
+    assert mmrank.Collection.repair(tmp_path / "library.mmrank").renewed == ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.labelled import Mining, document_examples
-from mmrank.train.data.questions import Labels
+from mmrank.train.data.labels import Labels
 from mmrank.train.data.scorers import collection_scorer
 from mmrank.types import Document
 

@@ -9,8 +9,8 @@ import pytest
 
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample, read_examples
+from mmrank.train.data.labels import from_qrels, read_questions
 from mmrank.train.data.pages import page_picture
-from mmrank.train.data.questions import from_qrels, read_questions
 from mmrank.train.data.saving import from_elsewhere, save_split
 
 
