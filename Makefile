@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The variable silences an advertisement for another generator, which mkdocs-material prints with every build.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
 
-.PHONY: demo test check lint types setup clean help
+.PHONY: demo test check docs docs-serve setup clean help
 
 help:
 	@echo "make demo   index the sample PDFs, search, rerank, draw the evidence"
-	@echo "make test   lint, types, import contracts, tests and doctests"
+	@echo "make test   lint, types, import contracts, documentation, tests and doctests"
+	@echo "make docs   build the documentation into site/; make docs-serve shows it at http://127.0.0.1:8000"
 	@echo "make clean  remove .venv and everything made by the above"
 
 demo: $(VENV)/.ready-demo
@@ -18,9 +21,16 @@ test: $(VENV)/.ready-test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(MKDOCS) build --strict
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: test
+
+docs: $(VENV)/.ready-test
+	@$(MKDOCS) build --strict && echo "site/index.html"
+
+docs-serve: $(VENV)/.ready-test
+	@$(MKDOCS) serve --strict
 
 setup: $(VENV)/.ready-test
 
@@ -28,4 +38,4 @@ $(VENV)/.ready-%: pyproject.toml tools/constraints.txt tools/setup_env.py
 	@$(PYTHON) tools/setup_env.py $*
 
 clean:
-	rm -rf $(VENV) demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) demo-output site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -98,7 +98,7 @@ def against_faiss(store, label: str) -> dict[str, float]:
     import faiss
 
     from mmrank.index import Match
-    from mmrank.index.vectors import VectorIndex, _nearest
+    from mmrank.index.vector_index import VectorIndex, nearest
 
     faiss.omp_set_num_threads(1)
     snapshot = store.snapshot()
@@ -111,7 +111,7 @@ def against_faiss(store, label: str) -> dict[str, float]:
         # We score what compressed vectors found again with the raw ones; FAISS reaches that recall by its own refining.
         raw = refined(raw, segment.vectors, index.overfetch)
     queries = queries_like(99)
-    truth = _nearest(segment.vectors, queries, 10)
+    truth = nearest(segment.vectors, queries, 10)
     ours, theirs, our_hits, their_hits = [], [], 0, 0
     places = {}
     for row, (number, position) in enumerate(zip(segment.documents.tolist(), segment.positions.tolist(), strict=True)):

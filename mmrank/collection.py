@@ -18,6 +18,7 @@ from mmrank.types import Document, Hit, Query
 if TYPE_CHECKING:
     from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
+    from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
@@ -279,7 +280,7 @@ class Collection:
         k: int = 10,
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
-    ) -> list[Hit]:
+    ) -> Hits:
         """The pages that answer a question, best first: one hit per page, with boxes and a reason.
 
         Documents are found by their merged vectors and their words, together with the passages that match best. Then

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,30 @@ def test_the_wheel_holds_mmrank_alone(wheel: Path) -> None:
         top = {name.split("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == {"mmrank"}
     assert any(name.startswith("mmrank/weights/") and name.endswith(".safetensors") for name in names)
+
+
+@pytest.mark.slow
+def test_the_wheel_carries_the_version_of_the_package_and_the_licence(wheel: Path) -> None:
+    import mmrank
+
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        (licence,) = (name for name in archive.namelist() if name.endswith(".dist-info/licenses/LICENSE"))
+        header = message_from_bytes(archive.read(metadata))
+        text = archive.read(licence)
+    assert header["Version"] == mmrank.__version__
+    assert header["License-Expression"] == "AGPL-3.0-or-later"
+    assert text == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_version_stands_in_one_place() -> None:
+    import mmrank
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "version" in project["dynamic"]
+    assert "version" not in project
+    assert mmrank.__version__ not in citation
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from mmrank import __version__
-from mmrank.cli import evaluate, find, inspect, maintain, manage, training
+from mmrank.cli import cache, evaluate, find, inspect, maintain, manage, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
 
@@ -45,6 +45,7 @@ inspect.register(app)
 maintain.register(app)
 evaluate.register(app)
 training.register(app)
+cache.register(app)
 
 
 def main() -> None:

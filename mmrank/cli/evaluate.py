@@ -12,158 +12,198 @@ from mmrank.cli.manage import Json
 from mmrank.cli.output import console, errors, print_json
 
 if TYPE_CHECKING:
-    from mmrank.evaluate.systems import System
+    from mmrank.evaluate import Benchmark, Report, System
+
+Data = Annotated[Path, typer.Option(help="Folder with annotations and PDFs, or with MMDocIR's parquet files.")]
+Out = Annotated[Path | None, typer.Option(help="Write the figures to this file, as JSON.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Ask only this many questions, evenly spread.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder for what evaluations keep.", show_default="evaluate in `mmrank cache where`"),
+]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(help="Measure retrieval on a benchmark.", no_args_is_help=True)
-    group.command()(mmdocir)
-    group.command()(documents)
-    group.command()(compare)
+    for command in (mmdocir, ablation, crossvalidate, documents, score, compare):
+        group.command()(command)
     app.add_typer(group, name="eval")
 
 
 def mmdocir(
-    data: Annotated[Path, typer.Option(help="Folder of annotations and PDFs, or of the official parquet files.")],
-    system: Annotated[str, typer.Option(help="mmrank, or reference (plain BM25 and MiniLM).")] = "mmrank",
-    out: Annotated[Path | None, typer.Option(help="Write the figures here, as JSON.")] = None,
-    run: Annotated[Path | None, typer.Option(help="Write the answers here, one JSON line a question.")] = None,
-    rerank: Annotated[str | None, typer.Option(help="A reranker of mmrank's, or none (docs/rerankers.md).")] = None,
+    data: Data,
+    system: Annotated[
+        str, typer.Option(help="mmrank, or the plain baseline: reference, reference-bm25, reference-minilm.")
+    ] = "mmrank",
+    out: Out = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Write the answers to this file, one JSON line per question.")
+    ] = None,
+    rerank: Annotated[
+        str | None, typer.Option(help="A reranker, family or family:model (docs/rerankers.md), or none.")
+    ] = None,
     weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="What it sees of a page.")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What the reranker sees of a page.")] = None,
     passages: Passages = None,
     set_: Settings = None,
-    score: Annotated[Path | None, typer.Option(help="Print the figures of this run file instead.")] = None,
-    ablate: Annotated[bool, typer.Option("--ablate", help="Say what each signal brings.")] = False,
-    cross_validate: Annotated[
-        bool, typer.Option("--cross-validate", help="Fit the signals' weights on other documents than they judge.")
-    ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many questions, evenly spread.")] = None,
-    cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
+    limit: Limit = None,
+    cache: Cache = None,
     json: Json = False,
 ) -> None:
-    """Page and layout retrieval by the protocol of MMDocIR: candidates are the pages of the question's document."""
-    from mmrank.evaluate import run_mmdocir, score_run
-    from mmrank.evaluate.tables import report_tables
+    """Rank the pages and regions of each question's document, as MMDocIR defines it.
 
-    if ablate:
-        _ablate(data, out, limit, cache)
-        return
-    if cross_validate:
-        _cross_validate(data, out, limit, cache)
-        return
-    if score is not None:
-        report = score_run(data, score, limit=limit, cache=cache)
-    else:
-        with errors.status("preparing the documents …") as status:
+    Example: mmrank eval mmdocir --data DIR --run run.jsonl
+    """
+    from mmrank.evaluate import run_mmdocir
 
-            def step(done: int, total: int) -> None:
-                status.update(f"{done} of {total} questions")
-
-            options = rerank_options(weight, depth, unit, passages, set_)
-            asked = _system(system, cache, rerank, options)
-            report = run_mmdocir(data, asked, out=out, run=run, limit=limit, cache=cache, progress=step)
-    if json:
-        print_json(report)
-    else:
-        for part in report_tables(report):
-            console.print(part)
-
-
-def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[str, Any]) -> str | System:
-    from mmrank.config import load_settings
-    from mmrank.errors import InputError
-    from mmrank.evaluate.evaluation import default_cache
-    from mmrank.evaluate.product import ProductSystem
-
-    if rerank is None and not settings:
-        return name
-    if name != "mmrank":
-        raise InputError(f"the system {name} has no reranker; --rerank belongs to --system mmrank")
-    if settings and (rerank or load_settings().reranker) in (None, "none"):
-        raise InputError(
-            "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
-        )
-    return ProductSystem((cache or default_cache()) / "mmrank", rerank=rerank, **settings)
-
-
-def _ablate(data: Path, out: Path | None, limit: int | None, cache: Path | None) -> None:
-    from mmrank.evaluate.compare import ablate, ablation_table, write_ablation
-    from mmrank.evaluate.evaluation import default_cache
-    from mmrank.evaluate.mmdocir import load_mmdocir
-    from mmrank.evaluate.product import ablation
-
-    kept = cache or default_cache()
-    benchmark = load_mmdocir(data, cache=kept / "mmdocir")
-    asked = benchmark if limit is None else benchmark.limited(limit)
+    asked = _system(system, cache, rerank, rerank_options(weight, depth, unit, passages, set_))
     with errors.status("preparing the documents …") as status:
-        rows = ablate(ablation(kept / "mmrank"), asked, on_evaluated=lambda name, _: status.update(f"done: {name}"))
+
+        def step(done: int, total: int) -> None:
+            status.update(f"{done} of {total} questions")
+
+        report = run_mmdocir(data, asked, out=out, run=run, limit=limit, cache=cache, progress=step)
+    _show(report, json)
+
+
+def ablation(data: Data, out: Out = None, limit: Limit = None, cache: Cache = None, json: Json = False) -> None:
+    """Leave out one signal of the first stage at a time, and compare with all of them.
+
+    Differences are in points of 100, with 95 % intervals of a paired bootstrap.
+    """
+    from mmrank.evaluate.compare import ablate, ablation_table, write_ablation
+    from mmrank.evaluate.evaluation import check_writable
+    from mmrank.evaluate.product import ablation as settings
+
+    check_writable(out)
+    benchmark = _benchmark(data, limit, cache)
+    with errors.status("preparing the documents …") as status:
+        rows = ablate(
+            settings(_kept(cache) / "mmrank"), benchmark, on_evaluated=lambda name, _: status.update(f"done: {name}")
+        )
     if out is not None:
         write_ablation(out, rows)
-    console.print(ablation_table(rows), markup=True)
+    if json:
+        print_json(rows)
+    else:
+        console.print(ablation_table(rows), markup=True)
+
+
+def crossvalidate(data: Data, out: Out = None, limit: Limit = None, cache: Cache = None, json: Json = False) -> None:
+    """Fit the weights of the signals on other documents than those they are judged on.
+
+    Documents are dealt into five folds; each fold is ranked with weights fitted on the other four.
+    """
+    from mmrank.evaluate.crossvalidation import cross_fit
+    from mmrank.evaluate.evaluation import check_writable, write_report
+    from mmrank.evaluate.product import ProductSystem
+    from mmrank.retrieve.pages import WEIGHTS
+
+    check_writable(out)
+    benchmark = _benchmark(data, limit, cache)
+    with errors.status("preparing the documents …"):
+        system = ProductSystem(_kept(cache) / "mmrank", rerank="none")
+        found = cross_fit(system, benchmark, dict.fromkeys(WEIGHTS, 1.0))
+    if out is not None:
+        write_report(out, found.report)
+    if json:
+        print_json({"report": found.report, "weights": found.weights})
+        return
+    _show(found.report, json)
+    for number, weights in enumerate(found.weights, 1):
+        listed = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        console.print(f"without fold {number}: {listed}", highlight=False)
+
+
+def documents(data: Data, cache: Cache = None, json: Json = False) -> None:
+    """Find the right document among all, for the questions that name their subject."""
+    from mmrank.evaluate.documents import documents_table, evaluate_documents, name_subjects, plain_texts
+    from mmrank.evaluate.product import ProductSystem, document_rankers
+
+    benchmark = _benchmark(data, None, cache)
+    with errors.status("preparing the documents …"):
+        system = ProductSystem(_kept(cache) / "mmrank")
+        system.prepare({paper.name: paper.path for paper in benchmark.papers})
+        questions = name_subjects(benchmark, plain_texts(benchmark, _kept(cache) / "reference"))
+        rows = evaluate_documents(document_rankers(system.collection), questions)
+    if json:
+        print_json(rows)
+    else:
+        console.print(documents_table(rows, len(benchmark.papers)), markup=True)
+
+
+def score(
+    run: Annotated[Path, typer.Argument(help="A run file, as `mmrank eval mmdocir --run` writes it.")],
+    data: Data,
+    limit: Annotated[int | None, typer.Option(min=1, help="The limit that the run was made with.")] = None,
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Compute the figures of a run file, made by any system."""
+    from mmrank.evaluate import score_run
+
+    _show(score_run(data, run, limit=limit, cache=cache), json)
 
 
 def compare(
-    run: Annotated[Path, typer.Argument(help="A run file, as --run writes it.")],
-    other: Annotated[Path, typer.Argument(help="The one it is compared with.")],
-    data: Annotated[Path, typer.Option(help="Folder as for mmdocir.")],
-    cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
+    run: Annotated[Path, typer.Argument(help="A run file, as `mmrank eval mmdocir --run` writes it.")],
+    other: Annotated[Path, typer.Argument(help="The run file it is compared with.")],
+    data: Data,
+    cache: Cache = None,
     json: Json = False,
 ) -> None:
-    """What one run changes over another, on the questions that both answer, by a paired bootstrap of 95 %."""
-    from mmrank.evaluate.compare import ablation_table, compare_files
-    from mmrank.evaluate.evaluation import default_cache
+    """Compare two run files on the questions that both answer.
 
-    rows = compare_files(run, other, data, cache=(cache or default_cache()) / "mmdocir")
+    Differences are in points of 100, with 95 % intervals of a paired bootstrap.
+    """
+    from mmrank.evaluate.compare import ablation_table, compare_files
+
+    rows = compare_files(run, other, data, cache=_kept(cache) / "mmdocir")
     if json:
         print_json(rows)
     else:
         console.print(ablation_table(rows, "Pages, micro"), markup=True)
 
 
-def _cross_validate(data: Path, out: Path | None, limit: int | None, cache: Path | None) -> None:
-    from mmrank.evaluate.crossvalidation import cross_fit
-    from mmrank.evaluate.evaluation import default_cache, write_report
-    from mmrank.evaluate.mmdocir import load_mmdocir
+def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[str, Any]) -> str | System:
+    from mmrank.config import load_settings
+    from mmrank.errors import InputError
     from mmrank.evaluate.product import ProductSystem
-    from mmrank.evaluate.tables import report_tables
-    from mmrank.retrieve.pages import WEIGHTS
 
-    kept = cache or default_cache()
-    benchmark = load_mmdocir(data, cache=kept / "mmdocir")
-    asked = benchmark if limit is None else benchmark.limited(limit)
-    with errors.status("preparing the documents …"):
-        found = cross_fit(ProductSystem(kept / "mmrank", rerank="none"), asked, dict.fromkeys(WEIGHTS, 1.0))
-    if out is not None:
-        write_report(out, found.report)
-    for part in report_tables(found.report):
-        console.print(part)
-    for number, weights in enumerate(found.weights, 1):
-        said = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
-        console.print(f"without fold {number}: {said}", highlight=False)
+    if rerank is None and not settings:
+        return name
+    if name != "mmrank":
+        raise InputError(
+            f"the system {name} has no reranker: --rerank, --weight, --depth, --unit, --passages and --set belong to "
+            "--system mmrank"
+        )
+    if settings and (rerank or load_settings().reranker) in (None, "none"):
+        raise InputError(
+            "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
+        )
+    return ProductSystem(_kept(cache) / "mmrank", rerank=rerank, **settings)
 
 
-def documents(
-    data: Annotated[Path, typer.Option(help="Folder as for mmdocir.")],
-    cache: Annotated[Path | None, typer.Option(help="What is kept between evaluations.")] = None,
-    json: Json = False,
-) -> None:
-    """The document stage: which of all documents is the right one, for questions that name their subject."""
-    from mmrank.evaluate.documents import documents_table, evaluate_documents, name_subjects, plain_texts
-    from mmrank.evaluate.evaluation import default_cache
+def _kept(cache: Path | None) -> Path:
+    from mmrank.cache import cache_folder
+
+    return cache or cache_folder("evaluate")
+
+
+def _benchmark(data: Path, limit: int | None, cache: Path | None) -> Benchmark:
     from mmrank.evaluate.mmdocir import load_mmdocir
-    from mmrank.evaluate.product import ProductSystem, document_rankers
 
-    kept = cache or default_cache()
-    benchmark = load_mmdocir(data, cache=kept / "mmdocir")
-    with errors.status("preparing the documents …"):
-        system = ProductSystem(kept / "mmrank")
-        system.prepare({paper.name: paper.path for paper in benchmark.papers})
-        questions = name_subjects(benchmark, plain_texts(benchmark, kept / "reference"))
-        rows = evaluate_documents(document_rankers(system.collection), questions)
+    benchmark = load_mmdocir(data, cache=_kept(cache) / "mmdocir")
+    return benchmark if limit is None else benchmark.limited(limit)
+
+
+def _show(report: Report, json: bool) -> None:
+    from mmrank.evaluate.tables import report_tables
+
     if json:
-        print_json(rows)
-    else:
-        console.print(documents_table(rows, len(benchmark.papers)), markup=True)
+        print_json(report)
+        return
+    for part in report_tables(report):
+        console.print(part)

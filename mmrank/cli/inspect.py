@@ -1,4 +1,4 @@
-"""`show` and `doctor`: what is in a collection, and what is on this machine."""
+"""`show` and `doctor`: what is in a collection, and what is installed on this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def show(
     name: Annotated[str | None, typer.Argument(help="A document of the collection, or a file.")] = None,
     page: Annotated[int | None, typer.Option(min=1, help="One page, from 1.")] = None,
-    draw: Annotated[Path | None, typer.Option(help="Draw what was understood over the page, as PNG.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw the elements found over the page, as PNG.")] = None,
     collection: CollectionPath = DEFAULT,
     layout: Annotated[str, typer.Option(help="fast or model, when reading a file.")] = "fast",
     json: Json = False,
@@ -128,7 +128,7 @@ def _show_page(document: Document, page: int) -> None:
 
 
 def doctor(json: Json = False) -> None:
-    """Say what is installed, which device is used, and which models can be had."""
+    """Print what is installed, which device is used, and which models are available."""
     from mmrank.doctor import examine
 
     report = examine()

@@ -1,4 +1,4 @@
-"""`verify`, `repair`, `compact`, `export` and `import`: looking after a collection."""
+"""`verify`, `repair`, `compact`, `export` and `import`: maintaining a collection."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
-    """Check every file of a collection: checksums, counts, what refers to what. Exit code 1 if something is wrong."""
+    """Check every file of a collection: checksums, counts, references. Exit code 1 if something is wrong."""
+    from mmrank.index import check_there
     from mmrank.index import verify as check
-    from mmrank.index.store import check_there
 
     check_there(collection)
     problems = check(collection)
     if json:
         print_json({"problems": problems})
     elif not problems:
-        console.print(f"{collection} is sound.", highlight=False)
+        console.print(f"{collection} is undamaged.", highlight=False)
     else:
         for problem in problems:
             console.print(str(problem), style="red", highlight=False)
-        console.print("Put it right with: mmrank repair")
+        console.print("Repair it with: mmrank repair")
     if problems:
         raise typer.Exit(1)
 
 
 def repair(collection: CollectionPath = DEFAULT, wait: Wait = 0.0, json: Json = False) -> None:
-    """Rebuild what can be rebuilt, bring an older format up to date, and say what was lost."""
+    """Rebuild what can be rebuilt, bring an older format up to date, and list what was lost."""
     from mmrank.collection import Collection
 
     with errors.status("repairing …"):
@@ -50,7 +50,7 @@ def repair(collection: CollectionPath = DEFAULT, wait: Wait = 0.0, json: Json = 
     if json:
         print_json(report)
         return
-    console.print(f"{len(report.problems)} problems found and put right." if report.problems else "Nothing was wrong.")
+    console.print(f"{len(report.problems)} problems found and repaired." if report.problems else "Nothing was wrong.")
     for title, names in (("encoded again", report.encoded), ("lost, add it again", report.lost)):
         for name in names:
             console.print(f"  {title}: {name}", highlight=False)
@@ -62,7 +62,7 @@ def compact(
     wait: Wait = 0.0,
     json: Json = False,
 ) -> None:
-    """Merge what many small changes left behind, and give back the room of what was removed."""
+    """Merge the segments of many small changes, and free the space of removed documents."""
     from mmrank.collection import Collection
 
     with Collection.open(collection) as library, errors.status("compacting …"):
@@ -75,7 +75,7 @@ def export(
     collection: CollectionPath = DEFAULT,
     json: Json = False,
 ) -> None:
-    """Write a collection into one file, as it stands at this moment."""
+    """Write a collection into one file."""
     from mmrank.collection import Collection
     from mmrank.index import export_archive
 
@@ -89,7 +89,7 @@ def import_(
     collection: CollectionPath = DEFAULT,
     json: Json = False,
 ) -> None:
-    """Make a collection of what export wrote."""
+    """Make a collection from an export."""
     from mmrank.index import import_archive
 
     with errors.status("importing …"):

@@ -57,13 +57,13 @@ def mmdocir(
     json: Json = False,
 ) -> None:
     """Examples from questions with gold pages, in the format of MMDocIR."""
-    from mmrank.evaluate.evaluation import default_cache
+    from mmrank.cache import cache_folder
     from mmrank.train.data.mmdocir import mmdocir_examples
     from mmrank.train.data.scorers import load_scorer
 
     score = load_scorer(miner)
     mining = _mining(positives, negatives, margin, pictures)
-    made = mmdocir_examples(data, cache=cache or default_cache(), score=score, mining=mining, failed=_failed)
+    made = mmdocir_examples(data, cache=cache or cache_folder("evaluate"), score=score, mining=mining, failed=_failed)
     _save(made, out, folds, seed, elsewhere, miner, json)
 
 

@@ -26,8 +26,8 @@ def in_batches(
 ) -> Iterator[Result]:
     """Run `forward` over all inputs; results come in the order of the inputs.
 
-    `window` inputs are prepared at a time (tokenised, pictures rendered) in a thread of their own while the window
-    before is computed, so at most two windows are in memory.
+    `window` inputs are prepared at a time (tokenised, pictures rendered) in a separate thread while the previous
+    window is computed, so at most two windows are in memory.
 
     Args:
         inputs: read lazily, in the caller's thread.
@@ -76,8 +76,8 @@ def batched_by_length(lengths: Sequence[int], batch_tokens: int) -> Iterator[lis
 def one_thread_each(workers: int) -> ThreadPoolExecutor:
     """Threads that each compute with one thread of torch: batches side by side instead of threads inside a batch.
 
-    On a processor that others use too this is many times faster: threads inside an operation wait for the slowest of
-    them after each operation. The number of threads of the calling thread stays as it is.
+    On a processor that other programs use too, this is many times faster: threads inside an operation wait for the
+    slowest of them after each operation. The number of threads of the calling thread stays as it is.
     """
     import torch
 
@@ -85,7 +85,7 @@ def one_thread_each(workers: int) -> ThreadPoolExecutor:
     started = Barrier(workers)
 
     def start(_: int) -> None:
-        torch.get_num_threads()  # a thread takes up the default when it first asks, even after being told otherwise
+        torch.get_num_threads()  # the first call applies the default, so it must come before the setting
         torch.set_num_threads(1)
         started.wait()
 

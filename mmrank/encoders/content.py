@@ -1,4 +1,4 @@
-"""What a vision-language encoder is shown of a passage: texts and pictures in the order of the page, within limits."""
+"""What a vision-language encoder sees of a passage: texts and pictures in the order of the page, within limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PictureCost:
     """How many tokens a picture costs.
 
     `side` is the edge in pixels of the square that becomes one token, where the model takes pictures of any size;
-    None where every picture costs `max_tokens` whatever its size (tiled models).
+    None where every picture costs `max_tokens` (tiled models).
     """
 
     side: int | None
@@ -39,7 +39,7 @@ class PictureCost:
 
 
 def shown(passage: Passage) -> list[str | ImageRef]:
-    """Heading path and parts in reading order; a table or picture that can be shown is shown, not told."""
+    """Heading path and parts in reading order. A table or figure is its picture where there is one, else its text."""
     heading = " > ".join(title.strip() for title in passage.heading_path if title.strip())
     items = [heading, *(part.image or part.text.strip() for part in passage.parts)]
     return [item for item in items if item]
@@ -54,8 +54,8 @@ def within(
 ) -> list[str | Image]:
     """Shorten texts and render pictures so that together they take at most `max_tokens` tokens.
 
-    The longest gives first, whatever it is: a text is cut at its end, a picture is rendered smaller. No part is
-    dropped, the last as little as the first, unless there are more parts than tokens.
+    The longest part is shortened first: a text is cut at its end, a picture is rendered smaller. No part is dropped
+    unless there are more parts than tokens.
 
     Args:
         items: what to show, in order.
@@ -67,7 +67,7 @@ def within(
     costs = [
         cost.of(item) if isinstance(item, ImageRef) else len(span) for item, span in zip(items, spans, strict=True)
     ]
-    if cost.side is None:  # a picture of fixed cost cannot give
+    if cost.side is None:  # a picture of fixed cost cannot be made smaller
         fixed = sum(price for item, price in zip(items, costs, strict=True) if isinstance(item, ImageRef))
         texts = iter(fair_shares([len(span) for span in spans if span], max(0, max_tokens - fixed)))
         shares = [next(texts) if span else price for span, price in zip(spans, costs, strict=True)]

@@ -1,6 +1,6 @@
-"""The encoders that work by name, and how each checkpoint wants to be called.
+"""The encoders that work by name, and how each checkpoint must be called.
 
-Instructions are our own words. "Run" in the README says which of these were run with their real weights.
+Instructions are our own words. The README says which of these were run with their real weights.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LAST_TOKEN = VisionOptions(query_instruction=FIND, passage_instruction=REPRESENT
 PATCHES = VisionOptions(generation_prompt=False, max_tokens=2048, max_pixels=768 * 28 * 28)
 
 CONVENTIONS: dict[str, Convention] = {
-    # One vector a passage: instruction as system turn, last token of the opened assistant turn.
+    # One vector per passage: instruction as system turn, last token of the opened assistant turn.
     "qwen3-vl-embedding-2b": Convention(
         "Qwen/Qwen3-VL-Embedding-2B",
         "vision",
@@ -54,7 +54,7 @@ CONVENTIONS: dict[str, Convention] = {
         VisionOptions(pooling="mean", generation_prompt=False, max_tokens=8192, max_pixels=768 * 28 * 28),
         remote_code=True,
     ),
-    # One vector a token or patch, 128 numbers each, compared by MaxSim.
+    # One vector per token or patch, 128 numbers each, compared by MaxSim.
     "colqwen2": Convention("vidore/colqwen2-v1.0-hf", "vision-tokens", PATCHES),
     "colqwen2.5": Convention("vidore/colqwen2.5-v0.2", "vision-tokens", PATCHES),
     "colpali": Convention("vidore/colpali-v1.3-hf", "vision-tokens", PATCHES),

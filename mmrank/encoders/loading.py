@@ -45,7 +45,7 @@ def load_encoder(
         dimension: cut vectors to this many numbers (Matryoshka models); 0 keeps them whole.
         max_tokens: other limit of one passage, for vision-language encoders.
         max_pixels: other limit of one picture, for vision-language encoders.
-        cache: a file that keeps passage vectors, so that a run that was cut goes on where it stopped.
+        cache: a file that keeps passage vectors, so that an interrupted run continues where it stopped.
 
     Raises:
         InputError: for an unknown name (lists the known ones) or options that do not go together.
@@ -60,7 +60,7 @@ def load_encoder(
         encoder = _checkpoint(name, device, dtype, trust_remote_code, revision, dimension, limits)
     if cache is None:
         return encoder
-    from mmrank.encoders.cache import cached
+    from mmrank.encoders.vector_cache import cached
 
     return cached(encoder, cache)
 
@@ -115,7 +115,7 @@ def _checkpoint(
     if limits and not convention.kind.startswith("vision"):
         raise InputError(f"{name} is a text encoder: max_tokens and max_pixels do not apply")
     if dimension and convention.kind.endswith("tokens"):
-        raise InputError(f"{name} gives one vector a token, which cannot be cut to {dimension} numbers")
+        raise InputError(f"{name} gives one vector per token, which cannot be cut to {dimension} numbers")
     if dimension > (model.get_embedding_dimension() or dimension):
         raise InputError(f"{name} gives {model.get_embedding_dimension()} numbers; {dimension} are more than that")
     calling = options.calling if convention.kind.startswith("vision") else ""

@@ -1,6 +1,6 @@
 """Passages into a document: (n, d) passage vectors into (m, d) document vectors.
 
-Passage vectors are brought to unit length before they are merged, and the result after it, so that a document of
+Passage vectors are scaled to unit length before they are merged, and the result after it, so that a document of
 one passage equals its passage whatever the method. No method looks at the order of the passages.
 """
 
@@ -76,17 +76,17 @@ def _given(argument: Given | None, name: str, method: str) -> Given:
 
 
 def _weighted(rows: Vectors, weights: NDArray[np.float64]) -> Vectors:
-    """Weighted means (m, n) × (n, d) → (m, d), unit length. Where passages cancel out, the middlemost stands in."""
+    """Weighted means (m, n) × (n, d) → (m, d), unit length. Where passages cancel out: the most central one."""
     shares = weights / weights.sum(1, keepdims=True)
     means = shares @ rows.astype(np.float64)
     cancelled = np.linalg.norm(means, axis=1) < 1e-6
     if cancelled.any():
-        means[cancelled] = rows[_middlemost(rows)]
+        means[cancelled] = rows[_most_central(rows)]
     return unit(means)
 
 
-def _middlemost(rows: Vectors) -> int:
-    """The row most similar to all others; of equal ones the same whatever their order."""
+def _most_central(rows: Vectors) -> int:
+    """The row most similar to all others; among equals, the choice does not depend on their order."""
     closeness = np.round(rows @ rows.sum(0), 5)
     return int(np.lexsort((*rows.T, -closeness))[0])
 

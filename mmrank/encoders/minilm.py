@@ -1,4 +1,4 @@
-"""The embedded encoder: all-MiniLM-L6-v2, one vector a passage, or one vector a token."""
+"""The embedded encoder: all-MiniLM-L6-v2, one vector per passage, or one vector per token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Asked = TypeVar("Asked", Passage, Query, Tokens)
 
 
 class MiniLM:
-    """One unit vector of 384 numbers a passage: the mean of the last hidden states, normalised.
+    """One unit vector of 384 numbers per passage: the mean of the last hidden states, normalised.
 
     Needs neither network nor GPU. The weights are checked against the published SHA-256 when they are first used.
     """
@@ -79,7 +79,7 @@ class MiniLM:
         """Passage vectors and token vectors of one forward pass.
 
         Returns:
-            (passages, 384), and one (tokens, 384) array a passage as `MiniLMTokens` gives it.
+            (passages, 384), and one (tokens, 384) array per passage as `MiniLMTokens` gives it.
         """
         pooled: list[Vectors] = []
         tokens: list[Vectors] = []
@@ -89,9 +89,9 @@ class MiniLM:
         return _stack(pooled), tokens
 
     def token_vectors(self, texts: Iterable[Asked], read: Callable[[Asked], Tokens]) -> list[Vectors]:
-        """One (tokens, 384) array of unit vectors a text.
+        """One (tokens, 384) array of unit vectors per text.
 
-        The two special tokens are left out, unless there is nothing else: every text has a vector.
+        The two special tokens are left out, unless there are no others: every text has a vector.
         """
         return [many for _, many in self._states(texts, read, pool=False, keep=True)]
 
@@ -111,7 +111,7 @@ class MiniLM:
 
     @cached_property
     def word_embeddings(self) -> Vectors:
-        """What each token is before any other is looked at: (30522, 384), unit vectors."""
+        """The input embedding of each token of the vocabulary: (30522, 384), unit vectors."""
         words = self._network.words.cpu().numpy()
         return np.asarray(words / np.maximum(np.linalg.norm(words, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
@@ -166,7 +166,7 @@ class MiniLM:
 
 
 class MiniLMTokens:
-    """MiniLM's last hidden states as unit vectors, one a token, for late interaction.
+    """MiniLM's last hidden states as unit vectors, one per token, for late interaction.
 
     The two special tokens are left out, except where a passage or a query holds no text: then they are all it has.
     """
@@ -183,11 +183,11 @@ class MiniLMTokens:
         return replace(self.base.info, name="minilm-tokens", pooling="none", multi_vector=True)
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, 384) array a passage, 1 to 254 tokens."""
+        """Encode passages. Returns one (tokens, 384) array per passage, 1 to 254 tokens."""
         return self.base.token_vectors(passages, self.base.passage_tokens)
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
-        """Encode queries. Returns one (tokens, 384) array a query.
+        """Encode queries. Returns one (tokens, 384) array per query.
 
         Raises:
             InputError: for a query that carries a picture.

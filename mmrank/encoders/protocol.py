@@ -38,7 +38,7 @@ class EncoderInfo:
 
 @runtime_checkable
 class Encoder(Protocol):
-    """One vector a passage.
+    """One vector per passage.
 
     Every implementation promises: vectors are float32, finite and of unit length; the vector of a passage does not
     depend on what it is encoded together with (to 1e-3); the order of the input is the order of the output;
@@ -61,7 +61,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class MultiVectorEncoder(Protocol):
-    """One vector a token, compared by MaxSim. Same promises; every passage has at least one, each of unit length."""
+    """One vector per token, compared by MaxSim. Same promises; every passage has at least one, each of unit length."""
 
     @property
     def info(self) -> EncoderInfo:
@@ -69,9 +69,9 @@ class MultiVectorEncoder(Protocol):
         ...
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, dimension) array a passage."""
+        """Encode passages. Returns one (tokens, dimension) array per passage."""
         ...
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
-        """Encode queries. Returns one (tokens, dimension) array a query."""
+        """Encode queries. Returns one (tokens, dimension) array per query."""
         ...

@@ -1,4 +1,4 @@
-"""Query adapters: what training changed of questions' vectors, for passages whose vectors stay as they are stored.
+"""Query adapters: a trained change of the questions' vectors, while the stored vectors of passages stay as they are.
 
 A matrix of low rank is added to the identity: a collection needs no new index, and may be opened with or without.
 Trained by `mmrank.train.recipes.query_adapter`.
@@ -54,7 +54,7 @@ def load_query_adapter(chosen: str, info: EncoderInfo) -> QueryAdapter | None:
     if chosen == "none" or (chosen == "auto" and info.multi_vector):
         return None
     if info.multi_vector:
-        raise InputError(f"query_adapter is for encoders of one vector a question; {info.name} gives one a token")
+        raise InputError(f"query_adapter is for encoders of one vector per question; {info.name} gives one per token")
     path = shipped(QUERY_ADAPTER) if chosen == "auto" else Path(chosen)
     adapter = read_adapter(path)
     if adapter.tensors.keys() != {LAYER + DOWN, LAYER + UP}:

@@ -1,4 +1,4 @@
-"""Encoding on a Ray cluster: one actor a GPU, each with the whole model, blocks of passages between them."""
+"""Encoding on a Ray cluster: one actor per GPU, each with the whole model, blocks of passages between them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from mmrank.types import Passage, Query
 BLOCK = 256
 """Most passages of one task."""
 LEAST = 8
-"""Up to so many passages stay together: about one forward pass."""
+"""Up to this many passages stay together: about one forward pass."""
 AHEAD = 2
-"""Blocks in flight an actor: the next is there when one is done, and memory stays bounded."""
+"""Blocks in flight per actor: the next is there when one is done, and memory stays bounded."""
 
 
 class _Worker:
@@ -45,7 +45,7 @@ class RayEncoder:
 
     Args:
         name: as for `load_encoder`.
-        actors: how many; by default one a GPU of the cluster, or one where there is none.
+        actors: how many; by default one per GPU of the cluster, or one where there is none.
         gpus_per_actor: 0 to run on processors.
         options: keyword arguments of `load_encoder`.
 
@@ -73,7 +73,7 @@ class RayEncoder:
 
     @property
     def info(self) -> EncoderInfo:
-        """That of the encoder in the actors."""
+        """The info of the encoder in the actors."""
         return self._info
 
     def encode_passages(self, passages: Iterable[Passage]) -> Any:
@@ -93,21 +93,21 @@ class RayEncoder:
             self._ray.kill(actor)
 
     def _ordered(self, passages: Iterable[Passage]) -> Iterator[Vectors]:
-        """Results of blocks in the order of the passages; at most `AHEAD` blocks an actor are in flight."""
+        """Results of blocks in the order of the passages; at most `AHEAD` blocks per actor are in flight."""
         waiting = blocks(passages, len(self._actors))
-        flying: list[Any] = []
+        in_flight: list[Any] = []
         while True:
-            for block in islice(waiting, AHEAD * len(self._actors) - len(flying)):
-                flying.append(next(self._turns).passages.remote(block))
-            if not flying:
+            for block in islice(waiting, AHEAD * len(self._actors) - len(in_flight)):
+                in_flight.append(next(self._turns).passages.remote(block))
+            if not in_flight:
                 return
-            yield self._ray.get(flying.pop(0))
+            yield self._ray.get(in_flight.pop(0))
 
 
 def blocks(passages: Iterable[Passage], actors: int) -> Iterator[list[Passage]]:
-    """Passages in order, in blocks of even size: one an actor, or fewer where `LEAST` or less would go to each.
+    """Passages in order, in blocks of even size: one per actor, or fewer where each would get `LEAST` or fewer.
 
-    At most `BLOCK` passages an actor are read ahead; more of them make another round of blocks.
+    At most `BLOCK` passages per actor are read ahead; more of them make another round of blocks.
 
     >>> [len(block) for block in blocks([...] * 50, 3)]
     [16, 17, 17]

@@ -1,4 +1,4 @@
-"""Which checkpoint it is: everything in it that changes a vector."""
+"""The revision of a checkpoint: a commit, or a hash over everything in it that changes a vector."""
 
 from __future__ import annotations
 

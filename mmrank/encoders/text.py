@@ -1,4 +1,4 @@
-"""Any text model of sentence-transformers: one vector a passage, or one a token (ColBERT)."""
+"""Any text model of sentence-transformers: one vector per passage, or one per token (ColBERT)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmrank.types import Passage, Query
 WINDOW = 512
 """Passages that are read ahead; sentence-transformers sorts them by length."""
 LONGEST = 8192
-"""Bound for models that name none."""
+"""Token limit for models that name none."""
 
 
 class _TextModel:
@@ -67,7 +67,7 @@ class _TextModel:
 
 
 class TextEncoder(_TextModel):
-    """One unit vector a passage from a `SentenceTransformer`, with the prompts its checkpoint names.
+    """One unit vector per passage from a `SentenceTransformer`, with the prompts its checkpoint names.
 
     `dimension` truncates the vectors of Matryoshka models; 0 keeps them whole.
     """
@@ -100,7 +100,7 @@ class TextEncoder(_TextModel):
 
 
 class TextTokensEncoder(_TextModel):
-    """One unit vector a token from a `MultiVectorEncoder` that reads text (ColBERT)."""
+    """One unit vector per token from a `MultiVectorEncoder` that reads text (ColBERT)."""
 
     @property
     def info(self) -> EncoderInfo:
@@ -108,11 +108,11 @@ class TextTokensEncoder(_TextModel):
         return self._info(int(self.model.get_embedding_dimension()), "none", True)
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, dimension) array a passage."""
+        """Encode passages. Returns one (tokens, dimension) array per passage."""
         return [unit(rows) for rows in self._windows(map(self._text, passages), self.model.encode_document)]
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
-        """Encode queries. Returns one (tokens, dimension) array a query.
+        """Encode queries. Returns one (tokens, dimension) array per query.
 
         Raises:
             InputError: for a query that carries a picture.

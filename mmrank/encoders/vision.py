@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 OPTIONS_FILE = "mmrank_encoder.json"
-"""Beside the weights: how the checkpoint wants to be called."""
+"""The file next to the weights that says how the checkpoint must be called."""
 LIMITS = ("max_tokens", "max_pixels", "dimension", "batch_tokens")
-"""Options that do not say how a checkpoint is called, but how much of it."""
+"""Options that limit what a checkpoint reads or returns, and do not change how it is called."""
 WINDOW = 16
 """Passages whose pictures are in memory together."""
 
@@ -32,7 +32,7 @@ Asked = TypeVar("Asked", Passage, Query)
 
 @dataclass(frozen=True, slots=True)
 class VisionOptions:
-    """How a checkpoint wants to be called.
+    """How a checkpoint must be called.
 
     `pooling` is used where the checkpoint does not say (it has no modules.json). `dimension` truncates the vectors
     of Matryoshka models; 0 keeps them whole. `generation_prompt` opens the assistant's turn before the vector is read.
@@ -49,13 +49,13 @@ class VisionOptions:
 
     @property
     def calling(self) -> str:
-        """SHA-256 of all that changes a vector, save the limits, which are fields of `EncoderInfo` themselves."""
+        """SHA-256 of all that changes a vector, except the limits, which are fields of `EncoderInfo` themselves."""
         said = {key: value for key, value in asdict(self).items() if key not in LIMITS}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 class VisionEncoder:
-    """One unit vector a passage, from a model that sees its texts and pictures in the order of the page.
+    """One unit vector per passage, from a model that sees its texts and pictures in the order of the page.
 
     `model` is a `SentenceTransformer` whose first module reads messages; `inputs` makes its features. Both are
     public because the trainer needs them: `embed` keeps gradients.

@@ -127,7 +127,7 @@ def batch_features(rows: Sequence[Features], pad_token: int, side: str) -> Featu
     """Features of batch size 1 joined into one batch, padded on the tokenizer's side.
 
     Pictures stand one after the other where the processor counts them by grid (`image_grid_thw`; patches in rows, or
-    padded patches a picture), and in a padded dimension of their own where it does not (the Idefics family).
+    padded patches per picture), and in a padded dimension of their own where it does not (the Idefics family).
     """
     import torch
     from torch.nn.functional import pad

@@ -1,4 +1,4 @@
-"""Multi-vector vision-language encoders: one vector a token or patch, compared by MaxSim."""
+"""Multi-vector vision-language encoders: one vector per token or patch, compared by MaxSim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class VisionTokensEncoder:
-    """One unit vector a token, from a model that sees texts and pictures.
+    """One unit vector per token, from a model that sees texts and pictures.
 
     A checkpoint with a chat template reads a passage as one conversation; the ColQwen2 family reads it as one visual
     prompt with its parts in order. Others (ColPali) were made for one picture or one text at a time: there every part
@@ -26,7 +26,7 @@ class VisionTokensEncoder:
 
     Args:
         model: a `MultiVectorEncoder` of sentence-transformers.
-        options: how the checkpoint wants to be called.
+        options: how the checkpoint must be called.
         name: for `info`.
         revision: for `info`.
     """
@@ -62,7 +62,7 @@ class VisionTokensEncoder:
         )
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, dimension) array a passage, never an empty one."""
+        """Encode passages. Returns one (tokens, dimension) array per passage, never an empty one."""
         if self._whole:
             return self._encode(passages, self.inputs.passage, "document")
         owners: list[int] = []
@@ -77,7 +77,7 @@ class VisionTokensEncoder:
         return [_joined([row for _, row in rows]) for _, rows in groupby(zip(owners, vectors, strict=True), _first)]
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
-        """Encode queries. Returns one (tokens, dimension) array a query.
+        """Encode queries. Returns one (tokens, dimension) array per query.
 
         Raises:
             InputError: for a query that carries a picture: these models are trained on questions in words.
@@ -154,8 +154,8 @@ def _visual_prompt(processor: Any) -> Callable[[list[Message]], Features]:
 
     def preprocess(turns: list[Message]) -> Features:
         content = turns[-1]["content"]
-        told = "".join(picture if part["type"] == "image" else part["text"] for part in content)
-        text = head + told + ("\n" if content[-1]["type"] == "text" else "") + tail
+        written = "".join(picture if part["type"] == "image" else part["text"] for part in content)
+        text = head + written + ("\n" if content[-1]["type"] == "text" else "") + tail
         images = [part["image"] for part in content if part["type"] == "image"]
         features = dict(joint(text=[text], images=images or None, return_tensors="pt"))
         features.pop("mm_token_type_ids", None)

@@ -1,4 +1,4 @@
-"""What is asked, and what is right: documents, questions and their gold pages and boxes."""
+"""Benchmarks: documents, questions, and their gold pages and boxes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class BenchmarkQuestion:
     """One question about one document. `index` counts the questions of the document from 0."""
 
     document: str
@@ -31,18 +31,18 @@ class Question:
     regions: tuple[Region, ...]
     """Gold boxes."""
     kinds: tuple[str, ...]
-    """Where the evidence stands, as the benchmark names it ("Table", "Chart", …)."""
+    """The kinds of element that hold the evidence, as the benchmark names it ("Table", "Chart", …)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One document of a benchmark. `page_sizes` holds (width, height) in points, one a page."""
+    """One document of a benchmark. `page_sizes` holds (width, height) in points, one per page."""
 
     name: str
     domain: str
     path: Path
     page_sizes: tuple[tuple[float, float], ...]
-    questions: tuple[Question, ...]
+    questions: tuple[BenchmarkQuestion, ...]
 
     @property
     def page_count(self) -> int:
@@ -52,13 +52,13 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """Documents with their questions. `notes` says what was odd in the data."""
+    """Documents with their questions. `notes` lists what is unusual in the data."""
 
     name: str
     papers: tuple[Paper, ...]
     notes: tuple[str, ...] = ()
 
-    def questions(self) -> Iterator[tuple[Paper, Question]]:
+    def questions(self) -> Iterator[tuple[Paper, BenchmarkQuestion]]:
         """Every question with its document, in order."""
         for paper in self.papers:
             for question in paper.questions:
@@ -68,7 +68,7 @@ class Benchmark:
         return sum(len(paper.questions) for paper in self.papers)
 
     def limited(self, limit: int) -> Benchmark:
-        """So many questions, evenly spread over all; documents left without a question are dropped.
+        """This many questions, evenly spread over all; documents left without a question are dropped.
 
         Raises:
             InputError: for a limit below 1.

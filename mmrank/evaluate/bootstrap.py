@@ -1,7 +1,7 @@
 """Means over questions and over domains, with bootstrap intervals.
 
-Questions about one document succeed and fail together, so it is documents that are drawn with replacement, not
-questions: the interval speaks of other documents of the same kind. Every measure of one `Sample` uses the same
+Questions about one document succeed and fail together, so documents are drawn with replacement, not
+questions: the interval is about other documents of the same kind. Every measure of one `Sample` uses the same
 draws, and so do two systems on the same questions, which makes their differences paired.
 """
 
@@ -35,8 +35,8 @@ class Sample:
     """The questions that figures are about, by the document and the domain of each.
 
     Args:
-        documents: one name a question.
-        domains: one a question; all questions of a document share it.
+        documents: one name per question.
+        domains: one per question; all questions of a document share it.
         draws: bootstrap draws.
         seed: of the draws; equal samples and seeds give equal intervals.
 

@@ -34,7 +34,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What a reranker made of candidates, and what it cost."""
+    """A reranker's ranking of candidates, and its cost."""
 
     asked: Candidates
     items: Mapping[str, Sequence[RankedCandidate]]
@@ -64,7 +64,7 @@ class Ranked:
 
 
 def by_rank(ids: Iterable[str]) -> dict[str, float]:
-    """Scores that say an order and nothing else.
+    """Scores that give this order.
 
     >>> by_rank(["b", "a"])
     {'b': 1.0, 'a': 0.5}
@@ -77,7 +77,7 @@ def read_candidates(path: Path, beir: Path | None = None) -> Candidates:
 
     Args:
         path: JSONL lines {"id"?, "query", "candidates": [{"id", "text"?, "picture"?, "score"?}, …]}, or with `beir` a
-            TREC run. A picture is a file beside which the line stands, for a page of it "report.pdf#3"; candidates
+            TREC run. A picture is a path from the folder of this file, for one page "report.pdf#3"; candidates
             without scores are taken to stand best first.
         beir: folder with the queries, texts and judgements that the run refers to.
 
@@ -92,7 +92,7 @@ def rerank_all(
 ) -> Ranked:
     """Rank the first `depth` candidates of every query; the others keep their place behind them.
 
-    Candidates that hold nothing at all are not shown to the reranker and follow those that were.
+    Empty candidates are not shown to the reranker and follow those that were.
     """
     items: dict[str, Sequence[RankedCandidate]] = {}
     totals = [0, 0, 0, 0]
@@ -119,7 +119,7 @@ def rerank_all(
 
 
 def write_ranking(path: Path, ranked: Ranked, *, tag: str) -> None:
-    """Write JSONL where the name ends so (with reasons), else a TREC run.
+    """Write JSONL with reasons where the name ends in .jsonl, else a TREC run.
 
     Raises:
         InputError: when an id or the tag holds white space, which a TREC run cannot hold.

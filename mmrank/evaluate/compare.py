@@ -1,4 +1,4 @@
-"""Two runs, or several, on the same questions: what differs, and whether that could be chance."""
+"""Runs on the same questions compared: the differences, and whether they could be chance."""
 
 from __future__ import annotations
 
@@ -13,17 +13,14 @@ from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.bootstrap import Figure
 from mmrank.evaluate.evaluation import Evaluation, evaluate
 from mmrank.evaluate.mmdocir import load_mmdocir
+from mmrank.evaluate.protocol import Setting
 from mmrank.evaluate.report import question_values, sample_of, score
-from mmrank.evaluate.runs import Answered, read_run
-from mmrank.evaluate.systems import System
+from mmrank.evaluate.run_files import Answered, read_run
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 COMPARED = ("page_recall@1", "page_recall@3", "page_recall@5", "page_recall@10", "mrr", "ndcg@5")
-
-Setting = tuple[str, Callable[[], System]]
-"""A row of an ablation: its name, and what makes its system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def ablate(
     """Evaluate every setting, and compare each with the first.
 
     Args:
-        settings: names and what makes their systems; each is made when its turn comes, and let go after it.
+        settings: names and what makes their systems; each is made when its turn comes, and released after it.
         benchmark: what is asked.
         measures: which to compare.
         on_evaluated: called with each setting's name and evaluation, for instance to write its run.
@@ -124,7 +121,7 @@ def ablate(
 
 
 def ablation_table(rows: Sequence[AblationRow], title: str = "Ablation, micro") -> Table:
-    """Figures in the first row, differences from it below, in points of a hundred with 95 % intervals."""
+    """Figures in the first row, differences from it below, in points of 100 with 95 % intervals."""
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
@@ -143,7 +140,7 @@ def ablation_table(rows: Sequence[AblationRow], title: str = "Ablation, micro") 
 
 
 def difference(figure: Figure) -> str:
-    """A difference in points of a hundred: "+2.1 (−0.3 to +4.6)", bold where the interval does not hold 0."""
+    """A difference in points of 100: "+2.1 (−0.3 to +4.6)", bold where the interval does not hold 0."""
     text = f"{_signed(figure.value)} ({_signed(figure.low)} to {_signed(figure.high)})"
     return f"[bold]{text}[/bold]" if figure.low > 0 or figure.high < 0 else text
 

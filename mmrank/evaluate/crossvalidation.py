@@ -1,6 +1,6 @@
-"""What the ranking is worth with weights that never saw the documents they are judged on.
+"""Figures of the ranking with weights that were fitted on other documents than they are judged on.
 
-Documents, not questions, are dealt into folds: questions of one document share its pages. For each fold the weights of
+Documents, not questions, are split into folds: questions of one document share its pages. For each fold the weights of
 the signals are fitted on the other folds; the answers of all folds together are an out-of-fold run.
 """
 
@@ -17,17 +17,17 @@ from mmrank.errors import InputError
 from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.bootstrap import SEED
 from mmrank.evaluate.evaluation import Evaluation, evaluate
+from mmrank.evaluate.protocol import System, SystemRanking
 from mmrank.evaluate.report import Report, score
-from mmrank.evaluate.runs import Answered
-from mmrank.evaluate.systems import Ranking, System
+from mmrank.evaluate.run_files import Answered
 
 STRENGTH = 0.001
-"""How much weights are held near their start: the square of their distance, in units of the start, times this."""
+"""How strongly weights are kept near their start: the loss adds this times the squared relative distance from it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One question's pages: what each signal says of them, and which are right.
+    """One question's pages: the value of each signal, and which are right.
 
     Attributes:
         signals: (pages, signals).
@@ -55,7 +55,7 @@ class SignalSystem(System, Protocol):
     """A system whose page scores are a weighted sum of signals."""
 
     def signals(self, document: str, question: str) -> Mapping[str, NDArray[np.float64]]:
-        """What each signal says of each page of a prepared document, (pages,) each."""
+        """The value of each signal for each page of a prepared document, (pages,) each."""
         ...
 
 
@@ -66,19 +66,19 @@ def document_folds(benchmark: Benchmark, folds: int = 5, seed: int = SEED) -> di
         InputError: for fewer than 2 folds, or more folds than documents.
     """
     if not 2 <= folds <= len(benchmark.papers):
-        raise InputError(f"{len(benchmark.papers)} documents cannot be dealt into {folds} folds")
+        raise InputError(f"{len(benchmark.papers)} documents cannot be split into {folds} folds")
     shuffled = np.random.default_rng(seed).permutation(len(benchmark.papers))
-    dealt = sorted((benchmark.papers[at] for at in shuffled), key=lambda paper: paper.domain)
-    return {paper.name: position % folds for position, paper in enumerate(dealt)}
+    by_domain = sorted((benchmark.papers[at] for at in shuffled), key=lambda paper: paper.domain)
+    return {paper.name: position % folds for position, paper in enumerate(by_domain)}
 
 
 def fit_weights(judged: Sequence[Judged], start: Sequence[float], *, strength: float = STRENGTH) -> NDArray[np.float64]:
-    """Weights under which the right pages are likeliest (softmax over a question's pages), near those given.
+    """Weights under which the right pages are most probable (softmax over a question's pages), near those given.
 
     Args:
-        judged: questions; one without a right page that can be found says nothing.
+        judged: questions; one without a right page that can be found is left out.
         start: (signals,), the weights to begin with and to stay near; none is 0.
-        strength: how much they are held.
+        strength: how strongly they are kept near the start.
 
     Returns:
         (signals,).
@@ -86,19 +86,19 @@ def fit_weights(judged: Sequence[Judged], start: Sequence[float], *, strength: f
     from scipy.optimize import minimize
 
     prior = np.asarray(start, dtype=np.float64)
-    telling = [question for question in judged if question.gold]
+    usable = [question for question in judged if question.gold]
 
     def loss(factors: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, slope = 0.0, np.zeros_like(factors)
-        for question in telling:
+        for question in usable:
             scaled = question.signals * prior  # (pages, signals)
             scores = scaled @ factors
             scores -= scores.max()
-            chances = np.exp(scores) / np.exp(scores).sum()
+            probabilities = np.exp(scores) / np.exp(scores).sum()
             gold = list(question.gold)
-            value -= float(np.log(chances[gold]).mean())
-            slope -= scaled[gold].mean(axis=0) - chances @ scaled
-        count = max(len(telling), 1)
+            value -= float(np.log(probabilities[gold]).mean())
+            slope -= scaled[gold].mean(axis=0) - probabilities @ scaled
+        count = max(len(usable), 1)
         away = factors - 1.0
         return value / count + strength * float(away @ away), slope / count + 2 * strength * away
 
@@ -122,11 +122,11 @@ def cross_fit(
         benchmark: what is asked.
         weights: where fitting starts, by signal.
         folds: how many.
-        seed: of the dealing.
+        seed: of the split.
         strength: see `fit_weights`.
 
     Raises:
-        InputError: when the folds cannot be dealt.
+        InputError: when the folds cannot be made.
     """
     fold_of = document_folds(benchmark, folds, seed)
     asked = evaluate(system, benchmark)
@@ -155,4 +155,4 @@ def _found(pages: Collection[int], count: int) -> tuple[int, ...]:
 
 def _answered(old: Answered, judged: Judged, weights: NDArray[np.float64]) -> Answered:
     scores = tuple(map(float, judged.signals @ weights))
-    return replace(old, ranking=Ranking(scores, old.ranking.layouts, "out of fold"))
+    return replace(old, ranking=SystemRanking(scores, old.ranking.layouts, "out of fold"))

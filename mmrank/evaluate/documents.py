@@ -8,22 +8,23 @@ documents hold each word, never at the gold:
     documents (and at most 2 where there are fewer than 20). A name is a word with a capital letter that does not
     open a sentence, of at least three letters or digits, in a question that is not written in capitals throughout.
 
-The rule asks that the name occurs somewhere, so rankers that look for words are a little at home here.
+The rule asks that the name occurs somewhere, which favours rankers that look for words a little.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
-from mmrank.evaluate.benchmark import Benchmark, Question
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion
 from mmrank.evaluate.bootstrap import Figure, Sample
 from mmrank.evaluate.metrics import recall, reciprocal_rank
+from mmrank.evaluate.protocol import DocumentRanker
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,15 +36,12 @@ SHORTEST_NAME = 3
 _WORD = re.compile(r"[^\W_]+")
 _OPENING = re.compile(r"(?:^|[.?!:]\s)[\s\"'“‘(\[]*$")
 
-DocumentRanker = Callable[[str], Sequence[str]]
-"""A question to the names of documents, best first."""
-
 
 @dataclass(frozen=True, slots=True)
 class NamedQuestion:
-    """A question that names its subject, by which names."""
+    """A question that names its subject, and the names."""
 
-    question: Question
+    question: BenchmarkQuestion
     domain: str
     names: tuple[str, ...]
 
@@ -107,7 +105,7 @@ def name_subjects(benchmark: Benchmark, texts: Mapping[str, str]) -> list[NamedQ
 
 
 def plain_texts(benchmark: Benchmark, cache: Path) -> dict[str, str]:
-    """The whole text of each document as the plain reference reads it, recognised where it must be."""
+    """The whole text of each document as the plain reference reads it, by OCR where there is no text layer."""
     from mmrank.evaluate.plain_text import PlainReader
 
     reader = PlainReader(cache)

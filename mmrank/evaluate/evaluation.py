@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmrank.cache import cache_folder
 from mmrank.errors import InputError, MmrankError
 from mmrank.evaluate.benchmark import Benchmark
+from mmrank.evaluate.loading import load_system
 from mmrank.evaluate.mmdocir import load_mmdocir
+from mmrank.evaluate.protocol import System, SystemRanking
 from mmrank.evaluate.report import Report, Seconds, score
-from mmrank.evaluate.runs import Answered, read_run, write_run
-from mmrank.evaluate.systems import Ranking, System
+from mmrank.evaluate.run_files import Answered, read_run, write_run
 
-Progress = Callable[[int, int], None]
+QuestionProgress = Callable[[int, int], None]
 """Called after each question with how many are done and how many there are."""
-
-SystemFactory = Callable[[Path], System]
-"""Makes a system; given the directory where it may keep what it computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +30,10 @@ class Evaluation:
     report: Report
 
 
-def default_cache() -> Path:
-    """Where texts, recognised pages and vectors are kept between evaluations (`XDG_CACHE_HOME` is respected)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mmrank" / "evaluate"
-
-
-def evaluate(system: System, benchmark: Benchmark, *, progress: Progress | None = None) -> Evaluation:
+def evaluate(system: System, benchmark: Benchmark, *, progress: QuestionProgress | None = None) -> Evaluation:
     """Ask a system every question of a benchmark.
 
-    A question that ends in an `MmrankError` scores 0 and is named in the report's notes; the others go on.
+    A question that ends in an `MmrankError` scores 0 and is named in the report's notes; the other questions are asked.
     """
     started = time.perf_counter()
     system.prepare({paper.name: paper.path for paper in benchmark.papers})
@@ -50,7 +44,7 @@ def evaluate(system: System, benchmark: Benchmark, *, progress: Progress | None 
         try:
             ranking, error = system.rank(paper.name, question.text), ""
         except MmrankError as failure:
-            ranking, error = Ranking(()), str(failure)
+            ranking, error = SystemRanking(()), str(failure)
         run.append(Answered(paper.name, question.index, ranking, time.perf_counter() - asked, error))
         if progress is not None:
             progress(len(run), len(benchmark))
@@ -67,7 +61,7 @@ def run_mmdocir(
     run: str | Path | None = None,
     limit: int | None = None,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: QuestionProgress | None = None,
 ) -> Report:
     """Evaluate on MMDocIR.
 
@@ -75,16 +69,16 @@ def run_mmdocir(
         data: folder of annotations and PDFs, or of the official parquet files.
         system: a name of `system_names()`, or a system.
         out: where the figures go, as JSON.
-        run: where the answers go, one JSON line a question.
-        limit: ask only so many questions.
-        cache: directory of what is kept between evaluations; `default_cache()` by default.
+        run: where the answers go, one JSON line per question.
+        limit: ask only this many questions.
+        cache: directory of what is kept between evaluations; by default the folder `evaluate` of mmrank's cache.
         progress: called after each question.
 
     Raises:
         InputError: for data that is missing or malformed, an unknown system, a limit below 1.
         MmrankError: when a result cannot be written.
     """
-    kept = cache or default_cache()
+    kept = cache or cache_folder("evaluate")
     chosen = load_system(system, kept) if isinstance(system, str) else system
     for path in (out, run):
         check_writable(path)
@@ -103,7 +97,7 @@ def score_run(data: str | Path, run: str | Path, *, limit: int | None = None, ca
     Raises:
         InputError: when the data or the run is missing, malformed, or they do not belong together.
     """
-    benchmark = load_mmdocir(data, cache=(cache or default_cache()) / "mmdocir")
+    benchmark = load_mmdocir(data, cache=(cache or cache_folder("evaluate")) / "mmdocir")
     return score(
         read_run(run), benchmark if limit is None else benchmark.limited(limit), system=f"run {Path(run).name}"
     )
@@ -121,37 +115,8 @@ def write_report(path: str | Path, report: Report) -> None:
         raise MmrankError(f"the figures cannot be written to {path}: {error.strerror or error}") from error
 
 
-def system_names() -> list[str]:
-    """The systems that can be evaluated by name."""
-    return list(_systems())
-
-
-def load_system(name: str, cache: Path) -> System:
-    """A system by its name.
-
-    Raises:
-        InputError: for an unknown name; lists the known ones.
-    """
-    known = _systems()
-    if name not in known:
-        raise InputError(f"unknown system {name!r}; there are: {', '.join(known)}")
-    return known[name](cache)
-
-
-def _systems() -> Mapping[str, SystemFactory]:
-    from mmrank.evaluate.product import ProductSystem
-    from mmrank.evaluate.reference import ReferenceSystem
-
-    return {
-        "mmrank": lambda cache: ProductSystem(cache / "mmrank"),
-        "reference": lambda cache: ReferenceSystem(cache / "reference"),
-        "reference-bm25": lambda cache: ReferenceSystem(cache / "reference", signals=("bm25",)),
-        "reference-minilm": lambda cache: ReferenceSystem(cache / "reference", signals=("minilm",)),
-    }
-
-
 def check_writable(path: str | Path | None) -> None:
-    """Results are written after a long run, so a path that cannot be written to is refused before it."""
+    """Refuse a path that cannot be written, before the long run whose results are to go there."""
     if path is None:
         return
     folder = Path(path).absolute().parent

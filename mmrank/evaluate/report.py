@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmrank.errors import InputError
-from mmrank.evaluate.benchmark import Benchmark, Paper, Question, Region
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion, Paper, Region
 from mmrank.evaluate.bootstrap import Figure, Sample, Values
 from mmrank.evaluate.metrics import (
     best_recall,
@@ -26,7 +26,7 @@ from mmrank.evaluate.metrics import (
     recall,
     reciprocal_rank,
 )
-from mmrank.evaluate.runs import Answered
+from mmrank.evaluate.run_files import Answered
 
 PAGE_CUTOFFS = (1, 3, 5, 10)
 LAYOUT_CUTOFFS = (1, 5, 10)
@@ -35,7 +35,7 @@ UNKNOWN_KIND = "not given"
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Time spent, by the clock."""
+    """Wall time in seconds."""
 
     prepare: float
     questions: float
@@ -73,7 +73,7 @@ def score(
 
     Raises:
         InputError: when the run does not answer exactly the benchmark's questions, or a ranking does not fit its
-            document; names the first culprit.
+            document; names the first one.
     """
     values = question_values(run, benchmark)
     asked = list(benchmark.questions())
@@ -132,12 +132,12 @@ def question_values(run: Sequence[Answered], benchmark: Benchmark) -> dict[str, 
 
 
 def sample_of(benchmark: Benchmark) -> Sample:
-    """The benchmark's questions, to draw from."""
+    """The benchmark's questions as a sample."""
     asked = list(benchmark.questions())
     return _sample(asked, range(len(asked)))
 
 
-def _sample(asked: Sequence[tuple[Paper, Question]], chosen: Sequence[int]) -> Sample:
+def _sample(asked: Sequence[tuple[Paper, BenchmarkQuestion]], chosen: Sequence[int]) -> Sample:
     return Sample([asked[at][0].name for at in chosen], [asked[at][0].domain for at in chosen])
 
 
@@ -171,7 +171,7 @@ def _aligned(run: Sequence[Answered], benchmark: Benchmark) -> list[Answered]:
     return aligned
 
 
-def _measure(paper: Paper, question: Question, answered: Answered) -> dict[str, float]:
+def _measure(paper: Paper, question: BenchmarkQuestion, answered: Answered) -> dict[str, float]:
     ranked = order(answered.ranking.page_scores)
     row = {f"page_recall@{k}": recall(ranked, question.pages, k) for k in PAGE_CUTOFFS}
     row["mrr"] = reciprocal_rank(ranked, question.pages)

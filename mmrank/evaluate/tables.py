@@ -16,8 +16,8 @@ SLICED = ("page_recall@1", "page_recall@3", "page_recall@5", "mrr", "layout_cove
 
 LAYOUT_CAVEAT = (
     "Layout recall is MMDocIR's: intersections with the gold boxes are summed, so large and overlapping boxes score "
-    "high (a box as large as the page scores 1). Read it beside 'covered', which counts every spot once, and the mean "
-    "share of the page that a box takes."
+    "high (a box as large as the page scores 1). Read it together with 'covered', which counts every spot once, and "
+    "the mean share of the page that a box takes."
 )
 
 

@@ -47,7 +47,7 @@ def load_beir(folder: str | Path, split: str = "test") -> TextBenchmark:
     """Read a BEIR folder.
 
     Raises:
-        InputError: when a file is missing or a line is not as it should be; names the line.
+        InputError: when a file is missing or a line is malformed; names the line.
     """
     home = Path(folder)
     corpus = {
@@ -64,10 +64,10 @@ def load_beir(folder: str | Path, split: str = "test") -> TextBenchmark:
 
 
 def read_qrels(path: str | Path) -> Qrels:
-    """Read judgements in TREC's form.
+    """Read judgements in the TREC format.
 
     Raises:
-        InputError: when the file is missing or a line is not as it should be; names the line.
+        InputError: when the file is missing or a line is malformed; names the line.
     """
 
     def judgement(fields: list[str]) -> tuple[str, str, int]:
@@ -78,10 +78,10 @@ def read_qrels(path: str | Path) -> Qrels:
 
 
 def read_trec_run(path: str | Path) -> Run:
-    """Read a run in TREC's form. The scores decide, not the ranks.
+    """Read a run in the TREC format. The scores decide, not the ranks.
 
     Raises:
-        InputError: when the file is missing or a line is not as it should be; names the line.
+        InputError: when the file is missing or a line is malformed; names the line.
     """
 
     def result(fields: list[str]) -> tuple[str, str, float]:
@@ -92,7 +92,7 @@ def read_trec_run(path: str | Path) -> Run:
 
 
 def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
-    """Write a run in TREC's form, best first.
+    """Write a run in the TREC format, best first.
 
     Raises:
         InputError: when an id or the tag holds white space, which the form cannot hold.
@@ -112,7 +112,7 @@ def write_trec_run(path: str | Path, run: Run, tag: str) -> None:
 
 
 def check_trec_fields(fields: Iterable[str]) -> None:
-    """Refuse ids and tags that TREC's form cannot hold.
+    """Refuse ids and tags that the TREC format cannot hold.
 
     Raises:
         InputError: for white space, or nothing, in one of them.
@@ -189,7 +189,7 @@ def _read_nested(path: Path, parse: Callable[[list[str]], tuple[str, str, Value]
         try:
             query, document, value = parse(line.split())
         except ValueError as error:
-            raise InputError(f"{path}, line {number}, is not in TREC's form: {error}") from error
+            raise InputError(f"{path}, line {number}, is not in the TREC format: {error}") from error
         if document in nested.setdefault(query, {}):
             raise InputError(f"{path}, line {number}, names {document} a second time for query {query}")
         nested[query][document] = value

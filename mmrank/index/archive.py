@@ -10,14 +10,12 @@ import shutil
 import sqlite3
 import tarfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
-
-if TYPE_CHECKING:
-    from mmrank.index.records import EncoderIdentity
-    from mmrank.index.store import Store
+from mmrank.index.records import EncoderIdentity
+from mmrank.index.store import Store
+from mmrank.index.writer import Writer
 
 MANIFEST = "manifest.json"
 
@@ -61,12 +59,9 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
         encoder: when given, it must be the one the collection was made with.
 
     Raises:
-        InputError: when `path` is taken, or the file is not there or no such archive.
+        InputError: when `path` is taken, or the file is missing or is not such an archive.
         MmrankError: when the archive is damaged; nothing is left at `path`.
     """
-    from mmrank.index.store import Store
-    from mmrank.index.writer import Writer
-
     file, path = Path(file), Path(path)
     if not file.is_file():
         raise InputError(f"there is no file {file}")
@@ -109,19 +104,19 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes | memoryview) -> str:
 
 def _unpack(file: Path, folder: Path) -> None:
     if not tarfile.is_tarfile(file):
-        raise InputError(f"{file} is no export of a collection: it is no tar file")
+        raise InputError(f"{file} is not an export of a collection: it is not a tar file")
     with tarfile.open(file, "r:") as archive:
         # Only names of our own form are taken, so nothing can be written outside the folder.
         members = {member.name: member for member in archive.getmembers() if member.isfile()}
         if MANIFEST not in members:
-            raise InputError(f"{file} is no export of a collection: it holds no {MANIFEST}")
+            raise InputError(f"{file} is not an export of a collection: it holds no {MANIFEST}")
         stream = archive.extractfile(members[MANIFEST])
         assert stream is not None
         for name, checksum in json.load(stream).items():
             place, _, leaf = name.rpartition("/")
             known = name == catalog.CATALOG or (place == catalog.SEGMENTS and leaf.endswith(".safetensors"))
             if not known or name not in members:
-                raise MmrankError(f"{file} is damaged: {name} is missing or has no place in it")
+                raise MmrankError(f"{file} is damaged: {name} is missing or does not belong in it")
             source = archive.extractfile(members[name])
             assert source is not None
             digest = hashlib.sha256()

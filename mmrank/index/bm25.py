@@ -1,6 +1,6 @@
-"""BM25 over postings, exact at every moment: the statistics are those of the rows that are alive now.
+"""BM25 over postings. The statistics are exact at every moment: they count the rows that are not removed.
 
-Words are taken rarest first. As soon as all words still to come cannot lift a passage that was not seen yet into the
+Words are taken rarest first. As soon as the remaining words cannot lift a passage that was not seen yet into the
 first k, only those seen are looked up in the remaining, longer postings (MaxScore; Turtle and Flood 1995). The result
 is the same as that of scoring everything.
 """
@@ -21,7 +21,7 @@ from mmrank.lexical import idf
 
 K1, B = 1.2, 0.75
 LONG = 2048
-"""A word with fewer postings than this is not worth the question whether it can be looked up instead."""
+"""For a word with fewer postings than this, scoring them all is cheaper than looking some of them up."""
 
 Units = NDArray[np.int32]
 Runs = Sequence[tuple[int, int]]
@@ -54,15 +54,15 @@ class WordsSegment:
         return np.add.reduceat(self.postings.lengths.astype(np.int64), self._document_starts)
 
     def size(self, level: Level) -> int:
-        """How many units there are, dead ones too."""
+        """How many units there are, also those of removed documents."""
         return len(self.postings.documents) if level == "passage" else len(self._document_starts)
 
     def lengths(self, level: Level) -> NDArray[Any]:
         """(units,) words of each."""
         return self.postings.lengths if level == "passage" else self._document_lengths
 
-    def living(self, level: Level) -> NDArray[np.bool_] | None:
-        """(units,) whether each is alive; None where all are."""
+    def kept(self, level: Level) -> NDArray[np.bool_] | None:
+        """(units,) False where it was removed; None where none was."""
         if self.alive is None or level == "passage":
             return self.alive
         return self.alive[self._document_starts]
@@ -71,17 +71,17 @@ class WordsSegment:
     def _totals(self) -> dict[Level, tuple[int, int]]:
         totals: dict[Level, tuple[int, int]] = {}
         for level in ("passage", "document"):
-            living, lengths = self.living(level), self.lengths(level)
-            count = len(lengths) if living is None else int(living.sum())
-            totals[level] = (count, int(lengths.sum() if living is None else lengths[living].sum()))
+            kept, lengths = self.kept(level), self.lengths(level)
+            count = len(lengths) if kept is None else int(kept.sum())
+            totals[level] = (count, int(lengths.sum() if kept is None else lengths[kept].sum()))
         return totals
 
     def totals(self, level: Level) -> tuple[int, int]:
-        """Living units, and the words in them."""
+        """How many units are not removed, and how many words they hold."""
         return self._totals[level]
 
     def all(self, term: bytes, level: Level) -> tuple[Units, NDArray[Any]]:
-        """Living units that hold a word, ascending, and how often each does."""
+        """The units, except removed ones, that hold a word, ascending, and how often each does."""
         rows, counts = self.postings.find(term)
         if self.alive is not None and len(rows):
             alive = self.alive[rows]
@@ -93,7 +93,7 @@ class WordsSegment:
         return owners[first], np.add.reduceat(counts.astype(np.int64), first)
 
     def at(self, term: bytes, level: Level, units: Units) -> NDArray[Any]:
-        """How often a word occurs in each of these living units (ascending)."""
+        """How often a word occurs in each of these units (ascending)."""
         rows, counts = self.postings.find(term)
         found = np.zeros(len(units), np.int64)
         if not len(rows) or not len(units):
@@ -130,7 +130,7 @@ class Words:
     _frequencies: dict[tuple[bytes, Level], int] = field(default_factory=dict)
 
     def frequency(self, term: bytes, level: Level) -> int:
-        """In how many living passages, or documents, a word occurs."""
+        """In how many passages, or documents, that are not removed a word occurs."""
         key = (term, level)
         if key not in self._frequencies:
             if len(self._frequencies) > 100_000:
@@ -143,7 +143,7 @@ class Words:
     ) -> list[tuple[int, int, float]]:
         """The best (document number, position, BM25), best first; only those in which some word occurs.
 
-        Each word counts once, however often it is asked for. `allowed` bounds the search to runs of rows of each
+        Each word counts once, however often the question holds it. `allowed` bounds the search to runs of rows of each
         segment; the statistics stay those of the whole collection.
         """
         totals = [segment.totals(level) for segment in self.segments.values()]
@@ -152,7 +152,7 @@ class Words:
         for term in {word.encode() for word in words}:
             frequency = self.frequency(term, level)
             if frequency:
-                # Never negative: also a word that occurs everywhere says a little.
+                # Never negative: even a word that occurs everywhere counts a little.
                 terms.append((idf(units, frequency), term))
         if not terms:
             return []
@@ -161,7 +161,7 @@ class Words:
 
 
 class _Search:
-    """One search: units of all segments numbered through, a score for each."""
+    """One search: a score for each unit; the units of all segments are numbered in one row."""
 
     def __init__(self, words: Words, level: Level, mean: float, terms: Sequence[tuple[float, bytes]], k: int) -> None:
         self._level: Level = level
@@ -239,7 +239,7 @@ class _Search:
     def _best(self, seen: NDArray[np.int64], scores: NDArray[np.float64]) -> list[tuple[int, int, float]]:
         positive = scores > 0
         seen, scores = seen[positive], scores[positive]
-        if len(seen) > self._k:  # keep all ties of the last one: they are told apart below
+        if len(seen) > self._k:  # keep all ties of the last one: they are put in order below
             keep = scores >= np.partition(scores, -self._k)[-self._k]
             seen, scores = seen[keep], scores[keep]
         cuts = np.searchsorted(seen, self._bases)

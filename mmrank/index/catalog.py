@@ -1,4 +1,4 @@
-"""Opening the catalog: the SQLite file that says what a collection holds."""
+"""The catalog: the SQLite file that says what a collection holds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from mmrank.errors import InputError, MmrankError
 from mmrank.index.records import StoreLockedError
 from mmrank.index.schema import APPLICATION_ID, FORMAT, MIGRATIONS, TABLES
+from mmrank.index.segments import SegmentInfo
 
 CATALOG = "catalog.sqlite3"
 HEAD = "HEAD"
@@ -53,7 +54,7 @@ def connect(path: Path, *, read_only: bool, wait: float = 5.0, any_format: bool 
         application = connection.execute("PRAGMA application_id").fetchone()[0]
         version = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.Error as error:
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
     if application != APPLICATION_ID:
         connection.close()
         raise InputError(f"{path} is not a collection: {CATALOG} is a database of something else")
@@ -98,7 +99,7 @@ def create(path: Path, properties: dict[str, Any]) -> None:
     except OSError as error:
         raise InputError(f"cannot create a collection in {path}: {error.strerror or error}") from error
     except sqlite3.Error as error:
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
 
 
 def write_property(connection: sqlite3.Connection, key: str, value: Any) -> None:
@@ -108,15 +109,15 @@ def write_property(connection: sqlite3.Connection, key: str, value: Any) -> None
 
 
 def read_properties(connection: sqlite3.Connection) -> dict[str, Any]:
-    """All values that were kept.
+    """All properties of the collection.
 
     Raises:
-        ValueError: when one is not what was written.
+        ValueError: when one does not match its checksum.
     """
     found = {}
     for key, text, crc in connection.execute("SELECT key, value, crc FROM properties"):
         if crc != _crc(key, text):
-            raise ValueError(f"the property {key!r} was changed behind our back")
+            raise ValueError(f"the property {key!r} does not match its checksum")
         found[key] = json.loads(text)
     return found
 
@@ -125,11 +126,24 @@ def _crc(key: str, text: str) -> int:
     return zlib.crc32(f"{key}={text}".encode())
 
 
+def committed_segments(connection: sqlite3.Connection) -> list[SegmentInfo]:
+    """The segments of the current version, oldest first."""
+    rows = connection.execute(
+        "SELECT number, kind, file, rows, items, bytes, checksum FROM segments WHERE rows > 0 ORDER BY number"
+    )
+    return [SegmentInfo(*row) for row in rows]
+
+
+def removed_rows(connection: sqlite3.Connection) -> dict[int, int]:
+    """How many rows of each segment belong to documents that are gone."""
+    return dict(connection.execute("SELECT segment, sum(rows) FROM removed GROUP BY segment").fetchall())
+
+
 def migrate(path: Path, wait: float = 0.0) -> int:
-    """Bring a collection of an earlier format up to date, in one transaction; the format it had.
+    """Bring a collection of an earlier format up to date, in one transaction. Returns the format it had.
 
     Raises:
-        InputError: when it is of a newer format, or of one that no step leads from.
+        InputError: when it is of a newer format, or of one from which no migration starts.
         StoreLockedError: when another writer is at work.
     """
     connection = connect(path, read_only=False, any_format=True)
@@ -147,7 +161,7 @@ def migrate(path: Path, wait: float = 0.0) -> int:
         connection.execute("COMMIT")
         return found
     except sqlite3.Error as error:
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
     finally:
         connection.close()
 
@@ -168,14 +182,14 @@ def begin_write(connection: sqlite3.Connection, path: Path, wait: float) -> None
             raise StoreLockedError(
                 f"another writer is at work on {path}{waited}; try again when it has finished, or wait for longer"
             ) from error
-        raise _translated(error, path) from error
+        raise translated(error, path) from error
 
 
 def write_head(path: Path, version: int) -> None:
-    """Note beside the catalog which version was committed last: a lost or damaged log shows by it.
+    """Note in a file next to the catalog which version was committed last: so that a lost or damaged log is noticed.
 
-    A writer notes after its commit, when the next one may be at work already: each has a draft of its own, and a note
-    of a later version stays.
+    A writer writes the note after its commit, when the next writer may have begun: each has its own draft, and the
+    note of a later version is kept.
     """
     if (read_head(path) or 0) > version:
         return
@@ -216,7 +230,8 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _translated(error: sqlite3.Error, path: Path) -> MmrankError:
+def translated(error: sqlite3.Error, path: Path) -> MmrankError:
+    """An error of SQLite as one that says what to do about it."""
     text = str(error)
     if "readonly" in text or "unable to open" in text:
         return MmrankError(f"{path} cannot be written here ({text}); check its permissions or open it read-only")
@@ -225,6 +240,3 @@ def _translated(error: sqlite3.Error, path: Path) -> MmrankError:
     if "malformed" in text or "not a database" in text:
         return MmrankError(f"{path}/{CATALOG} is damaged ({text}); run `mmrank verify` and restore it from an export")
     return MmrankError(f"{path}/{CATALOG}: {text}")
-
-
-translated = _translated

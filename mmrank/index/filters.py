@@ -45,7 +45,7 @@ class Filter:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Equal for equal filters."""
+        """A hashable key; equal filters have equal keys."""
         return (
             self.documents,
             self.names,

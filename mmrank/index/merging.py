@@ -3,45 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.index.catalog import committed_segments, removed_rows
+from mmrank.index.new_segments import NewSegments
 from mmrank.index.postings import Postings
 from mmrank.index.segments import SegmentData, SegmentInfo, VectorWriter, WordsWriter
-
-if TYPE_CHECKING:
-    from mmrank.index.writer import Writer
 
 MANY = 8
 """Small segments of one kind that are left alone."""
 
 SMALL = 65_536
-"""Rows up to which a merge of small segments may grow; beyond it, compaction is asked for by name."""
+"""Rows up to which a merge of small segments may grow; larger segments are merged by compaction alone."""
 
 
-def committed(connection: sqlite3.Connection) -> list[SegmentInfo]:
-    """The segments of the current version, oldest first."""
-    rows = connection.execute(
-        "SELECT number, kind, file, rows, items, bytes, checksum FROM segments WHERE rows > 0 ORDER BY number"
-    )
-    return [SegmentInfo(*row) for row in rows]
-
-
-def removed_rows(connection: sqlite3.Connection) -> dict[int, int]:
-    """How many rows of each segment belong to documents that are gone."""
-    return dict(connection.execute("SELECT segment, sum(rows) FROM removed GROUP BY segment").fetchall())
-
-
-def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path) -> None:
+def merge_small(new: NewSegments, connection: sqlite3.Connection) -> None:
     """Fold small segments into those being written, and drop segments of which nothing is left."""
     gone = removed_rows(connection)
     by_kind: dict[str, list[SegmentInfo]] = {}
-    for info in committed(connection):
+    for info in committed_segments(connection):
         if gone.get(info.number, 0) == info.rows:
-            writer.forget(info.number, info.file)
+            new.drop(info.number, info.file)
         else:
             by_kind.setdefault(info.kind, []).append(info)
     for segments in by_kind.values():
@@ -49,38 +33,44 @@ def merge_small(writer: Writer, connection: sqlite3.Connection, folder: Path) ->
         small = sorted((info for info in segments if info.rows <= SMALL), key=lambda info: live[info.number])
         if len(small) < MANY:
             continue
-        total = writer.target(small[0].kind).rows or live[small[0].number]
+        total = new.of(small[0].kind).rows or live[small[0].number]
         for info in small:
             if live[info.number] > 4 * total or total + live[info.number] > SMALL:
                 break
-            move(writer, connection, folder, info)
+            move(new, connection, info)
             total += live[info.number]
 
 
-def merge_all(writer: Writer, connection: sqlite3.Connection, folder: Path) -> None:
-    """Rewrite all segments as one of each kind; one that stands alone and has lost nothing stays, its index renewed."""
+def merge_all(new: NewSegments, connection: sqlite3.Connection) -> list[SegmentInfo]:
+    """Rewrite all segments as one per kind.
+
+    Returns:
+        The segments that stay as they are: the only one of their kind, of which no row is gone.
+    """
     gone = removed_rows(connection)
     by_kind: dict[str, list[SegmentInfo]] = {}
-    for info in committed(connection):
+    for info in committed_segments(connection):
         by_kind.setdefault(info.kind, []).append(info)
+    unchanged = []
     for segments in by_kind.values():
         if len(segments) == 1 and not gone.get(segments[0].number):
-            writer.index_again(segments[0])
+            unchanged.append(segments[0])
             continue
         for info in segments:
-            move(writer, connection, folder, info)
+            move(new, connection, info)
+    return unchanged
 
 
-def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: SegmentInfo) -> None:
-    """Copy the living rows of a segment into the one being written, and forget the old one."""
-    target = writer.target(info.kind)
-    data = SegmentData(folder, info)
+def move(new: NewSegments, connection: sqlite3.Connection, info: SegmentInfo) -> None:
+    """Copy the rows of a segment whose documents are still there into the new one, and drop the segment."""
+    target = new.of(info.kind)
+    data = SegmentData(new.folder, info)
     places = connection.execute(
         "SELECT document, start, rows FROM placements WHERE segment = ? AND kind = ? ORDER BY start",
         (info.number, info.kind),
     ).fetchall()
     if not places:
-        writer.forget(info.number, info.file)
+        new.drop(info.number, info.file)
         return
     moved: list[tuple[int, int, int, str]] = []
     for batch in [places] if info.kind == "words" else _batches(places):
@@ -90,7 +80,7 @@ def move(writer: Writer, connection: sqlite3.Connection, folder: Path, info: Seg
             moved.append((target.number, first, document, info.kind))
             first += rows
     connection.executemany("UPDATE placements SET segment = ?, start = ? WHERE document = ? AND kind = ?", moved)
-    writer.forget(info.number, info.file)
+    new.drop(info.number, info.file)
 
 
 def copy_rows(target: VectorWriter | WordsWriter, data: SegmentData, rows: NDArray[np.int64]) -> int:

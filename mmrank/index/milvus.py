@@ -3,12 +3,12 @@
 Two Milvus collections, `<name>_passages` and `<name>_documents`, each row with its dense vector, its words (counted by
 Milvus's own BM25) and everything filters look at. Document contents other than passages, and token vectors, stay out.
 
-Milvus has no transactions and no snapshots. What holds all the same: a document is listed by its row at position 0,
+Milvus has no transactions and no snapshots. What holds nevertheless: a document is listed by its row at position 0,
 which is written after everything else of it and removed before its passages; searches pass over what belongs to no
 listed document. So a new document appears whole, and one whose writer died is not found; putting it again makes it
 whole, and removing it clears what is left. What does not hold: several documents are not one change; one that is put
 again under its id is overwritten in place, partly old and partly new until `put` returns (for good, where the writer
-dies: put it again); one that replaces another id of its name is there beside it for a moment; and what a search found
+dies: put it again); one that replaces another id of its name stands next to it for a moment; and what a search found
 may be gone when its passages are asked for.
 """
 
@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError, require
 from mmrank.index.filters import Filter
+from mmrank.index.input_checks import check_document
 from mmrank.index.milvus_rows import ENCODER, document_key, expression, make_collection, quoted, rows_of
 from mmrank.index.records import DocumentRecord, DuplicateContentError, EncoderIdentity, Level, Match
-from mmrank.index.validation import check_document
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 from mmrank.types import Document, Passage
 
 Vectors = NDArray[np.float32]

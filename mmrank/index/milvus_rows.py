@@ -19,7 +19,7 @@ from mmrank import codec
 from mmrank.errors import InputError
 from mmrank.index.filters import Filter
 from mmrank.index.records import EncoderIdentity
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 from mmrank.types import Document
 
 Vectors = NDArray[np.float32]
@@ -75,7 +75,7 @@ def rows_of(
 ) -> tuple[list[Row], list[Row]]:
     """The rows of a document's passages, and its own in the order to write them.
 
-    It has one row a vector. The one at position 0 comes last: it lists the document and holds its words. It is there
+    It has one row per vector. The one at position 0 comes last: it lists the document and holds its words. It is there
     without a vector too: then `has_vector` is false, and no search by vectors may find it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""MaxSim over token vectors: every token of the question takes its best token of the passage; the bests are added up.
+"""MaxSim over token vectors: the best similarity of each question token with any passage token, summed.
 
 Khattab and Zaharia, SIGIR 2020. Passages differ in length, so their tokens stand one after the other with offsets:
 there is no padding that could win, and none to mask.
@@ -80,7 +80,7 @@ class MaxSim:
 
 
 def pool_tokens(vectors: Vectors, factor: int) -> Vectors:
-    """Fewer token vectors: alike ones are averaged, so that about one in `factor` is left.
+    """Fewer token vectors: similar ones are averaged, so that about one in `factor` is left.
 
     Ward clustering, means scaled to unit length (Clavié, Chaffin and Adams, 2024).
 

@@ -53,7 +53,7 @@ def put_in_parallel(
             process only, so run `milvus-lite server` for several.
         name: the collection.
         sources: what each call of `prepare` gets: paths, URLs, …
-        prepare: reads and encodes one source; sent to the workers, called once a source.
+        prepare: reads and encodes one source; sent to the workers, called once per source.
         workers: how many work at once; as many as Ray has room for where it is not given.
         resources: options of each Ray task, e.g. {"num_gpus": 1}.
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 
 FREEZE = 4_000_000
-"""Postings a builder holds loosely before it packs them."""
+"""Postings that a builder collects before it packs them."""
 
 CHUNK = 4_000_000
 """Postings that a merge moves at a time."""
@@ -115,7 +115,7 @@ class PostingsBuilder:
         return start
 
     def build(self) -> Postings:
-        """Everything that was added."""
+        """The postings of everything that was added."""
         self._freeze()
         if len(self._parts) == 1 and self._parts[0][1] is None:
             return self._parts[0][0]

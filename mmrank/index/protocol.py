@@ -17,7 +17,7 @@ Vectors = NDArray[np.float32]
 
 
 class Searcher(Protocol):
-    """What can be asked. Every implementation promises: filters are applied inside the search; results are best
+    """The questions to a store. Every implementation promises: filters are applied inside the search; results are best
     first; what was removed before the searcher was made is never found.
     """
 
@@ -49,7 +49,7 @@ class Searcher(Protocol):
 
 
 class Putter(Protocol):
-    """What can be changed."""
+    """The changes of a store."""
 
     def put(
         self,
@@ -75,9 +75,9 @@ class Backend(Protocol):
         ...
 
     def snapshot(self) -> Searcher:
-        """What there is now."""
+        """A searcher over the current state."""
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         ...

@@ -1,4 +1,4 @@
-"""Token vectors in eight bits a dimension, with one scale a vector."""
+"""Token vectors in eight bits per dimension, with one scale per vector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store says about what it holds."""
+"""What the store returns about its contents, and its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ Level = Literal["passage", "document"]
 class EncoderIdentity:
     """Everything that decides what a stored vector means. Vectors of different identities do not mix.
 
-    `dtype` is what they were computed in; it is kept, and does not count: another machine's differ by rounding.
+    `dtype` is what they were computed in; it is stored but not compared: on other
+    machines vectors differ by rounding only.
     """
 
     name: str
@@ -81,7 +82,7 @@ class DuplicateContentError(MmrankError):
 
 
 def record_checksum(*fields: object) -> bytes:
-    """SHA-256 over what a document's row says."""
+    """SHA-256 over the fields of a document's row."""
     digest = hashlib.sha256()
     for value in fields:
         digest.update(value if isinstance(value, bytes) else json.dumps(value, sort_keys=True).encode())

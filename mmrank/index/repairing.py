@@ -1,4 +1,4 @@
-"""`mmrank repair`: bring a damaged collection back to a state that verifies."""
+"""`mmrank repair`: bring a damaged collection back to a state that passes `mmrank verify`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import MmrankError
 from mmrank.index import catalog
-from mmrank.index.checking import Problem, verify
 from mmrank.index.records import EncoderIdentity
 from mmrank.index.snapshot import read_document
 from mmrank.index.store import check_there
-from mmrank.index.vectors import drop_cache
+from mmrank.index.vector_index import drop_cache
+from mmrank.index.verification import Problem, verify
 from mmrank.index.writer import Writer
 from mmrank.types import Document, Passage
 
@@ -141,8 +141,7 @@ def _encode_again(connection: sqlite3.Connection, writer: Writer, name: str, enc
     except MmrankError:
         return False
     metadata = dict(connection.execute("SELECT key, value FROM metadata WHERE document = ?", (number,)).fetchall())
-    extra = dict(connection.execute("SELECT name, body FROM extras WHERE document = ?", (number,)).fetchall())
-    writer.put(document, *encode(document), metadata=metadata, extra=extra)
+    writer.put(document, *encode(document), metadata=metadata)
     return True
 
 
@@ -156,4 +155,4 @@ def _count_again(connection: sqlite3.Connection, writer: Writer, name: str) -> N
 def _drop_segment(connection: sqlite3.Connection, writer: Writer, file: str) -> None:
     row = connection.execute("SELECT number FROM segments WHERE file = ?", (file,)).fetchone()
     if row:
-        writer.forget(row[0], file)
+        writer.drop_segment(row[0], file)

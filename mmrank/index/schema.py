@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 APPLICATION_ID = 0x6D6D726B
-"""ASCII "mmrk", in the SQLite header: what tells our catalog from any other database."""
+"""ASCII "mmrk", in the SQLite header: marks the database as a catalog of mmrank."""
 
 FORMAT = 1
 """Version of everything on disk: tables, segment files, layout of the folder."""
@@ -55,14 +55,6 @@ CREATE TABLE passages (
   position INTEGER NOT NULL,
   body BLOB NOT NULL,
   UNIQUE (document, position)
-);
-
-CREATE TABLE extras (
-  document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
-  name TEXT NOT NULL,
-  body BLOB NOT NULL,
-  crc INTEGER NOT NULL,
-  PRIMARY KEY (document, name)
 );
 
 CREATE TABLE segments (

@@ -2,7 +2,7 @@
 
 A segment of passage or document vectors holds three tensors: `vectors` float32 (rows, dimension), `documents`
 int64 (rows,), the number of each row's document in the catalog, and `positions` int32 (rows,), the row's place
-within its document. A segment of token vectors has one row a passage; its `vectors` are int8 (tokens, dimension)
+within its document. A segment of token vectors has one row per passage; its `vectors` are int8 (tokens, dimension)
 with `scales` float32 (tokens,), and `offsets` int64 (rows + 1,) says where each passage's tokens begin. A segment of
 words holds the arrays of `mmrank.index.postings`.
 """
@@ -52,7 +52,7 @@ class SegmentInfo:
 
 
 class TensorFile:
-    """A safetensors file in the making: its first tensor is streamed, the others follow at the end."""
+    """A safetensors file that is being written: its first tensor is streamed, the others follow at the end."""
 
     def __init__(self, folder: Path, number: int, kind: Kind) -> None:
         self._info = (number, kind)
@@ -70,7 +70,7 @@ class TensorFile:
         self._streamed += array.nbytes
 
     def streamed(self, name: str, dtype: str, shape: list[int]) -> None:
-        """Say what was streamed."""
+        """Name the streamed tensor, and give its type and shape."""
         self._layout[name] = {"dtype": dtype, "shape": shape, "data_offsets": [0, self._streamed]}
         self._end = self._streamed
 
@@ -99,7 +99,7 @@ class TensorFile:
         return SegmentInfo(number, kind, self._path.name, rows, items, HEADER + self._end, checksum)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the unfinished file."""
         with contextlib.suppress(OSError):  # a full disk fails again when the buffer is flushed
             self._file.close()
         self._path.unlink(missing_ok=True)
@@ -111,7 +111,7 @@ class TensorFile:
 
 
 class VectorWriter:
-    """Streams vectors into a new segment file; nobody sees it until the catalog names it."""
+    """Streams vectors into a new segment file; readers see it once the catalog names it."""
 
     def __init__(self, folder: Path, number: int, kind: VectorKind, dimension: int) -> None:
         self.number = number
@@ -139,7 +139,7 @@ class VectorWriter:
         documents: NDArray[np.int64],
         positions: NDArray[np.int32],
     ) -> int:
-        """Add rows of quantised tokens: `codes` (tokens, dimension), `lengths` (rows,) tokens a row."""
+        """Add rows of quantised tokens: `codes` (tokens, dimension), `lengths` (rows,) tokens per row."""
         self._file.stream(np.ascontiguousarray(codes, "|i1"))
         self._scales.append(scales)
         self._lengths.append(lengths)
@@ -166,7 +166,7 @@ class VectorWriter:
         return self._file.finish(self.rows, self._vectors)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the unfinished file."""
         self._file.discard()
 
 
@@ -195,7 +195,7 @@ class WordsWriter:
         return self._file.finish(len(postings.documents), len(postings.rows))
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the unfinished file."""
         if self._file:
             self._file.discard()
 

@@ -9,46 +9,64 @@ import zlib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError
+from mmrank.index.connections import Connections
 from mmrank.index.filters import Filter
+from mmrank.index.loaded_version import LoadedVersion
+from mmrank.index.lookups import Lookups
 from mmrank.index.multivector import MaxSim
 from mmrank.index.quantise import restore
 from mmrank.index.records import DocumentRecord, Level, Match
 from mmrank.index.segments import Kind, SegmentData
-from mmrank.index.words import tokenize
+from mmrank.index.tokenizer import tokenize
 from mmrank.types import Document, Passage
-
-if TYPE_CHECKING:
-    from mmrank.index.state import State
-    from mmrank.index.store import Store
 
 Vectors = NDArray[np.float32]
 
 
 class Snapshot:
-    """Made by `Store.snapshot`. Shows one version for as long as it is held; safe to use from several threads.
+    """Made by `Store.snapshot`. Shows one version for as long as it is open; safe to use from several threads.
 
-    A snapshot that is held keeps the catalog's log from being emptied: take one a request, do not keep it.
+    An open snapshot keeps the catalog's log from being emptied: take one per request, and close it.
     """
 
-    __slots__ = ("_connection", "_state", "_store")
+    __slots__ = ("_connection", "_connections", "_dimension", "_loaded", "_lookups")
 
-    def __init__(self, store: Store, connection: sqlite3.Connection, state: State) -> None:
-        self._store = store
-        self._connection = connection
-        self._state = state
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        loaded: LoadedVersion,
+        *,
+        dimension: int,
+        connections: Connections,
+        lookups: Lookups,
+    ) -> None:
+        """Show a version.
+
+        Args:
+            connection: in a transaction that reads this version; given back to `connections` when the snapshot closes.
+            loaded: the version's segments.
+            dimension: of the vectors.
+            connections: where the connection was borrowed.
+            lookups: shared by the snapshots of a store.
+        """
+        self._connection: sqlite3.Connection | None = connection
+        self._loaded = loaded
+        self._dimension = dimension
+        self._connections = connections
+        self._lookups = lookups
 
     def close(self) -> None:
-        """Let go of the version; done by itself when the snapshot is no longer referred to."""
+        """Release the version; also happens when the snapshot is garbage-collected."""
         if self._connection is not None:
-            connection, self._connection = self._connection, None  # type: ignore[assignment]
-            self._store._release(connection)
+            connection, self._connection = self._connection, None
+            self._connections.give_back(connection)
 
     def __enter__(self) -> Snapshot:
         return self
@@ -62,7 +80,7 @@ class Snapshot:
     @property
     def version(self) -> int:
         """Counts the changes of the collection."""
-        return self._state.version
+        return self._loaded.version
 
     def count(self, level: Level = "document") -> int:
         """Documents, or passages, in the collection."""
@@ -117,16 +135,14 @@ class Snapshot:
 
         Raises:
             InputError: when there is none with this id.
-            MmrankError: when what is stored of it is damaged.
+            MmrankError: when its stored form is damaged.
         """
         number = self._number(document_id)
-        cached = self._store._documents.get(number)
+        cached = self._lookups.documents.get(number)
         if cached is not None:
             return cached
-        if self._connection is None:
-            raise InputError("this snapshot was closed")
-        document = read_document(self._connection, number)
-        self._store._documents.put(number, document)
+        document = read_document(self._open(), number)
+        self._lookups.documents.put(number, document)
         return document
 
     def passages(self, ids: Iterable[str]) -> list[Passage]:
@@ -148,22 +164,16 @@ class Snapshot:
             found.append(codec.from_json(Passage, _unpacked(rows[0][0], passage_id)))
         return found
 
-    def extra(self, document_id: str, name: str) -> bytes | None:
-        """Bytes that were put beside a document."""
-        number = self._number(document_id)
-        rows = self._rows("SELECT body FROM extras WHERE document = ? AND name = ?", (number, name))
-        return rows[0][0] if rows else None
-
     def segments(self) -> list[SegmentData]:
         """The segments of this version."""
-        return [segment.data for segment in self._state.segments.values()]
+        return [segment.data for segment in self._loaded.segments.values()]
 
     def copy_catalog(self, file: Path) -> None:
         """Copy the catalog as it is in this version."""
         file.unlink(missing_ok=True)
         target = sqlite3.connect(file)
         try:
-            self._connection.backup(target)
+            self._open().backup(target)
         finally:
             target.close()
 
@@ -176,7 +186,7 @@ class Snapshot:
         return self._vectors(document_id, "document")
 
     def token_vectors(self, document_id: str) -> list[Vectors]:
-        """One (tokens, dimension) array a passage, restored from eight bits.
+        """One (tokens, dimension) array per passage, restored from eight bits.
 
         Raises:
             InputError: when the collection holds no token vectors.
@@ -184,7 +194,7 @@ class Snapshot:
         segment, start, rows = self._place(document_id, "token")
         if rows == 0:
             return []
-        data = self._state.segments[segment].data
+        data = self._loaded.segments[segment].data
         bounds = data.offsets[start : start + rows + 1]
         first, last = int(bounds[0]), int(bounds[-1])
         tokens = restore(data.vectors[first:last], data.scales[first:last])
@@ -201,7 +211,7 @@ class Snapshot:
             InputError: for a vector of another shape or one that is not finite, or k below 1.
         """
         query = np.ascontiguousarray(vector, np.float32)
-        dimension = self._store.encoder.dimension
+        dimension = self._dimension
         if query.shape != (dimension,):
             raise InputError(f"a query vector here has the shape ({dimension},), not {query.shape}")
         # A finite square is enough; where it is not, the numbers may still be (only very large).
@@ -209,13 +219,13 @@ class Snapshot:
             raise InputError("the query vector holds a NaN or an infinity")
         _check_k(k)
         allowed = self._allowed(where, level) if where else None
-        return self._matches(self._state.search(query, k, level, allowed), level)
+        return self._matches(self._loaded.search(query, k, level, allowed), level)
 
     def search_lexical(self, text: str, k: int, level: Level = "passage", where: Filter | None = None) -> list[Match]:
         """The `k` best passages or documents by BM25, best first; none where no word occurs."""
         _check_k(k)
         allowed = self._allowed(where, "words") if where else None
-        return self._matches(self._state.words.search(tokenize(text), k, level, allowed), level)
+        return self._matches(self._loaded.words.search(tokenize(text), k, level, allowed), level)
 
     def score_tokens(self, query: Vectors, places: Sequence[tuple[str, int]], *, budget: int = 64 << 20) -> list[Match]:
         """MaxSim of a question with passages, best first.
@@ -237,7 +247,7 @@ class Snapshot:
             segment, start, rows = self._place(document_id, "token")
             if min(wanted) < 0 or max(wanted) >= rows:
                 raise InputError(f"document {document_id} has {rows} passages, not passage {max(wanted)}")
-            data = self._state.segments[segment].data
+            data = self._loaded.segments[segment].data
             for first, last in _neighbours(sorted(set(wanted))):
                 offsets = data.offsets[start + first : start + last + 1]
                 begin, end = int(offsets[0]), int(offsets[-1])
@@ -248,7 +258,7 @@ class Snapshot:
     def _allowed(self, where: Filter, kind: Kind) -> dict[int, list[tuple[int, int]]]:
         """Rows of each segment (number → (start, rows) runs) that belong to the documents of a filter."""
         key = (self.version, kind, where.key)
-        cached = self._store._filters.get(key)
+        cached = self._lookups.filters.get(key)
         if cached is not None:
             return cached
         condition, values = where.sql()
@@ -260,31 +270,26 @@ class Snapshot:
             [kind, *values],
         ):
             runs.setdefault(segment, []).append((start, rows))
-        self._store._filters.put(key, runs)
+        self._lookups.filters.put(key, runs)
         return runs
 
     def _matches(self, found: Sequence[tuple[int, int, float]], level: Level) -> list[Match]:
-        ids = self._store._ids
+        ids = self._lookups.ids
         try:
             if level == "passage":
                 return [Match(ids[number], position, score) for number, position, score in found]
             return [Match(ids[number], None, score) for number, _, score in found]
         except KeyError:
-            self._learn([number for number, _, _ in found])
+            self._look_up_ids([number for number, _, _ in found])
             return self._matches(found, level)
 
-    def _learn(self, numbers: Sequence[int]) -> None:
-        """Look up the ids of documents. A number is never used twice, so what was learnt once stays true."""
-        known = self._store._ids
+    def _look_up_ids(self, numbers: Sequence[int]) -> None:
         rows = self._rows(
             "SELECT number, id FROM documents WHERE number IN (SELECT value FROM json_each(?))", (json.dumps(numbers),)
         )
         if len(rows) < len(set(numbers)):
             raise MmrankError("the catalog lacks a document that its segments hold; run `mmrank verify`")
-        if len(known) > 1_000_000:
-            self._store._ids = dict(rows)
-        else:
-            known.update(rows)
+        self._lookups.remember_ids(dict(rows))
 
     def _number(self, document_id: str) -> int:
         rows = self._rows("SELECT number FROM documents WHERE id = ?", (document_id,))
@@ -306,13 +311,16 @@ class Snapshot:
     def _vectors(self, document_id: str, kind: Kind) -> Vectors:
         segment, start, rows = self._place(document_id, kind)
         if rows == 0:
-            return np.zeros((0, self._store.encoder.dimension), np.float32)
-        return self._state.segments[segment].data.vectors[start : start + rows]
+            return np.zeros((0, self._dimension), np.float32)
+        return self._loaded.segments[segment].data.vectors[start : start + rows]
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        return self._connections.rows(self._open(), statement, values)
+
+    def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             raise InputError("this snapshot was closed")
-        return self._store._query(self._connection, statement, values)
+        return self._connection
 
 
 def _neighbours(positions: Sequence[int]) -> list[tuple[int, int]]:
@@ -334,7 +342,7 @@ def read_document(connection: sqlite3.Connection, number: int) -> Document:
     """A document by its number in the catalog.
 
     Raises:
-        MmrankError: when what is stored of it is damaged.
+        MmrankError: when its stored form is damaged.
     """
     body = connection.execute("SELECT body FROM documents WHERE number = ?", (number,)).fetchone()[0]
     pages = connection.execute("SELECT body FROM pages WHERE document = ? ORDER BY page", (number,)).fetchall()
@@ -358,11 +366,11 @@ def _unpacked(body: bytes, what: str) -> bytes:
     try:
         return zlib.decompress(body)
     except zlib.error as error:
-        raise MmrankError(f"what is stored of {what} is damaged ({error}); run `mmrank verify`") from error
+        raise MmrankError(f"the stored form of {what} is damaged ({error}); run `mmrank verify`") from error
 
 
 def _without_lists(head: bytes) -> bytes:
-    """The JSON of a document stored without pages and passages, less its opening brace and those two keys."""
+    """The JSON of a document stored without pages and passages, without its opening brace and those two keys."""
     fields = json.loads(head)
     fields.pop("pages", None)
     fields.pop("passages", None)

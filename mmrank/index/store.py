@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
-from mmrank.index.gpu import load_faiss
-from mmrank.index.merging import committed
+from mmrank.index.connections import Connections
+from mmrank.index.faiss_gpu import load_faiss
+from mmrank.index.loaded_version import LiveSegment, LoadedVersion
+from mmrank.index.lookups import Lookups
 from mmrank.index.records import EncoderIdentity
 from mmrank.index.segments import SegmentData
 from mmrank.index.snapshot import Snapshot
-from mmrank.index.state import LiveSegment, State
-from mmrank.index.vectors import CachedIndex, cache_name
+from mmrank.index.vector_index import CachedIndex, cache_name
 from mmrank.index.writer import Step, Writer
-from mmrank.types import Document
-
-Value = TypeVar("Value")
 
 
 class Store:
@@ -42,13 +38,10 @@ class Store:
         self.encoder = encoder
         self.settings = settings
         self.read_only = read_only
-        self._lock = threading.RLock()
-        self._idle: list[sqlite3.Connection] = []
-        self._process = os.getpid()
-        self._state: State | None = None
-        self._documents: Recent[Document] = Recent(64)
-        self._filters: Recent[dict[int, list[tuple[int, int]]]] = Recent(64)
-        self._ids: dict[int, str] = {}
+        self._lock = threading.Lock()
+        self._connections = Connections(path, read_only)
+        self._lookups = Lookups()
+        self._loaded: LoadedVersion | None = None
 
     @classmethod
     def create(
@@ -84,8 +77,8 @@ class Store:
         Args:
             path: its folder.
             encoder: when given, it must be the one the collection was made with.
-            read_only: never write; the indexes of large segments are mapped, so that opening is instant and memory is
-                shared by all processes, instead of read into memory, where they are somewhat quicker.
+            read_only: never write; the indexes of large segments are mapped, so that opening is instant and processes
+                share the memory; otherwise they are read into memory, where searching is somewhat faster.
 
         Raises:
             InputError: when there is none, or something else, or it was made by another format or with another encoder.
@@ -124,7 +117,7 @@ class Store:
 
         Args:
             wait: seconds to wait for another writer to finish.
-            on_step: told the name of each step as it is reached.
+            on_step: called with the name of each step as it is reached.
 
         Raises:
             StoreLockedError: when another writer is (still) at work.
@@ -157,12 +150,12 @@ class Store:
             connection.close()
 
     def compact(self, index: str | None = None, wait: float = 0.0, on_step: Step = lambda _: None) -> None:
-        """Rewrite the segments as one of each kind, without what is gone, and index them. Readers go on meanwhile.
+        """Rewrite the segments as one of each kind, without removed rows, and index them. Readers continue meanwhile.
 
         Args:
             index: change the FAISS index of large segments, see `create`.
             wait: seconds to wait for another writer to finish.
-            on_step: told the name of each step as it is reached.
+            on_step: called with the name of each step as it is reached.
 
         Raises:
             InputError: when FAISS does not know such an index.
@@ -187,27 +180,30 @@ class Store:
     def snapshot(self) -> Snapshot:
         """The newest version, for reading."""
         for _ in range(10):
-            connection = self._borrow()
+            connection = self._connections.borrow()
             try:
                 connection.execute("BEGIN")
                 version = int(connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()[0])
-                return Snapshot(self, connection, self._state_of(version, connection))
+                return Snapshot(
+                    connection,
+                    self._load(version, connection),
+                    dimension=self.encoder.dimension,
+                    connections=self._connections,
+                    lookups=self._lookups,
+                )
             except SegmentGoneError:
-                self._release(connection)  # compacted away since we began: look again
+                self._connections.give_back(connection)  # compaction deleted a segment since the read began: try again
             except sqlite3.Error as error:
                 connection.close()
                 raise catalog.translated(error, self.path) from error
             except BaseException:
-                self._release(connection)
+                self._connections.give_back(connection)
                 raise
         raise MmrankError(f"{self.path}: segments are missing; run `mmrank verify`")
 
     def close(self) -> None:
         """Close idle connections. The store can still be used."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._connections.close()
 
     def __enter__(self) -> Store:
         return self
@@ -215,12 +211,13 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _state_of(self, version: int, connection: sqlite3.Connection) -> State:
-        state = self._state
-        if state is not None and state.version == version:
-            return state
+    def _load(self, version: int, connection: sqlite3.Connection) -> LoadedVersion:
+        """A version, with the segments that it shares with the one loaded last taken from there."""
+        loaded = self._loaded
+        if loaded is not None and loaded.version == version:
+            return loaded
         with self._lock:
-            known = self._state
+            known = self._loaded
             if known is not None and known.version == version:
                 return known
             removed: dict[int, list[tuple[int, int]]] = {}
@@ -229,7 +226,7 @@ class Store:
             ):
                 removed.setdefault(segment, []).append((start, rows))
             segments: dict[int, LiveSegment] = {}
-            for info in committed(connection):
+            for info in catalog.committed_segments(connection):
                 before = known.segments.get(info.number) if known else None
                 gone = tuple(removed.get(info.number, ()))
                 if before and before.removed == gone:
@@ -252,10 +249,10 @@ class Store:
                     else CachedIndex(self.path / catalog.CACHE / cache_name(info.file), info.rows, self.read_only)
                 )
                 segments[info.number] = LiveSegment(data, index, gone, alive)
-            state = State(version, segments)
+            loaded = LoadedVersion(version, segments)
             if known is None or version > known.version:
-                self._state = state
-            return state
+                self._loaded = loaded
+            return loaded
 
     def _moved_on(self, version: int) -> bool:
         connection = catalog.connect(self.path, read_only=self.read_only)
@@ -267,7 +264,7 @@ class Store:
 
     def _clear_away(self, connection: sqlite3.Connection) -> None:
         """Delete segment files that no version knows."""
-        known = {info.file for info in committed(connection)}
+        known = {info.file for info in catalog.committed_segments(connection)}
         for file in (self.path / catalog.SEGMENTS).iterdir():
             if file.name not in known:
                 file.unlink(missing_ok=True)
@@ -275,32 +272,6 @@ class Store:
         for file in (self.path / catalog.CACHE).glob("*"):
             if file.with_suffix(".faiss").name not in caches:
                 file.unlink(missing_ok=True)
-
-    def _borrow(self) -> sqlite3.Connection:
-        with self._lock:
-            if self._process != os.getpid():  # after a fork: SQLite connections do not cross it
-                self._process, self._idle = os.getpid(), []
-            if self._idle:
-                return self._idle.pop()
-        return catalog.connect(self.path, read_only=self.read_only)
-
-    def _release(self, connection: sqlite3.Connection) -> None:
-        try:
-            connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            connection.close()
-            return
-        with self._lock:
-            if len(self._idle) < 16 and self._process == os.getpid():
-                self._idle.append(connection)
-                return
-        connection.close()
-
-    def _query(self, connection: sqlite3.Connection, statement: str, values: Sequence[object]) -> list[Any]:
-        try:
-            return connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise catalog.translated(error, self.path) from error
 
 
 def check_there(path: Path) -> None:
@@ -314,7 +285,7 @@ def check_there(path: Path) -> None:
 
 
 def check_factory(index: str, dimension: int) -> None:
-    """Refuse an index that FAISS cannot make, before there are vectors enough to make it.
+    """Refuse an index that FAISS cannot make, before there are enough vectors to make it.
 
     Raises:
         InputError: says what is wrong with it.
@@ -332,29 +303,4 @@ def check_factory(index: str, dimension: int) -> None:
 
 
 class SegmentGoneError(MmrankError):
-    """A file was compacted away between the beginning of a read and its opening."""
-
-
-class Recent(Generic[Value]):
-    """The values used most recently, by key. Safe to use from several threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[Any, Value] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: object) -> Value | None:
-        """The value of a key, if it is still held."""
-        with self._lock:
-            if key not in self._values:
-                return None
-            self._values.move_to_end(key)
-            return self._values[key]
-
-    def put(self, key: object, value: Value) -> None:
-        """Hold a value, and let the one go that was not used for longest."""
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
+    """Compaction deleted a file after a read began and before the file was opened."""

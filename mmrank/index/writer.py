@@ -7,6 +7,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,12 +18,12 @@ from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
 from mmrank.index.filters import iso_date
-from mmrank.index.merging import committed, merge_all, merge_small
-from mmrank.index.quantise import quantise
+from mmrank.index.input_checks import check_document
+from mmrank.index.merging import merge_all, merge_small
+from mmrank.index.new_segments import NewSegments
 from mmrank.index.records import DuplicateContentError, EncoderIdentity, record_checksum
-from mmrank.index.segments import Kind, SegmentData, SegmentInfo, VectorKind, VectorWriter, WordsWriter
-from mmrank.index.validation import check_document
-from mmrank.index.vectors import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
+from mmrank.index.segments import SegmentData, SegmentInfo
+from mmrank.index.vector_index import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
 from mmrank.types import Document
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,7 @@ class Writer:
         self._connection = connection
         self._encoder = encoder
         self._step = on_step
-        self._vectors: dict[VectorKind, VectorWriter] = {}
-        self._words: WordsWriter | None = None
-        self._stale: list[str] = []
+        self._segments = NewSegments(connection, self._folder, encoder.dimension)
         self._changed = False
         self._broken = False
         self._compacting = False
@@ -59,7 +58,6 @@ class Writer:
         document_vectors: Vectors,
         token_vectors: Sequence[Vectors] | None = None,
         metadata: Mapping[str, str] | None = None,
-        extra: Mapping[str, bytes] | None = None,
     ) -> None:
         """Add a document; one of the same name is replaced.
 
@@ -67,9 +65,8 @@ class Writer:
             document: its `id` is the hash of its content, its `name` is unique in the collection.
             passage_vectors: (passages, dimension), in the order of `document.passages`.
             document_vectors: (m, dimension), what stands for the whole document; m may be 0 where it has no passages.
-            token_vectors: one (tokens, dimension) array a passage, with a multi-vector encoder.
+            token_vectors: one (tokens, dimension) array per passage, with a multi-vector encoder.
             metadata: what filters look at; `document.metadata` where it is not given.
-            extra: named bytes kept beside the document.
 
         Raises:
             DuplicateContentError: the same content is there under another name; nothing was changed.
@@ -95,18 +92,14 @@ class Writer:
         many("INSERT INTO pages VALUES (?, ?, ?)", [(number, at, body) for at, body in enumerate(pages)])
         many("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()])
         many(
-            "INSERT INTO extras VALUES (?, ?, ?, ?)",
-            [(number, key, body, zlib.crc32(body)) for key, body in (extra or {}).items()],
-        )
-        many(
             "INSERT INTO passages (document, position, body) VALUES (?, ?, ?)",
             [(number, position, body) for position, body in enumerate(bodies)],
         )
         self._step("catalog")
-        self._append("passage", number, passage_vectors)
-        self._append("document", number, document_vectors)
+        self._segments.add_vectors("passage", number, passage_vectors)
+        self._segments.add_vectors("document", number, document_vectors)
         if token_vectors is not None:
-            self._append_tokens(number, token_vectors)
+            self._segments.add_tokens(number, token_vectors)
         self._step("vectors")
         self.put_words(number, [passage.text for passage in document.passages])
         self._step("words")
@@ -126,7 +119,7 @@ class Writer:
         self._changed = True
 
     def compact(self, index: str | None = None) -> None:
-        """Merge the segments of each kind into one, without what is gone, and index it.
+        """Merge the segments of each kind into one, without removed rows, and index it.
 
         Args:
             index: change the collection's FAISS factory, see `Store.create`.
@@ -135,19 +128,16 @@ class Writer:
         if index is not None and index != self.factory:
             self.factory = index
             catalog.write_property(self._connection, "index", index)
-        merge_all(self, self._connection, self._folder)
+        for info in merge_all(self._segments, self._connection):
+            self._renew_index(info)
 
     def put_words(self, number: int, texts: Sequence[str]) -> None:
         """Count the words of a document's passages; `number` is the document's in the catalog."""
-        words = self.words()
-        start = words.builder.add(number, texts)
-        self._place(number, "words", words.number, start, len(texts))
+        self._segments.add_words(number, texts)
 
-    def forget(self, segment: int, file: str) -> None:
-        """Drop a segment; its file goes when the change is committed."""
-        self._connection.execute("DELETE FROM segments WHERE number = ?", (segment,))
-        self._connection.execute("DELETE FROM removed WHERE segment = ?", (segment,))
-        self._stale.append(file)
+    def drop_segment(self, number: int, file: str) -> None:
+        """Drop a segment; its file is deleted when the change is committed."""
+        self._segments.drop(number, file)
 
     def touch(self) -> None:
         """Make this a change, so that readers look again."""
@@ -163,8 +153,6 @@ class Writer:
         date = datetime.fromtimestamp(added, UTC).date().isoformat()
         if "date" in metadata:
             date = iso_date(metadata["date"], f"{document.name}: its metadata's date")
-        from dataclasses import replace
-
         body = zlib.compress(codec.to_json(replace(document, pages=(), passages=())))
         checksum = record_checksum(
             document.id,
@@ -205,57 +193,6 @@ class Writer:
         )
         execute("DELETE FROM documents WHERE number = ?", (number,))
 
-    def vectors(self, kind: VectorKind) -> VectorWriter:
-        """The segment that this change writes vectors of this kind into."""
-        if kind not in self._vectors:
-            self._vectors[kind] = VectorWriter(self._folder, self._number(kind), kind, self._encoder.dimension)
-        return self._vectors[kind]
-
-    def words(self) -> WordsWriter:
-        """The segment that this change writes words into."""
-        if self._words is None:
-            self._words = WordsWriter(self._folder, self._number("words"))
-        return self._words
-
-    def target(self, kind: Kind) -> VectorWriter | WordsWriter:
-        """Either of them."""
-        return self.words() if kind == "words" else self.vectors(kind)
-
-    def _number(self, kind: Kind) -> int:
-        """A number for a new segment, taken by a row without contents until it is finished."""
-        number = self._connection.execute(
-            "INSERT INTO segments (kind, file, rows, items, bytes, checksum) VALUES (?, ?, 0, 0, 0, '')",
-            (kind, f"pending {kind}"),
-        ).lastrowid
-        assert number is not None
-        return number
-
-    @property
-    def _open(self) -> list[VectorWriter | WordsWriter]:
-        return [*self._vectors.values(), *([self._words] if self._words else [])]
-
-    def _append(self, kind: VectorKind, number: int, vectors: Vectors) -> None:
-        segment = self.vectors(kind)
-        rows = len(vectors)
-        start = segment.append(vectors, np.full(rows, number, np.int64), np.arange(rows, dtype=np.int32))
-        self._place(number, kind, segment.number, start, rows)
-
-    def _append_tokens(self, number: int, token_vectors: Sequence[Vectors]) -> None:
-        segment = self.vectors("token")
-        rows = len(token_vectors)
-        lengths = np.array([len(vectors) for vectors in token_vectors], np.int64)
-        tokens = np.concatenate([*token_vectors, np.zeros((0, self._encoder.dimension), np.float32)])
-        codes, scales = quantise(tokens)
-        start = segment.append_tokens(
-            codes, scales, lengths, np.full(rows, number, np.int64), np.arange(rows, dtype=np.int32)
-        )
-        self._place(number, "token", segment.number, start, rows)
-
-    def _place(self, number: int, kind: Kind, segment: int, start: int, rows: int) -> None:
-        self._connection.execute(
-            "INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?)", (number, kind, segment, start, rows)
-        )
-
     def commit(self) -> bool:
         """Make the change durable and visible. Returns whether there was one. Called by `Store.write`."""
         if self._broken:
@@ -264,18 +201,9 @@ class Writer:
             self.abandon()
             return False
         if not self._compacting:
-            merge_small(self, self._connection, self._folder)
+            merge_small(self._segments, self._connection)
         self._step("merged")
-        for segment in self._open:
-            if segment.rows == 0:
-                segment.discard()
-                self._connection.execute("DELETE FROM segments WHERE number = ?", (segment.number,))
-                continue
-            info = segment.finish()
-            self._connection.execute(
-                "UPDATE segments SET file = ?, rows = ?, items = ?, bytes = ?, checksum = ? WHERE number = ?",
-                (info.file, info.rows, info.items, info.bytes, info.checksum, info.number),
-            )
+        for info in self._segments.finish():
             self._step("segment")
             self._index(info)
         catalog.sync_folder(self._folder)
@@ -286,29 +214,29 @@ class Writer:
         try:
             catalog.write_head(self._path, self.version)
             self._step("head")
-            for file in self._stale:
+            for file in self._segments.dropped:
                 (self._folder / file).unlink(missing_ok=True)
                 drop_cache(self._path / catalog.CACHE / cache_name(file))
         except OSError as error:
-            log.warning("%s: the change is committed, but clearing up after it failed (%s)", self._path, error)
+            log.warning("%s: the change is committed, but deleting old files failed (%s)", self._path, error)
         self._step("cleaned")
         return True
 
-    def index_again(self, info: SegmentInfo) -> None:
-        """Make the index of a segment the one the collection asks for."""
+    def rebuild_indexes(self) -> None:
+        """Build the FAISS indexes that are missing."""
+        for info in catalog.committed_segments(self._connection):
+            if not (self._path / catalog.CACHE / cache_name(info.file)).exists():
+                self._index(info)
+
+    def _renew_index(self, info: SegmentInfo) -> None:
+        """Make the index of a segment the one that the collection asks for."""
         wanted = self._factory_for(info)
         if VectorIndex.factory_of(self._path / catalog.CACHE / cache_name(info.file)) != wanted:
             drop_cache(self._path / catalog.CACHE / cache_name(info.file))
             self._index(info)
 
-    def rebuild_indexes(self) -> None:
-        """Build the FAISS indexes that are missing."""
-        for info in committed(self._connection):
-            if not (self._path / catalog.CACHE / cache_name(info.file)).exists():
-                self._index(info)
-
     def _index(self, info: SegmentInfo) -> None:
-        """Build the FAISS index of a segment, where it is worth one."""
+        """Build the FAISS index of a segment that is large enough for one."""
         factory = self._factory_for(info)
         if factory is None:
             return
@@ -324,7 +252,6 @@ class Writer:
 
     def abandon(self) -> None:
         """Undo everything. Called by `Store.write`."""
-        for segment in self._open:
-            segment.discard()
+        self._segments.discard()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")

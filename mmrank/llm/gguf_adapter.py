@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.adapters import DOWN, UP, read_adapter
+from mmrank.cache import cache_folder
 from mmrank.errors import MmrankError, require
-from mmrank.llm.cache import cache_directory
 
 LAYERS = {
     "self_attn.q_proj": "attn_q",
@@ -41,7 +41,7 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
     adapter = read_adapter(path)
     heads = _heads(gguf, model)
     key = hashlib.sha256(Path(path).read_bytes() + repr(heads).encode()).hexdigest()[:16]
-    made = cache_directory() / f"adapter-{key}.gguf"
+    made = cache_folder("models") / f"adapter-{key}.gguf"
     if made.is_file():
         return made
     ranks = {len(tensor) for name, tensor in adapter.tensors.items() if name.endswith(DOWN)}
@@ -55,7 +55,6 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
             values = _rotated(values, heads[place.endswith("attn_k")])
         tensors[f"{place}.weight.lora_{'a' if name.endswith(DOWN) else 'b'}"] = values
     try:
-        made.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=made.parent, prefix=".adapter") as folder:
             draft = Path(folder, made.name)
             writer = gguf.GGUFWriter(draft, "llama")

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from mmrank.cache import cache_folder
 from mmrank.errors import MissingExtraError, MmrankError, require
-from mmrank.llm.cache import cache_directory
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +94,12 @@ def llama_file() -> Path:
 def _made(reader: str, name: str, last: str, make: Callable[[Path, Path], None]) -> Path:
     """The folder `name` of the cache, made from the published weights where `last` is not in it yet."""
     source = gguf_path()
-    folder = cache_directory() / name
+    folder = cache_folder("models") / name
     if (folder / last).is_file():
         return folder
     verify(source)
     log.info("preparing %s for %s in %s (once)", NAME, reader, folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
         raise MmrankError(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mmrank.config import EMBEDDED_WEIGHT, Settings
 from mmrank.errors import InputError
+from mmrank.hits import Hits
 from mmrank.retrieve.candidates import two_stage
 from mmrank.retrieve.explanations import explain_hits
 from mmrank.retrieve.feature_cache import FeatureCache
@@ -49,7 +50,7 @@ class Pipeline:
 
     def search(
         self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
-    ) -> list[Hit]:
+    ) -> Hits:
         """The k best pages of the whole collection; see `Collection.search`."""
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
@@ -58,7 +59,7 @@ class Pipeline:
         with self._store.snapshot() as snapshot:
             documents = self._find_documents(question, snapshot, where)
             if not documents:
-                return []
+                return Hits()
             ranking = rank_pages(question, self._features.pool(snapshot, documents, question))
         if reranker is not None:
             ranking = self._rerank(ranking, reranker, shown=k)

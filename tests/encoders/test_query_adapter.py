@@ -54,7 +54,7 @@ def test_an_adapter_of_another_encoder_is_refused(encoder, tmp_path: Path) -> No
         load_query_adapter(write(tmp_path / "c.safetensors", metadata_of(replace(info, revision="0" * 64))), info)
     with pytest.raises(InputError, match="384 numbers"):
         load_query_adapter(write(tmp_path / "d.safetensors", metadata_of(info), dimension=8), info)
-    with pytest.raises(InputError, match="one a token"):
+    with pytest.raises(InputError, match="one per token"):
         load_query_adapter(str(tmp_path / "b.safetensors"), replace(info, multi_vector=True))
 
 

@@ -1,4 +1,4 @@
-"""Multi-vector vision encoders: one vector a token, masks that hold. Real ColQwen2 classes, random weights."""
+"""Multi-vector vision encoders: one vector per token, masks that hold. Real ColQwen2 classes, random weights."""
 
 from pathlib import Path
 

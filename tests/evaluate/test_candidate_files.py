@@ -156,7 +156,7 @@ def test_a_run_takes_its_texts_and_judgements_from_the_folder(tmp_path: Path, be
     [
         ("q9 Q0 d1 1 1 x", "query q9, which"),
         ("q1 Q0 d9 1 1 x", "document d9, which"),
-        ("q1 d1 1", "line 1, is not in TREC"),
+        ("q1 d1 1", "line 1, is not in the TREC format"),
     ],
 )
 def test_a_run_that_names_what_is_not_there_is_refused(tmp_path: Path, beir: Path, row: str, reason: str) -> None:

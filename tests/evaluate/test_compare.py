@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.evaluate import Ranking, evaluate
+from mmrank.evaluate import SystemRanking, evaluate
 from mmrank.evaluate.compare import ablate, ablation_table, compare, compare_files, write_ablation
 from mmrank.evaluate.mmdocir import load_mmdocir
-from mmrank.evaluate.runs import write_run
+from mmrank.evaluate.run_files import write_run
 
 
 class Knowing:
@@ -22,10 +22,10 @@ class Knowing:
     def prepare(self, documents: Mapping[str, Path]) -> None:
         pass
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         right = {"blue": 1, "sperm": 2, "Nordbank": 1}
         page = next(page for word, page in right.items() if word in question) if self.word in question else 0
-        return Ranking(tuple(float(at == page) for at in range(3 if document == "whales.pdf" else 2)))
+        return SystemRanking(tuple(float(at == page) for at in range(3 if document == "whales.pdf" else 2)))
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def test_a_run_does_not_differ_from_itself(benchmark):
 def test_pairing_makes_the_interval_of_a_constant_difference_vanish(benchmark):
     # Rank 1 or 2 in every document's every question: MRR differs by the same half everywhere.
     class Second(Knowing):
-        def rank(self, document: str, question: str) -> Ranking:
+        def rank(self, document: str, question: str) -> SystemRanking:
             scores = super().rank(document, question).page_scores
             best = scores.index(max(scores))
-            return Ranking(tuple(0.5 if at == best else float(at == 0) for at in range(len(scores))))
+            return SystemRanking(tuple(0.5 if at == best else float(at == 0) for at in range(len(scores))))
 
     first = evaluate(Knowing("all", ""), benchmark).run
     second = evaluate(Second("second", ""), benchmark).run

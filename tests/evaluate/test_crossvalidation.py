@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.evaluate import Ranking
-from mmrank.evaluate.benchmark import Benchmark, Paper, Question
+from mmrank.evaluate import SystemRanking
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion, Paper
 from mmrank.evaluate.crossvalidation import Judged, cross_fit, document_folds, fit_weights
 
 SMALL_PAGE = (10.0, 10.0)
 
 
 def paper(name: str, domain: str) -> Paper:
-    question = Question(name, 0, "What?", "", frozenset({1}), (), ())
+    question = BenchmarkQuestion(name, 0, "What?", "", frozenset({1}), (), ())
     return Paper(name, domain, Path(name), (SMALL_PAGE,) * 3, (question,))
 
 
@@ -36,8 +36,8 @@ class TwoSignals:
         liar = [0.0, 0.0, 1.0] if document in self.fooled else [0.0, 1.0, 0.0]
         return {"honest": np.array([0.0, 1.0, 0.0]), "liar": np.array(liar)}
 
-    def rank(self, document: str, question: str) -> Ranking:
-        return Ranking((0.0, 0.0, 0.0))
+    def rank(self, document: str, question: str) -> SystemRanking:
+        return SystemRanking((0.0, 0.0, 0.0))
 
 
 def test_folds_are_even_and_spread_every_domain():

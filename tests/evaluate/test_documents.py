@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.evaluate.benchmark import Benchmark, Paper, Question
+from mmrank.evaluate.benchmark import Benchmark, BenchmarkQuestion, Paper
 from mmrank.evaluate.documents import (
     documents_table,
     evaluate_documents,
@@ -15,7 +15,9 @@ from mmrank.evaluate.mmdocir import load_mmdocir
 
 
 def paper(name: str, *questions: str) -> Paper:
-    asked = tuple(Question(name, index, text, "", frozenset({0}), (), ()) for index, text in enumerate(questions))
+    asked = tuple(
+        BenchmarkQuestion(name, index, text, "", frozenset({0}), (), ()) for index, text in enumerate(questions)
+    )
     return Paper(name, "Brochure", Path(name), ((10.0, 10.0),), asked)
 
 

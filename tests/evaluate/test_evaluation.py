@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate import Ranking, read_run, run_mmdocir, score_run, system_names
+from mmrank.evaluate import SystemRanking, read_run, run_mmdocir, score_run, system_names
 
 
 class Firm:
@@ -23,10 +23,10 @@ class Firm:
         assert all(path.is_file() for path in documents.values())
         self.prepared += documents
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         if document == self.unreadable:
             raise MmrankError(f"{document} is beyond reading")
-        return Ranking(tuple(float(page == self.page) for page in range(self.sizes[document])))
+        return SystemRanking(tuple(float(page == self.page) for page in range(self.sizes[document])))
 
 
 def test_a_system_is_prepared_once_and_asked_every_question(data: Path, tmp_path: Path):

@@ -124,5 +124,5 @@ def test_a_malformed_question_is_named_by_its_line(edit, tmp_path: Path, change:
 
 
 def test_a_document_that_stands_twice_is_refused(edit, tmp_path: Path):
-    with pytest.raises(InputError, match=r"line 3: whales\.pdf stands on line 1 already"):
+    with pytest.raises(InputError, match=r"line 3: whales\.pdf is on line 1 already"):
         load_mmdocir(edit(lambda lines: lines.append(lines[0])), cache=tmp_path)

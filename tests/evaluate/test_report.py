@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.evaluate import Answered, Layout, Ranking, read_run, score, write_run
+from mmrank.evaluate import Answered, Layout, SystemRanking, read_run, score, write_run
 from mmrank.evaluate.benchmark import Benchmark
 from mmrank.evaluate.mmdocir import load_mmdocir
 from mmrank.evaluate.tables import report_tables
@@ -24,9 +24,9 @@ def run() -> list[Answered]:
     half = Layout(1, BBox(40, 40, 360, 70), 1.0)
     page = Layout(1, BBox(0, 0, 400, 500), 0.5)
     return [
-        Answered("whales.pdf", 0, Ranking((0.2, 0.9, 0.1), (half, page), "handle")),
-        Answered("whales.pdf", 1, Ranking((0.3, 0.2, 0.1), (half,), "text")),
-        Answered("Nordbank.pdf", 0, Ranking((0.0, 1.0), (), "text")),
+        Answered("whales.pdf", 0, SystemRanking((0.2, 0.9, 0.1), (half, page), "handle")),
+        Answered("whales.pdf", 1, SystemRanking((0.3, 0.2, 0.1), (half,), "text")),
+        Answered("Nordbank.pdf", 0, SystemRanking((0.0, 1.0), (), "text")),
     ]
 
 
@@ -59,7 +59,7 @@ def test_what_no_system_can_exceed_is_said(edit, tmp_path: Path, run: list[Answe
 
 
 def test_a_failed_question_scores_0_and_is_noted(benchmark: Benchmark, run: list[Answered]):
-    report = score([run[0], Answered("whales.pdf", 1, Ranking(()), 0.0, "out of ink"), run[2]], benchmark)
+    report = score([run[0], Answered("whales.pdf", 1, SystemRanking(()), 0.0, "out of ink"), run[2]], benchmark)
     assert report.micro["page_recall@5"].value == pytest.approx(2 / 3)
     assert "1 questions could not be answered" in report.notes[-1]
     assert "out of ink" in report.notes[-1]
@@ -72,16 +72,16 @@ def test_a_run_that_leaves_a_question_out_is_refused(benchmark: Benchmark, run: 
 
 def test_a_run_of_other_questions_is_refused(benchmark: Benchmark, run: list[Answered]):
     with pytest.raises(InputError, match=r"question 4 of other\.pdf"):
-        score([*run, Answered("other.pdf", 4, Ranking((1.0,)))], benchmark)
+        score([*run, Answered("other.pdf", 4, SystemRanking((1.0,)))], benchmark)
 
 
 def test_a_ranking_of_another_number_of_pages_is_refused(benchmark: Benchmark, run: list[Answered]):
     with pytest.raises(InputError, match=r"scores 2 pages for question 0 of whales\.pdf, which has 3 pages"):
-        score([Answered("whales.pdf", 0, Ranking((1.0, 2.0))), *run[1:]], benchmark)
+        score([Answered("whales.pdf", 0, SystemRanking((1.0, 2.0))), *run[1:]], benchmark)
 
 
 def test_a_layout_past_the_last_page_is_refused(benchmark: Benchmark, run: list[Answered]):
-    astray = Ranking((1.0, 2.0, 3.0), (Layout(3, BBox(0, 0, 1, 1), 1.0),))
+    astray = SystemRanking((1.0, 2.0, 3.0), (Layout(3, BBox(0, 0, 1, 1), 1.0),))
     with pytest.raises(InputError, match="page index 3"):
         score([Answered("whales.pdf", 0, astray), *run[1:]], benchmark)
 

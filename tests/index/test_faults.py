@@ -25,10 +25,10 @@ import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 from conftest import make_document, vectors_of
 from mmrank.index import Store
-from mmrank.index import vectors
+from mmrank.index import vector_index
 
 path, action = sys.argv[2], sys.argv[3]
-vectors.SCANNED = 8  # so that small segments get an index too
+vector_index.SCANNED = 8  # so that small segments get an index too
 import mmrank.index.writer as writing
 writing.SCANNED = 8
 writing.default_factory = lambda rows, dimension: "HNSW8"

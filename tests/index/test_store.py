@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -23,11 +24,10 @@ def test_importing_the_index_loads_no_faiss():
 
 
 def test_a_document_comes_back_as_it_was_put(store, put):
-    document = put(store, "a", ["first words", "second words"], metadata={"lang": "en"}, extra={"note": b"\x00\xff"})
+    document = put(store, "a", ["first words", "second words"], metadata={"lang": "en"})
     with store.snapshot() as snapshot:
         assert snapshot.document(document.id) == document
         assert snapshot.passages([f"{document.id}/1", f"{document.id}/0"]) == list(reversed(document.passages))
-        assert snapshot.extra(document.id, "note") == b"\x00\xff"
         record = snapshot.documents()[0]
     assert (record.id, record.name, record.pages, record.passages) == (document.id, "a.pdf", 1, 2)
     assert record.metadata == {"lang": "en"}
@@ -168,8 +168,6 @@ def test_a_folder_that_is_no_collection_is_refused(tmp_path):
 
 
 def test_another_format_version_is_refused(store):
-    import sqlite3
-
     connection = sqlite3.connect(store.path / "catalog.sqlite3")
     connection.execute("PRAGMA user_version = 99")
     connection.close()
@@ -421,8 +419,6 @@ def test_an_export_shows_one_version_while_a_writer_goes_on(store, put, tmp_path
     snapshot = store.snapshot()
     put(store, "b", ["y"])
     snapshot.copy_catalog(tmp_path / "copy.sqlite3")
-    import sqlite3
-
     names = sqlite3.connect(tmp_path / "copy.sqlite3").execute("SELECT name FROM documents").fetchall()
     assert names == [("a.pdf",)]
     export_archive(store, tmp_path / "library.tar")
@@ -444,3 +440,24 @@ def test_a_collection_of_an_earlier_format_is_named_and_can_be_brought_up_to_dat
     monkeypatch.setattr(catalog, "FORMAT", 3)
     with pytest.raises(InputError, match="cannot bring up to date"):
         repair(store.path)
+
+
+def test_a_collection_that_still_has_the_table_extras_is_read_written_and_repaired(store, put):
+    from mmrank.index import repair
+
+    kept = put(store, "a", ["antelope"])
+    with sqlite3.connect(store.path / "catalog.sqlite3") as catalog:  # as mmrank made it until this table was dropped
+        catalog.execute(
+            "CREATE TABLE extras (document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,"
+            " name TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (document, name))"
+        )
+        catalog.execute("INSERT INTO extras SELECT number, 'note', x'00', 0 FROM documents")
+    catalog.close()
+    gone = put(store, "b", ["badger"])
+    with store.write() as writer:
+        writer.remove(gone.id)
+    (store.path / "HEAD").unlink()
+    assert [problem.kind for problem in repair(store.path).problems] == ["head"]
+    assert verify(store.path) == []
+    with Store.open(store.path) as opened, opened.snapshot() as snapshot:
+        assert snapshot.document(kept.id) == kept

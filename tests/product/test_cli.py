@@ -163,7 +163,7 @@ def test_what_cannot_be_imported_is_named(mmrank: Run, tmp_path: Path) -> None:
     for file, place, said in (
         ("nosuch.tar", "new", "there is no file nosuch.tar"),
         ("folder", "new", "there is no file folder"),
-        ("note.md", "new", "note.md is no export of a collection"),
+        ("note.md", "new", "note.md is not an export of a collection"),
         ("out.tar", "note.md", "note.md is a file"),
     ):
         done = mmrank("import", file, "-c", place)

@@ -10,17 +10,17 @@ import pytest
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import Filter, Store, repair, verify
-from mmrank.index import vectors as vector_module
-from mmrank.index.vectors import VectorIndex, build, default_factory
+from mmrank.index import vector_index as vector_module
+from mmrank.index.vector_index import VectorIndex, build, default_factory
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Segments of a hundred rows count as large."""
-    import mmrank.index.checking
+    import mmrank.index.verification
     import mmrank.index.writer
 
-    for module in (vector_module, mmrank.index.writer, mmrank.index.checking):
+    for module in (vector_module, mmrank.index.writer, mmrank.index.verification):
         monkeypatch.setattr(module, "SCANNED", 100)
     monkeypatch.setattr(vector_module, "GATHERED", 100)
 
@@ -176,10 +176,10 @@ def gpus(monkeypatch):
     """Two GPUs."""
     import faiss
 
-    from mmrank.index import gpu
+    from mmrank.index import faiss_gpu
 
     stand_in = StandInForGpu(faiss, 2)
-    monkeypatch.setattr(gpu, "load_faiss", lambda: stand_in)
+    monkeypatch.setattr(faiss_gpu, "load_faiss", lambda: stand_in)
     return stand_in
 
 
@@ -228,7 +228,7 @@ def test_kinds_without_a_gpu_form_stay_on_the_cpu(tmp_path, unit_vectors, gpus, 
 
 
 def test_the_default_index_has_a_gpu_form_at_every_size_that_wants_one(unit_vectors, gpus):
-    from mmrank.index.gpu import has_gpu_form
+    from mmrank.index.faiss_gpu import has_gpu_form
 
     for rows in (1_000_000, 100_000_000):
         name = default_factory(rows, 384).partition(",")[2]

@@ -1,6 +1,6 @@
-"""Run files: what a system answered, one JSON line a question, so that anyone can recompute the figures.
+"""Run files: what a system answered, one JSON line per question, so that anyone can recompute the figures.
 
-A line holds `doc_name`, `question` (index within the document, from 0), `page_scores` (one a page), `layouts`
+A line holds `doc_name`, `question` (index within the document, from 0), `page_scores` (one per page), `layouts`
 (best first, each with `page`, `bbox` in points of the shown page and `score`), and where known `stage`, `seconds`
 and, for a question that could not be answered, `error`.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate.systems import Layout, Ranking
+from mmrank.evaluate.protocol import Layout, SystemRanking
 from mmrank.types import BBox
 
 
@@ -26,7 +26,7 @@ class Answered:
 
     document: str
     question: int
-    ranking: Ranking
+    ranking: SystemRanking
     seconds: float = 0.0
     error: str = ""
 
@@ -48,7 +48,7 @@ def read_run(path: str | Path) -> list[Answered]:
     """Read a run file.
 
     Raises:
-        InputError: when it does not exist, or a line is not as it should be; names the line.
+        InputError: when it does not exist, or a line is malformed; names the line.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -105,7 +105,7 @@ def _from_json(line: Any) -> Answered:
         raise ValueError("a layout stands on a page below 0")
     if any(after.score > before.score for before, after in pairwise(layouts)):
         raise ValueError("the layouts are not in the order of their scores")
-    ranking = Ranking(scores, layouts, str(line.get("stage", "")))
+    ranking = SystemRanking(scores, layouts, str(line.get("stage", "")))
     return Answered(
         line["doc_name"], line["question"], ranking, float(line.get("seconds", 0)), str(line.get("error", ""))
     )

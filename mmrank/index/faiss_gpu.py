@@ -1,4 +1,4 @@
-"""FAISS on GPUs, where there are any: the same results up to ties."""
+"""FAISS on GPUs, where there are any: the same results except for ties."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MOST = 2_048
 """Results, and lists visited, of one search on a GPU."""
 
 CODES = frozenset({1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96})
-"""Codes a vector for which FAISS has a GPU form of a product quantizer."""
+"""Codes per vector for which FAISS has a GPU form of a product quantizer."""
 
 
 def load_faiss() -> Any:
-    """FAISS, imported when it is first needed (its type stubs do not know the half of it)."""
+    """FAISS, imported when it is first needed; untyped, because its stubs lack much of it."""
     import faiss
 
     return faiss
@@ -42,7 +42,7 @@ def on_gpus(index: Any) -> GpuIndex | None:
     """The index on all GPUs, with the effort it has now; None without a GPU, and for kinds that have no GPU form.
 
     Raises:
-        MmrankError: when it has a GPU form and cannot be copied all the same: most often it does not fit.
+        MmrankError: when it has a GPU form but cannot be copied: most often it does not fit.
     """
     faiss = load_faiss()
     if not hasattr(faiss, "index_cpu_to_all_gpus") or faiss.get_num_gpus() == 0 or not has_gpu_form(index):
@@ -64,7 +64,7 @@ def on_gpus(index: Any) -> GpuIndex | None:
 def has_gpu_form(index: Any) -> bool:
     """Whether FAISS can search an index of this kind on GPUs.
 
-    These it can: Flat; and with a flat list of centroids "IVF…,Flat", "IVF…,SQ8", "SQ6", "SQ4" and "SQfp16", and
+    It can search: Flat; and with a flat list of centroids "IVF…,Flat", "IVF…,SQ8", "SQ6", "SQ4" and "SQfp16", and
     "IVF…,PQ" of 8 bits in one of the numbers of codes that its kernels are compiled for. All others stay on the CPU:
     HNSW, PQ of 4 bits ("PQ…x4fs"), what is transformed first ("PCA…", "OPQ…"), RaBitQ, …
     """

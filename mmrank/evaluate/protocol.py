@@ -1,8 +1,8 @@
-"""What is evaluated: anything that ranks the pages of one document for a question."""
+"""What is evaluated: anything that ranks the pages of one document, or documents, for a question."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +20,11 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """A system's answer to one question. `layouts` come best first; `stage` says what gave the scores, if known."""
+class SystemRanking:
+    """A system's answer to one question. `layouts` come best first; `stage` names what gave the scores, if known."""
 
     page_scores: tuple[float, ...]
-    """One a page of the document, higher for better; equal scores fall back to the order of the pages."""
+    """One per page of the document, higher for better; equal scores fall back to the order of the pages."""
     layouts: tuple[Layout, ...] = ()
     stage: str = ""
 
@@ -46,6 +46,13 @@ class System(Protocol):
         """Read and index the documents, by name. Called once, before any question."""
         ...
 
-    def rank(self, document: str, question: str) -> Ranking:
+    def rank(self, document: str, question: str) -> SystemRanking:
         """Rank the pages of one of the prepared documents."""
         ...
+
+
+Setting = tuple[str, Callable[[], System]]
+"""One row of an ablation: its name, and what makes its system."""
+
+DocumentRanker = Callable[[str], Sequence[str]]
+"""A question to the names of documents, best first."""

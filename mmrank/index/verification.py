@@ -1,4 +1,4 @@
-"""`mmrank verify`: is everything there, and is it what was written?"""
+"""`mmrank verify`: check that everything is there and undamaged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import numpy as np
 
 from mmrank.errors import MmrankError
 from mmrank.index import catalog
-from mmrank.index.merging import committed
 from mmrank.index.records import record_checksum
 from mmrank.index.segments import SegmentData, SegmentInfo
-from mmrank.index.vectors import SCANNED, cache_name, file_checksum
+from mmrank.index.vector_index import SCANNED, cache_name, file_checksum
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,9 @@ class Problem:
 
 
 def verify(path: str | Path) -> list[Problem]:
-    """Check every file of a collection: checksums, counts, what refers to what. Empty where all is well.
+    """Check every file of a collection: checksums, counts, what refers to what. Returns nothing if all is well.
 
-    Reads everything once. Safe beside readers and a writer.
+    Reads everything once. Readers and a writer may be at work meanwhile.
 
     Raises:
         InputError: when there is no collection at `path`.
@@ -102,7 +101,7 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
             identifier, name, file, title, pages, passages, body, metadata.get(number, {}), added, date
         )
         if expected != checksum:
-            fault = "its record was changed behind our back"
+            fault = "its record does not match its checksum"
         for table, column, count in (("pages", "page", pages), ("passages", "position", passages)):
             found = connection.execute(f"SELECT {column}, body FROM {table} WHERE document = ?", (number,)).fetchall()
             if sorted(at for at, _ in found) != list(range(count)):
@@ -112,10 +111,6 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
                     zlib.decompress(packed)
             except zlib.error as error:
                 fault = f"one of its {table} cannot be read: {error}"
-        extras = connection.execute("SELECT name, body, crc FROM extras WHERE document = ?", (number,)).fetchall()
-        for extra, packed, crc in extras:
-            if zlib.crc32(packed) != crc:
-                fault = f"what is kept beside it as {extra!r} was changed behind our back"
         if fault:
             yield Problem("document", catalog.CATALOG, f"{name}: {fault}", (name,))
 
@@ -125,7 +120,7 @@ def _segments(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
     multi = json.loads(connection.execute("SELECT value FROM properties WHERE key = 'encoder'").fetchone()[0])[
         "multi_vector"
     ]
-    segments = committed(connection)
+    segments = catalog.committed_segments(connection)
     for kind in ("passage", "document", "words", *(["token"] if multi else [])):
         placed = {row[0] for row in connection.execute("SELECT document FROM placements WHERE kind = ?", (kind,))}
         lost = tuple(names[number] for number in names if number not in placed)
@@ -166,7 +161,7 @@ def _fault(path: Path, connection: sqlite3.Connection, info: SegmentInfo) -> str
     except MmrankError as error:
         return str(error).partition(": ")[2] or str(error)
     if data.checksum() != info.checksum:
-        return "its checksum is not the one it was written with"
+        return "it does not match its checksum"
     covered = np.zeros(info.rows, np.int64)
     places = connection.execute(
         "SELECT start, rows, document FROM placements WHERE segment = ? AND kind = ?", (info.number, info.kind)
@@ -190,18 +185,20 @@ def _cache(path: Path, info: SegmentInfo) -> Iterator[Problem]:
     try:
         note = json.loads(file.with_suffix(".json").read_text())
         if file_checksum(file) != note["sha256"]:
-            yield Problem("cache", name, "its checksum is not the one it was written with")
+            yield Problem("cache", name, "it does not match its checksum")
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield Problem("cache", name, f"it or its note cannot be read: {error}")
 
 
 def _leftovers(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
-    files = {info.file for info in committed(connection)}
+    files = {info.file for info in catalog.committed_segments(connection)}
     for file in sorted((path / catalog.SEGMENTS).glob("*")):
         if file.name not in files:
-            yield Problem("leftover", f"{catalog.SEGMENTS}/{file.name}", "no version refers to it (a cut-off write)")
+            yield Problem(
+                "leftover", f"{catalog.SEGMENTS}/{file.name}", "no version refers to it (an interrupted write)"
+            )
     for file in sorted(path.glob(f"{catalog.HEAD}.*.new")):
-        yield Problem("leftover", file.name, "a note that was never finished (a cut-off write)")
+        yield Problem("leftover", file.name, "an unfinished note (an interrupted write)")
     caches = {cache_name(file) for file in files}
     for file in sorted((path / catalog.CACHE).glob("*")):
         if file.with_suffix(".faiss").name not in caches:

@@ -1,4 +1,4 @@
-"""What a document and its vectors must be before they get in."""
+"""What a document and its vectors must be like to be stored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def check_document(
     metadata: Mapping[str, str],
     encoder: EncoderIdentity,
 ) -> None:
-    """Refuse what cannot be stored, or could never be found.
+    """Refuse what cannot be stored, or never be found.
 
     Raises:
         InputError: names the document and what is wrong with it.

@@ -1,4 +1,4 @@
-"""What one version of a collection needs in memory: its segments, which rows are gone, and searching them."""
+"""One version of a collection in memory: its segments, which of their rows were removed, and searching them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from mmrank.index.bm25 import Words, WordsSegment
 from mmrank.index.postings import Postings
 from mmrank.index.records import Level
 from mmrank.index.segments import SegmentData
-from mmrank.index.vectors import CachedIndex, VectorSegment
+from mmrank.index.vector_index import CachedIndex, VectorSegment
 
 Runs = Mapping[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSegment:
-    """A segment, its index, and the rows of it that are gone, as runs (start, rows)."""
+    """A segment, its index, and the rows of it that were removed, as runs (start, rows)."""
 
     data: SegmentData
     index: CachedIndex
     removed: tuple[tuple[int, int], ...]
     alive: NDArray[np.bool_] | None
-    """(rows,), None where all are."""
+    """(rows,) False where removed; None where nothing is."""
 
 
 @dataclass(frozen=True)
-class State:
-    """Immutable; shared by all snapshots of one version."""
+class LoadedVersion:
+    """One version. Immutable, and shared by all its snapshots."""
 
     version: int
     segments: Mapping[int, LiveSegment]
@@ -61,7 +61,7 @@ class State:
     def search(
         self, query: NDArray[np.float32], k: int, level: Level, allowed: Runs | None
     ) -> list[tuple[int, int, float]]:
-        """The best (document number, position, inner product); at the document level, one row a document."""
+        """The best (document number, position, inner product); at the document level, one row per document."""
         segments = self._vectors[level]
         if len(segments) == 1 and allowed is None:
             return _search_segment(segments[0][1], query, k, level, None)[:k]  # best first already

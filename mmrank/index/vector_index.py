@@ -1,4 +1,4 @@
-"""Searching the vectors of one segment: exactly, or through a FAISS index that is kept beside it as a cache."""
+"""Searching the vectors of one segment: exactly, or through a FAISS index that is kept as a cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError
-from mmrank.index.gpu import MOST, GpuIndex, load_faiss, on_gpus
+from mmrank.index.faiss_gpu import MOST, GpuIndex, load_faiss, on_gpus
 from mmrank.index.segments import SegmentData
 
 Vectors = NDArray[np.float32]
@@ -22,11 +22,11 @@ SCANNED = 65_536
 """Rows up to which a segment is scanned: exact, and as fast as an index."""
 
 GATHERED = 20_000
-"""Rows up to which the rows a filter leaves are compared one by one instead of through the index."""
+"""If a filter leaves at most this many rows, they are compared one by one, without the index."""
 
 OVERFETCH = 4
-"""Candidates taken from an index of compressed vectors, times k; they are scored again with the raw ones. Eight bits a
-dimension are nearly exact: half of it."""
+"""Candidates per result taken from an index of compressed vectors; they are scored again with the raw ones. From codes
+of eight bits per dimension, which are nearly exact, half as many are taken."""
 
 GOAL = 0.95
 """Recall@10 that the search effort of a new index is set for, measured on vectors of the segment."""
@@ -36,7 +36,7 @@ SAMPLE = 200_000
 
 
 def default_factory(rows: int, dimension: int) -> str:
-    """The FAISS index for a segment of that many rows; "Flat" where scanning is best."""
+    """The FAISS index for a segment with this many rows; "Flat" where scanning is best."""
     if rows <= SCANNED:
         return "Flat"
     if rows < 500_000:
@@ -49,7 +49,7 @@ def default_factory(rows: int, dimension: int) -> str:
 
 
 class VectorIndex:
-    """A FAISS index over all rows of a segment, living and dead; ids are row numbers. On the CPU until `use_gpus`."""
+    """A FAISS index over all rows of a segment, also removed ones; ids are row numbers. On the CPU until `use_gpus`."""
 
     def __init__(self, index: Any, factory: str) -> None:
         faiss = load_faiss()
@@ -66,7 +66,7 @@ class VectorIndex:
         self._gpu: GpuIndex | None = None
 
     def use_gpus(self) -> None:
-        """Search on the GPUs from now on, where there are any and FAISS can (`mmrank.index.gpu.has_gpu_form`)."""
+        """Search on the GPUs from now on, where there are any and FAISS can (`mmrank.index.faiss_gpu.has_gpu_form`)."""
         self._gpu = on_gpus(self._inner)
 
     @property
@@ -183,13 +183,13 @@ def build(vectors: Vectors, factory: str) -> VectorIndex:
 
 
 def _tune(index: VectorIndex, vectors: Vectors, generator: np.random.Generator) -> None:
-    """The least effort that finds `GOAL` of the ten nearest of some of the vectors, a little displaced."""
+    """Set the least effort with which slightly moved copies of some vectors find `GOAL` of their ten nearest."""
     rows, dimension = vectors.shape
     k = min(10, rows)
     queries = vectors[np.sort(generator.choice(rows, min(rows, 64), replace=False))]
     noise = generator.normal(size=queries.shape).astype(np.float32) / np.sqrt(dimension)
     queries = np.ascontiguousarray(queries + 0.5 * noise * np.linalg.norm(queries, axis=1, keepdims=True))
-    truth = [set(top.tolist()) for top in _nearest(vectors, queries, k)]
+    truth = [set(top.tolist()) for top in nearest(vectors, queries, k)]
     effort = 8
     while True:
         index.effort = effort
@@ -201,7 +201,7 @@ def _tune(index: VectorIndex, vectors: Vectors, generator: np.random.Generator) 
         effort *= 2
 
 
-def _nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
+def nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
     """Rows of the k nearest, (queries, k), by exact search in blocks."""
     best = np.full((len(queries), k), -np.inf, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
@@ -217,7 +217,7 @@ def _nearest(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
 
 
 class VectorSegment:
-    """A segment of vectors, the rows of it that are alive, and its index where it has one."""
+    """A segment of vectors, which of its rows are not removed, and its index where it has one."""
 
     def __init__(self, data: SegmentData, alive: NDArray[np.bool_] | None, cache: CachedIndex) -> None:
         self.data = data
@@ -227,7 +227,7 @@ class VectorSegment:
     def search(
         self, query: Vectors, k: int, allowed: list[tuple[int, int]] | None
     ) -> tuple[NDArray[np.int64], Vectors]:
-        """The k best living rows and their exact inner products, best first; only rows in the runs `allowed`."""
+        """The k best rows not removed, with exact inner products, best first; only rows in the runs `allowed`."""
         data = self.data
         if allowed is not None and sum(rows for _, rows in allowed) <= GATHERED:
             rows = np.concatenate([np.arange(start, start + count) for start, count in allowed])

@@ -1,4 +1,4 @@
-"""Vectors of passages kept in a file, by the content they were made of: a run that was cut goes on where it stopped."""
+"""Passage vectors kept in a file, by the content they were made of: an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from mmrank.errors import MmrankError
 from mmrank.types import Passage, Query
 
 WINDOW = 256
-"""Passages that are looked up, encoded and stored together: so many are lost at most when a run is cut."""
+"""Passages that are looked up, encoded and stored together: the most that is lost when a run is interrupted."""
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, rows INTEGER, data BLOB, checksum INTEGER)"
 
 
 class VectorCache:
-    """Arrays (rows, dimension) by key, in one SQLite file. Each `put` is all or nothing; damaged rows are not served.
+    """Arrays (rows, dimension) by key, in one SQLite file. Each `put` is all or nothing; damaged rows are not returned.
 
     Raises:
-        MmrankError: when the file is no such cache.
+        MmrankError: when the file is not such a cache.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,7 +39,7 @@ class VectorCache:
             connection.execute(SCHEMA)
 
     def get(self, keys: Sequence[bytes], dimension: int) -> dict[bytes, Vectors]:
-        """Those that are there and sound. An array without rows is not: every passage has a vector."""
+        """The arrays that are there and undamaged. One without rows counts as damaged: every passage has a vector."""
         found: dict[bytes, Vectors] = {}
         with self._open() as connection:
             for key in keys:
@@ -78,7 +78,7 @@ class CachedEncoder:
 
     @property
     def info(self) -> EncoderInfo:
-        """That of the encoder behind it."""
+        """The info of the encoder behind the cache."""
         return self.encoder.info
 
     def encode_passages(self, passages: Iterable[Passage]) -> Vectors:
@@ -96,7 +96,7 @@ class CachedEncoder:
 
 
 class CachedMultiVectorEncoder:
-    """The same for an encoder with one vector a token."""
+    """A `CachedEncoder` for an encoder with one vector per token."""
 
     def __init__(self, encoder: MultiVectorEncoder, cache: VectorCache) -> None:
         self.encoder = encoder
@@ -104,15 +104,15 @@ class CachedMultiVectorEncoder:
 
     @property
     def info(self) -> EncoderInfo:
-        """That of the encoder behind it."""
+        """The info of the encoder behind the cache."""
         return self.encoder.info
 
     def encode_passages(self, passages: Iterable[Passage]) -> list[Vectors]:
-        """Encode passages. Returns one (tokens, dimension) array a passage."""
+        """Encode passages. Returns one (tokens, dimension) array per passage."""
         return list(_through(self._cache, self.info, passages, self.encoder.encode_passages))
 
     def encode_queries(self, queries: Sequence[Query]) -> list[Vectors]:
-        """Encode queries. Returns one (tokens, dimension) array a query."""
+        """Encode queries. Returns one (tokens, dimension) array per query."""
         return self.encoder.encode_queries(queries)
 
 
@@ -124,7 +124,7 @@ def cached(encoder: Encoder | MultiVectorEncoder, path: Path) -> CachedEncoder |
     """The encoder with a cache in front.
 
     Raises:
-        MmrankError: when the file at `path` is no cache of vectors.
+        MmrankError: when the file at `path` is not a cache of vectors.
     """
     cache = VectorCache(path)
     if encoder.info.multi_vector:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mmrank.encoders import load_encoder
-from mmrank.encoders.cache import WINDOW, VectorCache, cached, passage_key
 from mmrank.encoders.minilm import MiniLM
 from mmrank.encoders.minilm_network import WEIGHTS_SHA256
+from mmrank.encoders.vector_cache import WINDOW, VectorCache, cached, passage_key
 from mmrank.encoders.vision import OPTIONS_FILE
 from mmrank.errors import MmrankError
 from mmrank.types import Passage

@@ -4,19 +4,19 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.evaluate import Answered, Layout, Ranking, read_run, write_run
+from mmrank.evaluate import Answered, Layout, SystemRanking, read_run, write_run
 from mmrank.types import BBox
 
 RUN = [
     Answered(
         "whales.pdf",
         0,
-        Ranking(
+        SystemRanking(
             (0.1, 1 / 3, -2.0), (Layout(1, BBox(1.25, 2, 30, 40), 0.9), Layout(0, BBox(0, 0, 1, 1), 0.9)), "handle"
         ),
         0.25,
     ),
-    Answered("whales.pdf", 1, Ranking(()), 0.5, "the file is encrypted"),
+    Answered("whales.pdf", 1, SystemRanking(()), 0.5, "the file is encrypted"),
 ]
 LINE = {"doc_name": "a.pdf", "question": 0, "page_scores": [0.5], "layouts": []}
 
@@ -37,7 +37,7 @@ def test_a_line_has_the_names_that_others_compute_with(tmp_path: Path):
 
 def test_the_least_that_a_line_needs_is_enough(tmp_path: Path):
     (tmp_path / "run.jsonl").write_text(json.dumps(LINE))
-    assert read_run(tmp_path / "run.jsonl") == [Answered("a.pdf", 0, Ranking((0.5,)))]
+    assert read_run(tmp_path / "run.jsonl") == [Answered("a.pdf", 0, SystemRanking((0.5,)))]
 
 
 @pytest.mark.parametrize(
