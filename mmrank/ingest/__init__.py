@@ -1,4 +1,4 @@
-"""PDF → Document: opening in a sandbox, layout, tables, figures, OCR, sections, passages.
+"""From files to documents: opening in a sandbox, layout, tables, figures, OCR, sections, passages.
 
 Importing this package loads neither PyMuPDF nor the recognition models.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmrank.ingest.handles import resolve
     from mmrank.ingest.opening import FileError
     from mmrank.ingest.options import INGEST_VERSION, IngestOptions, Limits
-    from mmrank.ingest.pipeline import Outcome, Progress, read_documents
+    from mmrank.ingest.pipeline import Outcome, read_documents
     from mmrank.ingest.reading import read_document
     from mmrank.ingest.tables import table_rows
 
@@ -23,7 +23,6 @@ _HOMES = {
     "IngestOptions": "options",
     "Limits": "options",
     "Outcome": "pipeline",
-    "Progress": "pipeline",
     "draw_page": "draw",
     "read_document": "reading",
     "read_documents": "pipeline",
@@ -37,7 +36,6 @@ __all__ = [
     "IngestOptions",
     "Limits",
     "Outcome",
-    "Progress",
     "draw_page",
     "read_document",
     "read_documents",

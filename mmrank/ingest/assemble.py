@@ -1,11 +1,11 @@
-"""Page drafts into a Document: what can be known only once every page has been read."""
+"""From page drafts to a Document: what is known only after every page has been read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mmrank.ingest.captions import tie_captions
+from mmrank.ingest.captions import match_captions
 from mmrank.ingest.drafts import Draft, PageDraft
 from mmrank.ingest.furniture import mark_furniture
 from mmrank.ingest.handles import build_handles
@@ -25,10 +25,10 @@ def assemble(
     metadata: Mapping[str, str],
     options: IngestOptions,
 ) -> Document:
-    """Make a document of the drafts of all its pages (changed in place)."""
+    """Make a document from the drafts of all its pages, which are changed in place."""
     mark_furniture(drafts)
     mark_notes(drafts)
-    shown_title = mark_headings(drafts)
+    page_title = mark_headings(drafts)
     pages = [_page(draft) for draft in drafts]
     tree = sections(pages)
     handles = build_handles(pages, tree)
@@ -40,7 +40,7 @@ def assemble(
         tuple(pages),
         passages,
         tree,
-        _title(metadata.get("title", ""), shown_title),
+        _title(metadata.get("title", ""), page_title),
         dict(metadata),
         handles,
     )
@@ -48,8 +48,8 @@ def assemble(
 
 def _page(draft: PageDraft) -> Page:
     elements = [_element(item, draft.page, at) for at, item in enumerate(draft.drafts)]
-    tied = tie_captions(elements)
-    elements = [replace(e, caption_of=tied[e.id]) if e.id in tied else e for e in elements]
+    matched = match_captions(elements)
+    elements = [replace(e, caption_of=matched[e.id]) if e.id in matched else e for e in elements]
     return Page(draft.page, draft.width, draft.height, tuple(elements), draft.label)
 
 
@@ -68,14 +68,14 @@ def _element(draft: Draft, page: int, order: int) -> Element:
     )
 
 
-def _title(told: str, shown: str) -> str:
-    """The metadata's title where it reads like one, else the one on the page."""
-    told = told.strip()
-    lower = told.lower()
+def _title(from_metadata: str, from_page: str) -> str:
+    """The title in the metadata if it reads like a title, else the one on the page."""
+    from_metadata = from_metadata.strip()
+    lower = from_metadata.lower()
     poor = (
-        len(told) < 4
-        or " " not in told
+        len(from_metadata) < 4
+        or " " not in from_metadata
         or lower.startswith(("microsoft word", "untitled", "microsoft powerpoint", "powerpoint", "slide 1"))
         or lower.endswith((".doc", ".docx", ".pdf", ".indd", ".ppt", ".pptx", ".qxd"))
     )
-    return (shown.strip() if poor else told)[:300]
+    return (from_page.strip() if poor else from_metadata)[:300]

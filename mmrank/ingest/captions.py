@@ -1,4 +1,4 @@
-"""Captions tied to what they caption."""
+"""Which figure or table each caption belongs to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from mmrank.ingest.drafts import Rect
 from mmrank.ingest.paragraphs import CAPTION
 from mmrank.types import Element, ElementKind
 
-FAR = 90.0
-"""A caption further from its figure than this, in points, is left alone."""
+FARTHEST = 90.0
+"""A caption further from every figure and table than this, in points, belongs to none."""
 
 
-def tie_captions(elements: list[Element]) -> dict[str, str]:
+def match_captions(elements: list[Element]) -> dict[str, str]:
     """Caption id → id of the element of the same page that it captions.
 
     Each caption takes the nearest figure or table of its kind above, below or beside it; each figure has
@@ -23,14 +23,14 @@ def tie_captions(elements: list[Element]) -> dict[str, str]:
         table = bool(named) and named[1].lower().startswith("tab") if named else False
         for target in targets:
             away = _distance(caption.box.as_tuple(), target.box.as_tuple())
-            if away < FAR:
+            if away < FARTHEST:
                 penalty = 0.0 if table == (target.kind is ElementKind.TABLE) else 60.0
                 pairs.append((away + penalty, caption.id, target.id))
-    tied: dict[str, str] = {}
+    matched: dict[str, str] = {}
     for _, caption_id, target_id in sorted(pairs):
-        if caption_id not in tied and target_id not in tied.values():
-            tied[caption_id] = target_id
-    return tied
+        if caption_id not in matched and target_id not in matched.values():
+            matched[caption_id] = target_id
+    return matched
 
 
 def _distance(a: Rect, b: Rect) -> float:

@@ -13,20 +13,20 @@ Answer = tuple[dict[str, Any], bytes]
 
 
 class _Host:
-    """A Ray actor that holds one sandbox on its machine: a file that kills the reader does not kill the actor."""
+    """A Ray actor with a sandbox on its machine: a file that kills the worker process does not kill the actor."""
 
     def __init__(self) -> None:
         self._sandbox = Sandbox()
 
     def perform(self, task: dict[str, Any], body: bytes) -> Answer | str:
-        """The answer to a task, or how its reader died."""
+        """The answer to a task, or how its worker process ended."""
         try:
             return self._sandbox.perform(task, body)
         except WorkerDiedError as error:
             return str(error)
 
     def close(self) -> None:
-        """Stop the reader."""
+        """Stop the worker process."""
         self._sandbox.close()
 
 
@@ -36,7 +36,7 @@ class RayEngine:
     All machines must see the files (and the cache directory) under the same paths.
 
     Args:
-        workers: actors; 0 for one a processor of the cluster.
+        workers: actors; 0 for one per processor of the cluster.
     """
 
     def __init__(self, workers: int = 0) -> None:

@@ -24,7 +24,7 @@ class Line:
     """Font size in points."""
     bold: bool = False
     confidence: float | None = None
-    """Of recognition; None where the file holds the text."""
+    """Confidence of recognition, 0 to 1; None where the file holds the text."""
     block: int = 0
     """Number of the block the file puts it in."""
     upright: bool = True
@@ -32,7 +32,7 @@ class Line:
 
 @dataclass(slots=True)
 class Draft:
-    """An element in the making."""
+    """An element before the whole document has been read: without an id, its kind may still change."""
 
     kind: ElementKind
     box: Rect

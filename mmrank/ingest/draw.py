@@ -1,4 +1,4 @@
-"""What was understood, drawn over the page."""
+"""A page with its elements drawn over it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def fast_drafts(content: Content) -> list[Draft]:
 
 
 def _is_table(figure: Graphic, held: list[Line]) -> bool:
-    """Whether what was seen on a scan is the rules of a table."""
+    """Whether a graphic on a scan is in fact the rules of a table."""
     dense = sum(area(line.box) for line in held) > 0.15 * area(figure.box)
     return figure.scanned and dense and bool(find_tables(held, []))
 
@@ -73,7 +73,7 @@ def table_draft(grid: Grid) -> Draft:
 
 
 def is_frame(figure: Graphic, lines: list[Line]) -> bool:
-    """Whether a graphic is only the frame, ground or rules of running text or of a table."""
+    """Whether a graphic is only the frame, background or rules of running text or of a table."""
     size = area(figure.box)
     if figure.raster_area > 0.5 * size:
         return False
@@ -94,7 +94,7 @@ def is_frame(figure: Graphic, lines: list[Line]) -> bool:
 
 
 def held_lines(figure: Graphic, lines: list[Line], running: set[int]) -> list[Line]:
-    """Lines in a figure, and the short labels right beside what is drawn by paths."""
+    """Lines in a figure, and the short labels right beside its painted paths."""
     held = [line for line in lines if inside(line.box, figure.box) > 0.6]
     if figure.raster_area and not figure.scanned:
         return held

@@ -8,15 +8,15 @@ from itertools import pairwise
 from mmrank.ingest.drafts import Rect, area, hull, inside, shared
 from mmrank.ingest.lines import Content, Vector
 
-NEAR = 8.0
+FIGURE_GAP = 8.0
 """Graphics closer than this, in points, belong to one figure."""
-MANY = 1000
-"""More graphics than this are first put together by the square of the page they lie in."""
+MOST_SEEDS = 1000
+"""With more graphics than this, those in one small square of the page are merged first."""
 
 
 @dataclass(slots=True)
 class Graphic:
-    """One figure-to-be."""
+    """Graphics that together may be a figure."""
 
     box: Rect
     raster_area: float
@@ -26,13 +26,13 @@ class Graphic:
     pixels_per_point: float
     """Resolution of its best raster; 0 without one, and where it is only a part of a picture."""
     stripes: int = 0
-    """Rectangles as wide as the whole group: the ground of a table's rows."""
+    """Rectangles as wide as the whole group: the background of a table's rows."""
     bars: bool = False
     """Whether it holds the bars of a chart."""
 
     @property
     def scanned(self) -> bool:
-        """Whether it was seen in the picture of a scanned page."""
+        """Whether it was found in the picture of a scanned page."""
         return self.raster_area > 0 and not self.pixels_per_point
 
 
@@ -50,7 +50,7 @@ def graphics(content: Content) -> list[Graphic]:
     for vector in painted:
         plain = vector.rectangle or min(sides(vector.box)) < 2
         seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
-    for canvas in [*_canvases(content, painted), *_bar_rows(painted)]:
+    for canvas in [*_white_backgrounds(content, painted), *_bar_rows(painted)]:
         seeds.append(Graphic(canvas, 0.0, 0, 0, 0.0))
     groups = _group(seeds)
     for group in groups:
@@ -58,11 +58,11 @@ def graphics(content: Content) -> list[Graphic]:
         wide = 0.9 * (group.box[2] - group.box[0])
         group.stripes = sum(1 for v in held if v.box[2] - v.box[0] > wide)
         group.bars = has_bars(held)
-    return [group for group in groups if _worth(group)]
+    return [group for group in groups if _large_enough(group)]
 
 
 def lone_pictures(content: Content) -> list[Graphic]:
-    """Pictures without text on them: the figures of a page that overlapping pictures cover nearly whole."""
+    """Pictures without text on them: the figures of a page that is nearly covered by overlapping pictures."""
     page_area = content.width * content.height
     found: list[Graphic] = []
     for raster in sorted(content.rasters, key=lambda raster: -area(raster.box)):
@@ -76,8 +76,8 @@ def lone_pictures(content: Content) -> list[Graphic]:
     return found
 
 
-def _canvases(content: Content, painted: list[Vector]) -> list[Rect]:
-    """White grounds that a drawing was made on: they tell its true extent."""
+def _white_backgrounds(content: Content, painted: list[Vector]) -> list[Rect]:
+    """White rectangles behind a drawing: they show its true extent."""
     found = []
     for vector in content.vectors:
         width, height = sides(vector.box)
@@ -141,7 +141,7 @@ def _is_rule(vector: Vector, content: Content) -> bool:
     return (height < 3 and width > 0.5 * content.width) or (width < 3 and height > 0.5 * content.height)
 
 
-def _worth(group: Graphic) -> bool:
+def _large_enough(group: Graphic) -> bool:
     width, height = sides(group.box)
     if width < 24 or height < 18:
         return False
@@ -152,7 +152,7 @@ def _worth(group: Graphic) -> bool:
 
 def _group(seeds: list[Graphic]) -> list[Graphic]:
     """Merge what overlaps or nearly touches, by a sweep from top to bottom."""
-    if len(seeds) > MANY:
+    if len(seeds) > MOST_SEEDS:
         seeds = _by_cell(seeds)
     groups = seeds
     while True:
@@ -171,7 +171,7 @@ def _group(seeds: list[Graphic]) -> list[Graphic]:
 
 
 def _by_cell(seeds: list[Graphic]) -> list[Graphic]:
-    """Seeds of one square of the page as one: maps and plots hold tens of thousands."""
+    """Merge the seeds in each square of the page: maps and plots hold tens of thousands."""
     cells: dict[tuple[int, int], list[Graphic]] = {}
     for seed in seeds:
         x0, y0, x1, y1 = seed.box
@@ -189,7 +189,12 @@ def _sum(parts: list[Graphic]) -> tuple[float, int, int, float]:
 
 
 def _touch(a: Rect, b: Rect) -> bool:
-    return a[0] - NEAR <= b[2] and b[0] - NEAR <= a[2] and a[1] - NEAR <= b[3] and b[1] - NEAR <= a[3]
+    return (
+        a[0] - FIGURE_GAP <= b[2]
+        and b[0] - FIGURE_GAP <= a[2]
+        and a[1] - FIGURE_GAP <= b[3]
+        and b[1] - FIGURE_GAP <= a[3]
+    )
 
 
 def is_background(box: Rect, content: Content) -> bool:

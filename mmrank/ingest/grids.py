@@ -90,7 +90,7 @@ def _edges(vectors: list[Vector]) -> _Edges:
 
 
 def _levels(values: list[float]) -> list[float]:
-    """Sorted values with close ones made one."""
+    """Sorted values, with values close to each other replaced by their mean."""
     levels: list[list[float]] = []
     for value in sorted(values):
         if levels and value - levels[-1][-1] < SNAP:
@@ -134,7 +134,7 @@ def _dominated(owner: list[int], words: dict[int, list[Line]], xs: list[float], 
 
 
 def _merge(edges: _Edges, xs: list[float], ys: list[float]) -> list[int]:
-    """For each elementary cell, row by row, the number of the cell it belongs to: cells part where an edge is."""
+    """For each elementary cell, row by row, the number of the cell it belongs to; edges separate cells."""
     rows, columns = len(ys) - 1, len(xs) - 1
     parent = list(range(rows * columns))
 

@@ -1,4 +1,4 @@
-"""The names people use for places in a document: "Figure 3", "Table 2", "page 12", "section 4.1"."""
+"""Handles: the names people use for places in a document, such as "Figure 3", "page 12" or "section 4.1"."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def _captioned(element: Element, by_id: dict[str, Element]) -> list[str]:
 
 
 def resolve(document: Document, name: str) -> tuple[Element, ...]:
-    """The elements a name points at, in reading order; empty where the document has no such place.
+    """The elements a name points at, in reading order; empty if the document has no such place.
 
     `resolve(document, "Table 2")` gives the table and its caption; their `page` says where they stand.
-    "page 12" is the 12th page; where that does not exist, the page that is labelled so.
+    "page 12" is the 12th page of the file, whatever number is printed on it.
     """
     return tuple(document.element(element_id) for element_id in document.resolve(name))

@@ -23,7 +23,7 @@ def mark_headings(pages: list[PageDraft]) -> str:
     """Turn text drafts that look like headings into headings with levels, in place.
 
     Returns:
-        The document's title as it stands on its first pages, or "".
+        The title on the first pages of the document, or "".
     """
     body = body_size(pages)
     title = _title(pages, body)
@@ -118,5 +118,5 @@ def sections(pages: list[Page]) -> tuple[Section, ...]:
 
 def _section(element: Element, parent: int | None) -> Section:
     number = NUMBERED.match(element.text)
-    said = number[1] if number and (number[1][0].isdigit() or number[1].isupper()) else None
-    return Section(element.text.strip()[:200], element.level or 1, element.page, (), said, parent)
+    printed = number[1] if number and (number[1][0].isdigit() or number[1].isupper()) else None
+    return Section(element.text.strip()[:200], element.level or 1, element.page, (), printed, parent)

@@ -1,4 +1,4 @@
-"""Layout by the model that comes with pymupdf_layout, with our geometry for cells and for figures it overlooks."""
+"""Layout by the model of pymupdf_layout, and by geometry for table cells and figures that the model misses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KINDS = {
     "table": ElementKind.TABLE,
     "picture": ElementKind.FIGURE,
 }
-"""The model's classes. The title and the levels of headings are settled over the whole document, by size."""
+"""The model's classes. The title and the levels of headings are decided by font size, over the whole document."""
 
 Region = tuple[str, Rect]
 
@@ -79,7 +79,7 @@ def _regions(page: Any) -> list[Region]:
 
 
 def _figures(regions: list[Region], content: Content, lines: list[Line]) -> list[Graphic]:
-    """The model's pictures, and drawn or placed graphics that it did not see."""
+    """The model's pictures, and graphics on the page that it missed."""
     painted = graphics(content)
     found = []
     for kind, box in regions:

@@ -14,11 +14,11 @@ from mmrank.ingest.streams import check_content
 
 @dataclass(slots=True)
 class Raster:
-    """A picture placed on the page."""
+    """A raster picture on the page."""
 
     box: Rect
     pixels: tuple[int, int]
-    """Its own width and height."""
+    """Width and height of the picture itself, in pixels."""
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ LIGATURES = str.maketrans(
 
 
 def clean(text: str) -> str:
-    """Ligatures as letters, odd blanks as blanks, control characters gone."""
+    """Replace ligatures by letters and unusual spaces by spaces, and remove control characters."""
     text = text.translate(LIGATURES)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text if unicodedata.category(c) != "Cf")

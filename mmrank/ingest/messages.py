@@ -39,12 +39,12 @@ class Inbox:
 
         Raises:
             TimeoutError: when none arrived within `seconds`.
-            MmrankError: when what arrived is no message.
+            MmrankError: when something else than a message arrived.
         """
         end = None if seconds is None else time.monotonic() + seconds
         while b"\n" not in self._held:
             if len(self._held) > LONGEST_HEADER:
-                raise MmrankError("a process wrote something that is no message")
+                raise MmrankError("a worker process sent something that is not a message")
             if not self._fill(end):
                 return None
         line, _, rest = self._held.partition(b"\n")
@@ -52,9 +52,9 @@ class Inbox:
             header: dict[str, Any] = json.loads(line)
             size = int(header["size"])
         except (ValueError, KeyError, TypeError) as error:
-            raise MmrankError("a process wrote something that is no message") from error
+            raise MmrankError("a worker process sent something that is not a message") from error
         if not 0 <= size <= LARGEST:
-            raise MmrankError(f"a process announced a message of {size} bytes")
+            raise MmrankError(f"a worker process announced a message of {size} bytes")
         self._held = bytearray(rest)
         while len(self._held) < size:
             if not self._fill(end):

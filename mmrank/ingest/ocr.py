@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from mmrank.errors import MmrankError
 from mmrank.ingest.drafts import Line, Rect
 
-LONGEST = 1600
+LONGEST_SIDE = 1600
 """Longest side of a picture that is recognised, in pixels."""
-MOST = 2600
-"""Longest side where the text turns out to be small, if the file holds so many pixels."""
-SMALL = 11
-"""Text of less than this height, in pixels, is looked at again more closely."""
-ENOUGH = 0.55
+LONGEST_SIDE_FOR_SMALL_TEXT = 2600
+"""Longest side for small text, in pixels, if the file holds so many."""
+SMALL_TEXT_HEIGHT = 11
+"""Text of less than this height, in pixels, is recognised again at a higher resolution."""
+LEAST_CONFIDENCE = 0.55
 """Lines recognised with less confidence are dropped."""
 
 
 class Recogniser:
-    """Finds text in regions of pages. One a process; keeps results by the picture's hash.
+    """Finds text in regions of pages; keeps results by the picture's hash. Each process needs only one.
 
     Args:
         cache: directory of results, or None.
@@ -42,20 +42,20 @@ class Recogniser:
         Args:
             page: a PyMuPDF page.
             box: the region, in points of the shown page.
-            density: pixels per point of the picture in it; 0 where it is painted by paths.
+            density: pixels per point of the picture in it; 0 if it is painted by paths.
         """
 
         longest = max(box[2] - box[0], box[3] - box[1])
-        finest = min(max(density, 1.0) if density else 4.0, 4.0, MOST / longest)
-        zoom = min(max(density, 1.0) if density else 2.0, 3.0, LONGEST / longest)
+        finest = min(max(density, 1.0) if density else 4.0, 4.0, LONGEST_SIDE_FOR_SMALL_TEXT / longest)
+        zoom = min(max(density, 1.0) if density else 2.0, 3.0, LONGEST_SIDE / longest)
         found = self._at(page, box, zoom)
         heights = sorted(line.size / 0.8 * zoom for line in found)
-        if heights and heights[len(heights) // 2] < SMALL and finest > 1.3 * zoom:
+        if heights and heights[len(heights) // 2] < SMALL_TEXT_HEIGHT and finest > 1.3 * zoom:
             found = self._at(page, box, min(finest, 2 * zoom))
         return found
 
     def _at(self, page: Any, box: Rect, zoom: float) -> list[Line]:
-        """Lines of text in a box of a page looked at with `zoom` pixels per point."""
+        """Lines of text in a box of a page, rendered at `zoom` pixels per point."""
         import pymupdf
 
         pixels = page.get_pixmap(
@@ -101,7 +101,7 @@ class Recogniser:
             return []
         rows = []
         for corners, text, score in zip(result.boxes, result.txts, result.scores, strict=True):
-            if score < ENOUGH or not text.strip():
+            if score < LEAST_CONFIDENCE or not text.strip():
                 continue
             low, high = corners.min(axis=0), corners.max(axis=0)
             rows.append([text.strip(), round(float(score), 3), *(round(float(v), 1) for v in (*low, *high))])
@@ -121,10 +121,10 @@ class Recogniser:
                 params={
                     "Global.use_cls": False,
                     "Global.log_level": "error",
-                    "Global.max_side_len": MOST + 32,
+                    "Global.max_side_len": LONGEST_SIDE_FOR_SMALL_TEXT + 32,
                     "Det.limit_type": "max",
                     "Det.limit_side_len": 1120,
-                    # Lines one by one: padding them to one width costs a processor more than batches save.
+                    # Lines one by one: on a processor, padding them to one width costs more time than batches save.
                     "Rec.rec_img_shape": [3, 48, 96],
                     "Rec.rec_batch_num": 1,
                     "EngineConfig.onnxruntime.intra_op_num_threads": 1,

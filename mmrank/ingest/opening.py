@@ -15,7 +15,7 @@ from mmrank.pictures import content_digest
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"})
 REFERRING = frozenset({".svg", ".html", ".htm", ".xhtml", ".fb2"})
-"""Kinds that may name other files. They are read from memory, where no other file can be found."""
+"""Kinds of files that may refer to other files. They are read from memory, where those cannot be found."""
 
 
 class FileError(MmrankError):
@@ -58,7 +58,7 @@ def check_unchanged(path: Path, before: Stamp) -> None:
     try:
         now = path.stat()
     except OSError as error:
-        raise FileError(f"{path} vanished while it was being read: add it again") from error
+        raise FileError(f"{path} was removed while it was being read: add it again") from error
     if (now.st_size, now.st_mtime_ns) != (before.size, before.changed):
         raise FileError(f"{path} was changed while it was being read: add it again once it is complete")
 
@@ -68,7 +68,7 @@ def opened(path: Path, limits: Limits) -> Iterator[Any]:
     """A PyMuPDF document, closed at the end.
 
     Raises:
-        FileError: when it is encrypted, broken, of no known kind, or larger than the limits allow.
+        FileError: when it is encrypted, broken, of an unknown kind, or larger than the limits allow.
     """
     import pymupdf
 

@@ -1,4 +1,4 @@
-"""What ingestion may do, and how much of it."""
+"""How files are read, and how much one file may cost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Literal
 from mmrank.errors import InputError
 
 INGEST_VERSION = 11
-"""Raised whenever the same file would become a different document: finished documents are then made anew."""
+"""Raised whenever the same file would become a different document. Cached documents of other versions are not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may cost. A file that wants more is reported and left out."""
+    """What one file may cost. A file that needs more is reported and left out."""
 
     seconds: float = 240.0
     """Wall clock and processor time for one page, and for opening a file."""
@@ -40,7 +40,7 @@ class IngestOptions:
     Attributes:
         layout: "fast" finds regions by geometry alone, "model" asks the layout model of pymupdf_layout.
         ocr: recognise text in scans, raster figures and outlines.
-        passage_tokens: upper bound of a passage, in words and marks.
+        passage_tokens: upper bound of a passage, in words and punctuation marks.
         limits: what one file may cost.
     """
 
@@ -57,8 +57,8 @@ class IngestOptions:
 
     def fingerprint(self) -> str:
         """16 hex digits that change whenever the same file would become a different document."""
-        told = asdict(self)
-        limits = told.pop("limits")
-        told["limits"] = {name: limits[name] for name in ("pages", "pixels", "objects", "decoded_bytes")}
-        told["version"] = INGEST_VERSION
-        return hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:16]
+        fields = asdict(self)
+        limits = fields.pop("limits")
+        fields["limits"] = {name: limits[name] for name in ("pages", "pixels", "objects", "decoded_bytes")}
+        fields["version"] = INGEST_VERSION
+        return hashlib.sha256(repr(sorted(fields.items())).encode()).hexdigest()[:16]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from mmrank.ingest.drafts import Rect
 
 SLACK = 2.0
-"""Boxes may overlap by this much, in points, and still count as apart."""
+"""Boxes may overlap by this much, in points, and still count as separate."""
 
 
 def reading_order(boxes: Sequence[Rect]) -> list[int]:
     """Positions of the boxes in the order in which a page is read.
 
-    Looks for the gutter that parts most of the boxes into a left and a right side. Boxes that cross it
+    Looks for the gutter that separates most of the boxes into a left and a right side. Boxes that cross it
     (titles, wide tables) cut the page into bands; each band is read left side first. Without a gutter boxes
     are read from top to bottom.
 
@@ -52,7 +52,7 @@ def _order(ids: list[int], boxes: Sequence[Rect], depth: int) -> list[int]:
 
 
 def _gutter(ids: list[int], boxes: Sequence[Rect]) -> float | None:
-    """The x that parts the boxes best: much text side by side, little across."""
+    """The x that separates the boxes best: much text side by side, little across."""
     best, best_score = None, 0.0
     for candidate in sorted({boxes[i][2] for i in ids})[:-1]:
         x = candidate + SLACK / 2

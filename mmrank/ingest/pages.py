@@ -1,4 +1,4 @@
-"""One page of a file into drafts in reading order."""
+"""From one page of a file to drafts in reading order."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from mmrank.ingest.scans import drawn_regions
 from mmrank.types import ElementKind
 
 PICTURES = {ElementKind.FIGURE, ElementKind.CHART}
-MOST_PATHS = 20_000
+MOST_PATHS_FOR_MODEL = 20_000
 """With more painted paths (maps) than this, the layout model would take a minute for one page."""
 
 
 def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recogniser | None) -> PageDraft:
     """Read one PyMuPDF page (0-based `number`).
 
-    The layout model looks at the text a file holds: pages that were recognised go by geometry in either mode, and
-    so do pages with more paths than the model can take in a reasonable time.
+    The layout model needs the text that a file holds. Scanned pages, and pages with more paths than the model can
+    process in reasonable time, are laid out by geometry in either mode.
     """
     content = page_content(page, options.limits)
     scanned = not content.lines
     if recogniser:
         _recognise_unreadable(page, content, recogniser)
         _recognise(page, content, graphics(content), recogniser)
-    _part_pictures(page, content, scanned)
-    learned = options.layout == "model" and len(content.vectors) <= MOST_PATHS
+    _split_pictures(page, content, scanned)
+    learned = options.layout == "model" and len(content.vectors) <= MOST_PATHS_FOR_MODEL
     if learned and any(line.confidence is None for line in content.lines):
         drafts = model_drafts(page, content)
     else:
         drafts = fast_drafts(content)
-    # Everything else lies upon a page-wide picture: it tells nothing of the order.
+    # Page-wide pictures lie under everything else, so they say nothing about the order.
     grounds: list[Draft] = []
     others: list[Draft] = []
     for draft in drafts:
@@ -47,15 +47,15 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
     return PageDraft(number, content.width, content.height, [others[i] for i in order] + grounds)
 
 
-def _part_pictures(page: Any, content: Content, scanned: bool) -> None:
-    """Put the figures seen in a page-wide picture, or in any picture of a scanned page, in that picture's place."""
+def _split_pictures(page: Any, content: Content, scanned: bool) -> None:
+    """Replace a page-wide picture, or any picture of a scanned page, by the figures found in it."""
     rest = [raster for raster in content.rasters if not (scanned or is_background(raster.box, content))]
     if content.lines and len(rest) < len(content.rasters):
         content.rasters = rest + [Raster(box, (0, 0)) for box in drawn_regions(page, content.lines)]
 
 
 def _recognise_unreadable(page: Any, content: Content, recogniser: Recogniser) -> None:
-    """Recognise lines in fonts without a usable character map from how they look."""
+    """Recognise the text of lines whose fonts have no usable character map."""
     bad = [line for line in content.lines if garbled(line)]
     if sum(len(line.text) for line in bad) < 8:
         return

@@ -1,4 +1,4 @@
-"""Lines into paragraphs, list items, captions and candidates for headings."""
+"""From lines to paragraphs, list items, captions and candidates for headings."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _mostly_bold(group: list[Line]) -> bool:
 
 
 def paragraph(group: list[Line]) -> Draft:
-    """One paragraph of lines in reading order, told from captions and list items by how it begins."""
+    """One paragraph, caption or list item from lines in reading order; how it begins decides which."""
     text = join([line.text for line in group])
     scores = [line.confidence for line in group if line.confidence is not None]
     kind = ElementKind.TEXT
@@ -84,7 +84,7 @@ def paragraph(group: list[Line]) -> Draft:
 
 
 def join(texts: list[str]) -> str:
-    """Lines of a paragraph as one text; words parted at a line's end are put together again.
+    """Lines of a paragraph as one text; words split at the end of a line are joined.
 
     >>> join(["an exam-", "ple of", "state-of-the-", "art"])
     'an example of state-of-the-art'

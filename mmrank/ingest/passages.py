@@ -23,7 +23,7 @@ WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def count_tokens(text: str) -> int:
-    """Words and marks in a text: the unit of `passage_tokens`."""
+    """Number of words and punctuation marks in a text: the unit of the setting `passage_tokens`."""
     return len(WORD.findall(text))
 
 
@@ -52,10 +52,11 @@ def build_passages(
     handles: dict[str, tuple[str, ...]],
     limit: int,
 ) -> tuple[Passage, ...]:
-    """Cut the pages of a document into passages of at most `limit` words and marks.
+    """Cut the pages of a document into passages of at most `limit` words and punctuation marks.
 
-    A single table row or sentence longer than that stands alone, uncut. Furniture is left out. A caption
-    stays with its figure or table.
+    A longer table is cut between rows and longer text between sentences; a sentence that is longer by itself is cut
+    between words. A single table row is never cut. Headers and footers are left out. A caption stays with its figure
+    or table.
     """
     paths = _heading_paths(sections)
     names: dict[str, list[str]] = {}
@@ -217,7 +218,7 @@ def _part(element: Element, text: str, path: str) -> Part:
 
 
 def _joined(parts: list[Part]) -> Iterator[Part]:
-    """Neighbouring text parts as one."""
+    """Join neighbouring text parts."""
     waiting: Part | None = None
     for part in parts:
         if waiting and part.kind is PartKind.TEXT:

@@ -1,11 +1,11 @@
-"""Files → worker processes → documents, as a stream."""
+"""From files through worker processes to documents, as a stream."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from mmrank.types import Document
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file: a document, or the reason why not."""
+    """The result for one file: a document, or the reason why there is none."""
 
     path: Path
     name: str
@@ -31,32 +31,9 @@ class Outcome:
     error: str | None
     pages: int
     seconds: float
-    """Time spent on it, queueing left out."""
+    """Time since work on it began."""
     cached: bool = False
     """Whether it had been finished by an earlier run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is."""
-
-    files_done: int
-    files_failed: int
-    files_total: int | None
-    pages_done: int
-    seconds: float
-
-    @property
-    def pages_per_second(self) -> float:
-        """Pages made so far, by time since the start."""
-        return self.pages_done / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Expected time to the end, or None while nothing is known of it."""
-        if self.files_total is None or not self.files_done:
-            return None
-        return self.seconds / self.files_done * (self.files_total - self.files_done)
 
 
 class TaskEngine(Protocol):
@@ -66,7 +43,7 @@ class TaskEngine(Protocol):
     """Tasks that run at the same time."""
 
     def submit(self, task: dict[str, Any], body: bytes = b"") -> Future[tuple[dict[str, Any], bytes]]:
-        """Have one task performed."""
+        """Perform one task."""
         ...
 
     def close(self) -> None:
@@ -78,7 +55,7 @@ class LocalEngine:
     """Worker processes on this machine.
 
     Args:
-        workers: how many; 0 for one a core.
+        workers: how many; 0 for one per core.
         command: what to start as a worker.
     """
 
@@ -91,7 +68,7 @@ class LocalEngine:
             self._free.put(sandbox)
 
     def submit(self, task: dict[str, Any], body: bytes = b"") -> Future[tuple[dict[str, Any], bytes]]:
-        """Have one task performed by a free worker."""
+        """Perform one task in a free worker process."""
         return self._pool.submit(self._perform, task, body)
 
     def _perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -109,7 +86,7 @@ class LocalEngine:
 
 
 class _Job:
-    """One file on its way: which tasks it still needs."""
+    """One file that is being read, and which tasks it still needs."""
 
     def __init__(self, path: Path, name: str, options: IngestOptions, store: DocumentStore | None) -> None:
         self.path, self.name = path, name
@@ -167,18 +144,16 @@ def read_documents(
     workers: int = 0,
     engine: Literal["local", "ray"] | TaskEngine = "local",
     cache: Path | None = None,
-    progress: Callable[[Progress], None] | None = None,
 ) -> Iterator[Outcome]:
     """Read files in worker processes. Outcomes come as they are finished, a bounded number at a time.
 
     Args:
         files: (path, name in the collection) of each file.
         options: how to read them.
-        workers: processes; 0 for one a core (for Ray: one a processor of the cluster).
+        workers: processes; 0 for one per core (with Ray: one per processor of the cluster).
         engine: "local" for processes on this machine, "ray" for a Ray cluster that sees the same paths, or an
             engine made by the caller; it is closed at the end.
-        cache: directory of finished documents and recognised pictures; a run that was killed goes on from there.
-        progress: told after every file.
+        cache: directory of finished documents and recognised pictures; a run that was interrupted continues from there.
 
     Raises:
         InputError: for an unknown engine.
@@ -186,24 +161,15 @@ def read_documents(
     options = options or IngestOptions()
     store = DocumentStore(Path(cache), options) if cache else None
     machine = _engine(engine, workers)
-    begun = time.monotonic()
-    total = len(files) if isinstance(files, Sized) else None
-    done = failed = pages = 0
     try:
-        for outcome in _stream(iter(files), options, machine, store):
-            done += 1
-            failed += outcome.document is None
-            pages += outcome.pages
-            if progress:
-                progress(Progress(done, failed, total, pages, time.monotonic() - begun))
-            yield outcome
+        yield from _stream(iter(files), options, machine, store)
     finally:
         machine.close()
 
 
 def _engine(engine: str | TaskEngine, workers: int) -> TaskEngine:
     if workers < 0:
-        raise InputError(f"workers must be 0 (one a core) or more, got {workers}")
+        raise InputError(f"workers must be 0 (one per core) or more, got {workers}")
     if not isinstance(engine, str):
         return engine
     if engine == "local":

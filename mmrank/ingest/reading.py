@@ -1,4 +1,4 @@
-"""A file into drafts and into a Document, in this process."""
+"""Reads a file in this process: into page drafts, and into a Document."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmrank.ingest.pages import page_draft
 from mmrank.pictures import PYMUPDF_LOCK
 from mmrank.types import Document
 
-TOLD = ("title", "author", "subject", "keywords", "creationDate")
+METADATA_KEYS = ("title", "author", "subject", "keywords", "creationDate")
 
 
 def read_document(
@@ -47,22 +47,22 @@ def read_document(
 
 
 def file_metadata(file: Any) -> dict[str, str]:
-    """What the file says of itself: short texts, and its creation as an ISO date under "date" where it tells one."""
-    told = file.metadata or {}
-    found = {key: str(told[key])[:500] for key in TOLD if told.get(key)}
+    """What the file says about itself: short texts, and the day it was created, as an ISO date under "date"."""
+    metadata = file.metadata or {}
+    found = {key: str(metadata[key])[:500] for key in METADATA_KEYS if metadata.get(key)}
     day = iso_day(found.get("creationDate", ""))
     return found | {"date": day} if day else found
 
 
-def iso_day(told: str) -> str:
-    """A date as PDF (32000-1, 7.9.4) or XMP writes it, as an ISO date of its own precision; "" where it is none.
+def iso_day(text: str) -> str:
+    """A date as PDF (32000-1, 7.9.4) or XMP writes it, as an ISO date of the same precision; "" if it is not one.
 
-    Years before 1990 are no dates of files but zeros and overflows of the programs that wrote them.
+    Years before 1990 are taken for zeros and overflows of the programs that wrote them.
 
     >>> iso_day("D:20190312094500+01'00'"), iso_day("2019-03-12T09:45:00Z"), iso_day("D:2019"), iso_day("D:16010101")
     ('2019-03-12', '2019-03-12', '2019', '')
     """
-    found = re.match(r"\s*(?:D:)?(\d{4})(?:-?(\d\d)(?:-?(\d\d))?)?", told)
+    found = re.match(r"\s*(?:D:)?(\d{4})(?:-?(\d\d)(?:-?(\d\d))?)?", text)
     if not found:
         return ""
     parts = [part for part in found.groups() if part]
@@ -80,9 +80,9 @@ def read_pages(
     stop: int,
     options: IngestOptions,
     recogniser: Recogniser | None,
-    tell: Callable[[int], None] | None = None,
+    on_page: Callable[[int], None] | None = None,
 ) -> list[PageDraft]:
-    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an opened file; `tell` hears of each begun.
+    """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an opened file; `on_page` is called before each.
 
     Raises:
         FileError: when a page cannot be read.
@@ -91,8 +91,8 @@ def read_pages(
 
     drafts = []
     for number in range(start, stop):
-        if tell:
-            tell(number)
+        if on_page:
+            on_page(number)
         try:
             drafts.append(page_draft(file[number], number, options, recogniser if options.ocr else None))
         except FileError as error:

@@ -1,4 +1,4 @@
-"""A worker process under watch: what happens in it cannot hurt this one."""
+"""A worker process, watched from outside: what happens in it cannot harm this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WorkerDiedError(MmrankError):
 
 
 class Sandbox:
-    """One worker process, started when first needed and started anew after it died.
+    """One worker process, started when first needed and again after it ended.
 
     Not for use by several threads at once.
 
@@ -36,7 +36,7 @@ class Sandbox:
         self._done = 0
 
     def perform(self, task: dict[str, Any], body: bytes = b"") -> Message:
-        """Have a task performed; waits at most the task's time limit for each of its pages.
+        """Perform a task; waits at most the task's time limit for each of its pages.
 
         Raises:
             WorkerDiedError: when the process crashed, ran out of time or was killed.
@@ -59,7 +59,7 @@ class Sandbox:
         except (OSError, MmrankError):
             answer = None
         if answer is None:
-            raise WorkerDiedError(self._bury())
+            raise WorkerDiedError(self._how_it_ended())
         self._done += 1
         if self._done >= self._tasks_per_process:
             self.close()
@@ -96,8 +96,8 @@ class Sandbox:
             self._inbox = Inbox(self._process.stdout.fileno())
         return self._process
 
-    def _bury(self) -> str:
-        """Wait for a dead process and say how it died."""
+    def _how_it_ended(self) -> str:
+        """Wait for the process to end and say how it did."""
         assert self._process
         try:
             code = self._process.wait(timeout=5)
@@ -105,7 +105,7 @@ class Sandbox:
             code = 0
         self.close()
         if code in {-9, 137}:
-            return "the reading process was killed, probably for want of memory"
+            return "the reading process was killed, probably because memory ran out"
         if code == -24:
             return "took more processor time than a file may take"
         if code < 0:

@@ -1,4 +1,4 @@
-"""Figures on pages that are one picture: what is neither ground nor text."""
+"""Figures on pages that are one picture: whatever is neither background nor text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from mmrank.ingest.drafts import Line, Rect, area, hull, shared
 
 ZOOM = 0.5
-"""Pixels per point at which a page is looked at."""
+"""Pixels per point at which a page is rendered."""
 CONTRAST = 28
-"""Difference to the ground, of 255, from which a pixel counts as drawn."""
-LEAST = 0.012
-"""Share of the page a figure takes at least."""
-GROUNDED = 0.2
-"""Share of the page beside its text that must differ from its ground for the whole page to count as a figure."""
+"""Difference to the background, out of 255, from which a pixel counts as drawn."""
+SMALLEST_FIGURE = 0.012
+"""Smallest share of the page that a figure covers."""
+WHOLE_PAGE_DRAWN = 0.2
+"""Share of the page, text aside, that must differ from its background for the whole page to count as a figure."""
 
 
 def drawn_regions(page: Any, lines: list[Line]) -> list[Rect]:
@@ -24,7 +24,7 @@ def drawn_regions(page: Any, lines: list[Line]) -> list[Rect]:
 
     Args:
         page: a PyMuPDF page.
-        lines: its recognised text; a box that is nearly all text is no figure.
+        lines: its recognised text; a box that is nearly all text is not a figure.
     """
     import cv2
     import pymupdf
@@ -38,16 +38,16 @@ def drawn_regions(page: Any, lines: list[Line]) -> list[Rect]:
         drawn[max(0, y0 - 1) : y1 + 2, max(0, x0 - 1) : x1 + 2] = 0
     closed = cv2.morphologyEx(drawn, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     whole = (0.0, 0.0, float(shown.width), float(shown.height))
-    found = _regions(closed, whole, lines, LEAST, 1.0)
-    if not found and drawn.mean() > GROUNDED:
-        # Thin frames and ornaments may tie all that is drawn together: look again without what is thin.
-        parted = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((15, 15), np.uint8))
-        found = _regions(parted, whole, lines, 0.05, 0.5) or [whole]
+    found = _regions(closed, whole, lines, SMALLEST_FIGURE, 1.0)
+    if not found and drawn.mean() > WHOLE_PAGE_DRAWN:
+        # Thin frames and ornaments may connect everything that is drawn: look again without thin lines.
+        opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((15, 15), np.uint8))
+        found = _regions(opened, whole, lines, 0.05, 0.5) or [whole]
     return found
 
 
 def _regions(drawn: NDArray[Any], page: Rect, lines: list[Line], least: float, most: float) -> list[Rect]:
-    """Boxes of what is drawn together, from `least` to `most` of the page and not nearly all text."""
+    """Boxes of connected drawn pixels, from `least` to `most` of the page each, that are not nearly all text."""
     import cv2
 
     _, _, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
@@ -64,12 +64,12 @@ def _regions(drawn: NDArray[Any], page: Rect, lines: list[Line], least: float, m
 
 
 def _drawn(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """1 where a pixel differs from the most frequent colour, by rows where the ground is a gradient."""
+    """1 where a pixel differs from the most frequent colour."""
     coarse = (picture // 16).astype(np.int32)
     codes = coarse[:, :, 0] * 256 + coarse[:, :, 1] * 16 + coarse[:, :, 2]
     values, counts = np.unique(codes, return_counts=True)
-    ground = np.median(picture[codes == values[counts.argmax()]], axis=0)
-    return (np.abs(picture.astype(np.int16) - ground).max(axis=2) > CONTRAST).astype(np.uint8)
+    background = np.median(picture[codes == values[counts.argmax()]], axis=0)
+    return (np.abs(picture.astype(np.int16) - background).max(axis=2) > CONTRAST).astype(np.uint8)
 
 
 def _merged(boxes: list[Rect]) -> list[Rect]:

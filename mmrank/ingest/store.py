@@ -1,4 +1,4 @@
-"""Finished documents, kept by content and options: a run that was stopped goes on where it was."""
+"""A cache of finished documents, by content and options, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DocumentStore:
         return moved(document, name=name, path=path)
 
     def put(self, document: Document) -> None:
-        """Keep a document; it is there whole or not at all."""
+        """Keep a document. The file is written whole or not at all."""
         file = self._file(document.id)
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f"{file.name}.{os.getpid()}.part")
@@ -58,7 +58,7 @@ class DocumentStore:
 
 
 def moved(document: Document, *, name: str, path: str) -> Document:
-    """The same document, found at another place or under another name."""
+    """The same document at another path or under another name."""
     if (document.name, document.path) == (name, path):
         return document
     if document.path == path:

@@ -1,4 +1,4 @@
-"""How large a page's content becomes once decompressed, found out without holding it."""
+"""Measures how large a page's content becomes once decompressed, without keeping it in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFLATE_RATIO = 1032
 def check_content(page: Any, limits: Limits) -> None:
     """Refuse a PDF page whose content streams decode to more than `limits.decoded_bytes`.
 
-    Streams that cannot grow so far are not looked at; other filters than Flate are left to the memory limit.
+    Streams that cannot grow so large are not decoded; for filters other than Flate, the memory limit applies.
 
     Raises:
         FileError: names the limit.

@@ -1,4 +1,4 @@
-"""Tables found by how their text lines up, with or without rules, and their cells."""
+"""Tables found by how their text is aligned, with or without rules, and their cells."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mmrank.types import Cell, Table
 NUMBER = re.compile(r"^[\s$€£¥(+\-–—~<>≤≥±]*\d[\d\s.,:/%()×x±*†‡$€£¥+\-–—]*[A-Za-z%]{0,3}\s*$|^[-–—$%✓✗✔✘]+$")
 LEADERS = re.compile(r"(?:\s?[.·…_]){4,}\s*")
 """Dots that lead from a label to its number."""
-PROSE = 60
-"""A cell with more characters is taken for running text; the first of a row may have twice as many."""
-LARGER = 1.2
+LONGEST_CELL = 60
+"""A cell with more characters counts as running text; the first cell of a row may have twice as many."""
+HEADING_SIZE = 1.2
 """A line alone in its row whose type is larger than the table's by more than this factor is a heading."""
 
 
 @dataclass(slots=True)
 class Grid:
-    """A table-to-be: its box, its cells and the lines it took."""
+    """A table before it is an element: its box, its cells and the lines in it."""
 
     box: Rect
     table: Table
@@ -39,7 +39,7 @@ def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
         region = hull(group)
         rows = rows_of([line for line in upright if id(line) not in taken and inside(line.box, region) > 0.6])
         if len(rows) >= 2 and _looks_tabular(rows, 2):
-            made = _parted(rows, group)
+            made = _split_at_headings(rows, group)
             grids += made
             taken.update(id(line) for grid in made for line in grid.lines)
     running = running_text(upright)
@@ -71,7 +71,7 @@ def _one_table(above: list[list[Line]], between: list[list[Line]], below: list[l
     common = min(a[2], b[2]) - max(a[0], b[0])
     if common < 0.8 * max(a[2] - a[0], b[2] - b[0]) or b[1] - a[3] > 80 or len(between) > 5:
         return False
-    return all(_length(line) < PROSE and line.box[0] > min(a[0], b[0]) - 3 for row in between for line in row)
+    return all(_length(line) < LONGEST_CELL and line.box[0] > min(a[0], b[0]) - 3 for row in between for line in row)
 
 
 def find_ruled_lists(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
@@ -83,7 +83,7 @@ def find_ruled_lists(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
         held = [line for line in lines if line.upright and id(line) not in taken and inside(line.box, region) > 0.6]
         rows = rows_of(held)
         if len(rows) >= 4 and sum(len(row) > 1 for row in rows) >= 0.6 * len(rows) and _looks_tabular(rows, 4):
-            made = _parted(rows, group)
+            made = _split_at_headings(rows, group)
             grids += made
             taken.update(id(line) for grid in made for line in grid.lines)
     return grids
@@ -155,7 +155,7 @@ def _looks_tabular(rows: list[list[Line]], least: int) -> bool:
     cells = [cell for row in tabular for cell in row]
     if len(tabular) < least or len(tabular) < 0.4 * len(rows):
         return False
-    return sum(len(cell.text) for cell in cells) / len(cells) < PROSE
+    return sum(len(cell.text) for cell in cells) / len(cells) < LONGEST_CELL
 
 
 def _runs(rows: list[list[Line]]) -> list[tuple[int, int]]:
@@ -168,7 +168,7 @@ def _runs(rows: list[list[Line]]) -> list[tuple[int, int]]:
         if near and _tabular(row):
             last = at
             continue
-        if near and at - last <= 2 and all(_length(cell) < 2 * PROSE for cell in row):
+        if near and at - last <= 2 and all(_length(cell) < 2 * LONGEST_CELL for cell in row):
             continue
         if open_run:
             run = rows[start : last + 1]
@@ -179,10 +179,10 @@ def _runs(rows: list[list[Line]]) -> list[tuple[int, int]]:
 
 
 def _pieces(rows: list[list[Line]]) -> list[list[Line]]:
-    """Rows cut where running text stands beside a table."""
+    """Rows without the running text that stands beside a table."""
     pieces: list[list[Line]] = []
     for row in rows:
-        short = [cell for at, cell in enumerate(row) if _length(cell) <= (PROSE if at else 2 * PROSE)]
+        short = [cell for at, cell in enumerate(row) if _length(cell) <= (LONGEST_CELL if at else 2 * LONGEST_CELL)]
         pieces.append(short if len(short) >= 2 else row)
     return pieces
 
@@ -226,8 +226,8 @@ def _rule_groups(rules: list[Rect], most: float = 300, least: int = 3) -> list[l
     return sorted(groups, key=lambda group: min(rule[0] for rule in group) - max(rule[2] for rule in group))
 
 
-def _parted(rows: list[list[Line]], rules: list[Rect]) -> list[Grid]:
-    """Tables of the rows between rules, parted where a heading stands: it is a row of neither.
+def _split_at_headings(rows: list[list[Line]], rules: list[Rect]) -> list[Grid]:
+    """Tables of the rows between rules, split at headings, which are not part of a table.
 
     The rule under a page's header may be as wide as those of a table, and so may be the rules of two tables.
     """
@@ -259,7 +259,7 @@ def _is_heading(row: list[Line], size: float) -> bool:
     """Whether a row holds one text, or a number and a text, in type clearly larger than a table's `size`."""
     one = len(row) == 1 or (len(row) == 2 and row[1].box[0] - row[0].box[2] < 2 * row[0].size)
     letters = sum(c.isalpha() for line in row for c in line.text)
-    return one and letters > 2 and all(line.size > LARGER * size for line in row)
+    return one and letters > 2 and all(line.size > HEADING_SIZE * size for line in row)
 
 
 def _middle(line: Line) -> float:

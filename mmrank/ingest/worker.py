@@ -1,5 +1,6 @@
-"""The process in which files are parsed: `python -m mmrank.ingest.worker`, spoken to over pipes.
+"""The process in which files are parsed: `python -m mmrank.ingest.worker`.
 
+It exchanges messages with its parent over pipes.
 It reads tasks from standard input and writes answers to what was its standard output; whatever a library prints
 goes to standard error instead, so that it cannot be taken for an answer.
 """
@@ -16,20 +17,20 @@ from mmrank.ingest.messages import Inbox, send
 from mmrank.ingest.options import IngestOptions, Limits
 
 
-def options_from(told: dict[str, Any]) -> IngestOptions:
-    """The options that `asdict` took apart."""
-    return IngestOptions(**{**told, "limits": Limits(**told["limits"])})
+def options_from(fields: dict[str, Any]) -> IngestOptions:
+    """The options from what `asdict` made of them."""
+    return IngestOptions(**{**fields, "limits": Limits(**fields["limits"])})
 
 
 class Worker:
     """Performs tasks; keeps the recognition models between them.
 
     Args:
-        tell: called whenever a page is begun, so that the parent knows that work goes on.
+        on_page: called before each page, so that the parent knows that work continues.
     """
 
-    def __init__(self, tell: Callable[[int, Limits], None]) -> None:
-        self._tell = tell
+    def __init__(self, on_page: Callable[[int, Limits], None]) -> None:
+        self._on_page = on_page
         self._recognisers: dict[str, Any] = {}
 
     def perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -62,7 +63,7 @@ class Worker:
                     stop,
                     options,
                     self._recogniser(task, options),
-                    lambda page: self._tell(page, options.limits),
+                    lambda page: self._on_page(page, options.limits),
                 )
             check_unchanged(path, before)
             if task["kind"] == "pages":
@@ -88,11 +89,11 @@ class Worker:
         return self._recognisers[where]
 
 
-def restrain(limits: Limits) -> None:
-    """Bound this process's memory and the processor time of what it does next; no core dumps."""
+def limit_resources(limits: Limits) -> None:
+    """Limit this process's memory and the processor time of what it does next, and forbid core dumps."""
     try:
         import resource
-    except ImportError:  # not on Windows: the clock of the parent still holds
+    except ImportError:  # not on Windows, where the parent's time limit still applies
         return
     used = resource.getrusage(resource.RUSAGE_SELF)
     soon = int(used.ru_utime + used.ru_stime + 2 * limits.seconds) + 2
@@ -109,14 +110,14 @@ def main() -> None:
     os.dup2(2, 1)
     tasks = Inbox(0)
 
-    def tell(page: int, limits: Limits) -> None:
-        restrain(limits)
+    def on_page(page: int, limits: Limits) -> None:
+        limit_resources(limits)
         send(answers, {"page": page})
 
-    worker = Worker(tell)
+    worker = Worker(on_page)
     while (message := tasks.receive()) is not None:
         task, body = message
-        restrain(Limits(**task["options"]["limits"]))
+        limit_resources(Limits(**task["options"]["limits"]))
         try:
             header, result = worker.perform(task, body)
         except MmrankError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mmrank.errors import InputError
-from mmrank.ingest import IngestOptions, Limits, Progress, read_document, read_documents
+from mmrank.ingest import IngestOptions, Limits, read_document, read_documents
 
 FAST = IngestOptions(ocr=False)
 
@@ -100,14 +100,6 @@ def test_a_killed_run_goes_on_where_it_was(folder, tmp_path):
     outcomes = list(read_documents(folder, options=FAST, workers=2, cache=cache))
     assert all(o.document for o in outcomes)
     assert 1 <= sum(o.cached for o in outcomes) < len(folder)
-
-
-def test_progress_tells_files_pages_speed_and_time_left(folder):
-    told: list[Progress] = []
-    list(read_documents(folder, options=FAST, workers=2, progress=told.append))
-    assert [p.files_done for p in told] == [1, 2, 3, 4, 5, 6]
-    assert told[-1].pages_done == 18 and told[-1].pages_per_second > 0
-    assert told[-1].seconds_left == 0 and (told[0].seconds_left or 0) > 0
 
 
 def test_files_are_taken_a_few_at_a_time(folder):
