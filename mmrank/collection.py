@@ -92,7 +92,7 @@ class Collection:
             path: its directory.
             encoder: your own, where it was made with one.
             read_only: refuse to change it.
-            settings: those that may differ from how it was made: device, dtype, workers, search_…, rerank_….
+            settings: those that may differ from how it was made, `mmrank.config.FREE`: device, reranker, ….
 
         Raises:
             InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with.
@@ -286,9 +286,9 @@ class Collection:
     ) -> Hits:
         """The pages that answer a question, best first: one hit per page, with boxes and a reason.
 
-        Documents are found by their merged vectors and their words, together with the passages that match best. Then
-        every page of these documents is ranked by its passages. A reranker, if there is one, orders the first pages
-        again by their passages. `mmrank/retrieve/pipeline.py` shows the steps.
+        First the documents are ranked: by vectors, words, the words they go by and the period they report on. Then
+        every page of the best ones is ranked. A reranker, if there is one, orders the first pages again by their
+        passages or pictures. `mmrank/retrieve/pipeline.py` shows the steps.
 
         Args:
             query: the question.
@@ -304,8 +304,8 @@ class Collection:
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
         """Yield the hits again, one by one, with reasons written by a language model.
 
-        A reason is kept only if its numbers and most of its words are on the page; otherwise the hit keeps the reason
-        it had.
+        A reason is kept only if its numbers and most of its words are in what the hit shows; otherwise the hit keeps
+        the reason it had.
 
         Args:
             query: the question the hits answer.
@@ -313,7 +313,7 @@ class Collection:
             model: as `load_chat_model` takes it; the embedded one by default.
 
         Raises:
-            MissingExtraError: for the embedded model without the extra "llama".
+            MissingExtraError: when the model's packages are missing (extra "smollm2" or "llama").
         """
         return self._pipeline.explain(query, hits, model=model)
 

@@ -20,7 +20,7 @@ PROFILES: dict[str, dict[str, object]] = {
 """What each profile changes from the defaults. "cpu" is the embedded one: everything it needs is on PyPI."""
 
 EMBEDDED_WEIGHT = 0.3
-"""Weight beside retrieval of a reranker with embedded models, which were not trained on page rankings."""
+"""Weight, relative to retrieval, of a reranker with embedded models, which were not trained on page rankings."""
 
 
 class Settings(BaseSettings):
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         description="documents whose pages are ranked; more finds pages in less likely documents, and takes longer",
     )
     search_passages: int = Field(
-        default=50, ge=1, description="best passages of all documents by which documents are found"
+        default=50, ge=1, description="how many of the best passages are used to find documents"
     )
     reranker: str | None = Field(
         default=None,

@@ -66,7 +66,7 @@ class Fused:
     Args:
         reranker: whose ranking is fused.
         first_stage: a name in `Candidate.scores`, or "score" for `Candidate.score`.
-        weight: of the reranker, 0 to 1; the first stage has the rest.
+        weight: of the reranker, 0 to 1; the first stage gets the rest.
         name: shown as the stage of a hit; by default the reranker's.
     """
 

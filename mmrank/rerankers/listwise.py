@@ -43,7 +43,7 @@ class Listwise:
         style: "list" as MM-R5 was trained ("[3, 1, 2]" in answer tags), "chain" as DeAR ("[3] > [1] > [2]").
         window: candidates per prompt.
         stride: how far the window slides.
-        head: only this many first candidates are ranked (DeAR: 30); None for all.
+        head: only the first this many candidates are ranked (DeAR: 30); None for all.
         words: words per reason (style "list").
         passage_words: about how many words of a candidate's text are shown, those that fit the query best; 0 for all
             that the context holds. Show a model as many as it was trained with.

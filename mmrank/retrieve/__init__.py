@@ -1,1 +1,1 @@
-"""Query → candidates: documents first, passages inside them, pages from passages."""
+"""From a question to hits: documents are ranked, then their pages."""

@@ -23,14 +23,14 @@ DOCUMENT_WEIGHTS: dict[str, float] = {"dense": 0.5, "best passage": 0.5, "lexica
 """Weight of each kind of score of a document. All but "period", which is −0.2 to 1, are z-scores over the documents
 that were found."""
 POOL = 4
-"""Documents that each search finds, per document that is wanted."""
+"""Each search finds this many documents for every one that is wanted."""
 LONGEST_JOINED = 3
 """Words of a question that a file name may write as one: "General Mills", GENERALMILLS_2019_10K.pdf."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedDocument:
-    """A document and why it is there: its fused score, and each score before weights. Scores of one call compare."""
+    """A document with its fused score and each score before weights; scores are comparable within one call."""
 
     id: str
     score: float
@@ -42,15 +42,19 @@ class Identities:
 
     Args:
         records: all documents of a collection.
+
+    Attributes:
+        pages: number of pages of each document, by id.
     """
 
     def __init__(self, records: Sequence[DocumentRecord]) -> None:
+        self.pages = {record.id: record.pages for record in records}
         self._words = {record.id: frozenset(_identity_words(record)) for record in records}
         self._holding = Counter(word for held in self._words.values() for word in held)
         self._periods = {record.id: Period.parse(record.metadata.get(PERIOD, "")) for record in records}
 
     def matching(self, asked: Sequence[str]) -> dict[str, float]:
-        """Documents that go by words of the question, with the summed rarity (IDF) of these words among documents."""
+        """Documents whose name or title has words of the question, with the summed rarity (IDF) of these words."""
         total = len(self._words)
         known = {word: idf(total, self._holding[word]) for word in _with_joined(asked) if self._holding[word]}
         if not known:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from mmrank.config import EMBEDDED_WEIGHT, Settings
@@ -58,7 +59,7 @@ class Pipeline:
         question = self.understand(query)
         reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            documents = self._rank_documents(question, snapshot, where)
+            documents = self._rank_documents(question, snapshot, where, k)
             if not documents:
                 return Hits()
             pool = self._features.pool(snapshot, [document.id for document in documents], question)
@@ -87,18 +88,25 @@ class Pipeline:
         asked = Query(query) if isinstance(query, str) else query
         return understand(asked, self._encoder(), self._query_adapter)
 
-    def _rank_documents(self, question: Question, snapshot: Snapshot, where: Filter | None) -> list[RankedDocument]:
+    def _rank_documents(
+        self, question: Question, snapshot: Snapshot, where: Filter | None, shown: int
+    ) -> list[RankedDocument]:
         """Step 2: the documents that the question is about. Step 3, `rank_pages`, ranks their pages."""
         if self._identities is None or self._identities[0] != snapshot.version:
             self._identities = snapshot.version, Identities(snapshot.documents())
-        return rank_documents(
+        identities, wanted = self._identities[1], self._settings.search_documents
+        ranked = rank_documents(
             snapshot,
             question,
-            self._identities[1],
-            documents=self._settings.search_documents,
+            identities,
+            documents=max(wanted, shown),
             passages=self._settings.search_passages,
             where=where,
         )
+        # More documents than the setting says only where these have fewer pages than are to be shown.
+        pages = accumulate(identities.pages[document.id] for document in ranked)
+        enough = next((count for count, held in enumerate(pages, start=1) if held >= shown), len(ranked))
+        return ranked[: max(wanted, enough)]
 
     def _rerank(self, ranking: PageRanking, reranker: Reranker, shown: int = 1) -> PageRanking:
         """Step 4: order the first pages again, at least all that are shown. Step 5, `page_hits`, makes hits."""

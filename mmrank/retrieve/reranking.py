@@ -1,4 +1,4 @@
-"""The head of a page ranking, ordered anew by a reranker: by the pages' passages, decoupled again, or by their look."""
+"""The first pages of a ranking, reranked by their passages or as pictures."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def rerank_pages(
     unit: Unit = "passage",
     passages: int = 2,
 ) -> PageRanking:
-    """Rank the first pages anew; a page counts by its best candidate, the other pages follow in their old order.
+    """Rank the first pages again; a page counts by its best candidate, the other pages follow in their old order.
 
     Args:
         ranking: the first stage's.
         reranker: judges the candidates.
         depth: how many pages it sees.
-        unit: what it sees of a page. Pages without a word are not shown by passages and follow those that were.
-        passages: how many a page, those that fit the question best.
+        unit: what it sees of a page. Pages without text have no passages; they follow the pages that were judged.
+        passages: how many per page, the best-fitting first.
 
     Raises:
         InputError: for numbers below 1, or where the reranker cannot read the candidates.
@@ -50,7 +50,7 @@ def rerank_pages(
     for item in judged.items:
         at = owner[item.candidate.id]
         if at not in best:
-            # Of equal scores the first is the better one, which pages in reading order would forget.
+            # Equal scores keep the order of the reranker, which sorting pages in reading order would lose.
             best[at] = lowest = min(item.score, float(np.nextafter(lowest, -np.inf)))
             if item.reasoning:
                 grounds = frozenset(identifier for part in item.candidate.parts for identifier in part.element_ids)
@@ -106,7 +106,7 @@ def _pictures(ranking: PageRanking, head: list[int]) -> list[tuple[int, Candidat
 
 
 def page_candidate(pool: Pool, at: int, score: float, scores: dict[str, float]) -> Candidate:
-    """A page as a picture; its text is there for models that read only."""
+    """A page as a picture; its text is there for models that read only text."""
     document, page = pool.documents[int(pool.owner[at])].document, int(pool.number[at])
     elements = document.pages[page].elements
     text = "\n".join(element.text for element in elements if element.text)

@@ -312,8 +312,9 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 def test_the_breadth_of_a_search_is_a_setting(library: mmrank.Collection) -> None:
     assert len({hit.document for hit in library.search("ferry", k=100)}) > 1
-    with mmrank.Collection.open(library.path, read_only=True, search_documents=1, search_passages=1) as narrow:
-        assert len({hit.document for hit in narrow.search("ferry", k=100)}) == 1
+    with mmrank.Collection.open(library.path, read_only=True, search_documents=1) as narrow:
+        assert len({hit.document for hit in narrow.search("ferry", k=2)}) == 1
+        assert len(narrow.search("ferry", k=20)) == 20  # where one document has too few pages, more are looked into
 
 
 def test_a_document_knows_its_period_and_repair_finds_it_again(tmp_path: Path) -> None:
