@@ -14,6 +14,7 @@ from dataclasses import dataclass
 FRONT_PAGES = 3
 """Pages in which a document says what it reports on."""
 TOP_CHARACTERS = 600
+"""Beginning of the first page in which a title may name the period."""
 _MONTHS = {
     name: at
     for at, name in enumerate(

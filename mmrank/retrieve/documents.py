@@ -136,8 +136,8 @@ def rank_documents(
 def _identity_words(record: DocumentRecord) -> Iterable[str]:
     stem = record.name.rpartition(".")[0] or record.name
     spaced = " ".join(re.findall(r"[^\W\d_]+|\d+[^\W\d_]{0,2}(?![^\W\d_])|\d+", stem))
-    told = (record.metadata.get(key, "") for key in ("title", "subject", "author", HEADINGS))
-    return (word for text in (spaced, record.title, *told) for word in words(text) if word not in STOPWORDS)
+    fields = (record.metadata.get(key, "") for key in ("title", "subject", "author", HEADINGS))
+    return (word for text in (spaced, record.title, *fields) for word in words(text) if word not in STOPWORDS)
 
 
 def _with_joined(asked: Sequence[str]) -> set[str]:

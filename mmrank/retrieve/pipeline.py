@@ -92,9 +92,10 @@ class Pipeline:
         self, question: Question, snapshot: Snapshot, where: Filter | None, shown: int
     ) -> list[RankedDocument]:
         """Step 2: the documents that the question is about. Step 3, `rank_pages`, ranks their pages."""
-        if self._identities is None or self._identities[0] != snapshot.version:
-            self._identities = snapshot.version, Identities(snapshot.documents())
-        identities, wanted = self._identities[1], self._settings.search_documents
+        known = self._identities  # read once: another thread may put those of another version in its place
+        if known is None or known[0] != snapshot.version:
+            self._identities = known = snapshot.version, Identities(snapshot.documents())
+        identities, wanted = known[1], self._settings.search_documents
         ranked = rank_documents(
             snapshot,
             question,
