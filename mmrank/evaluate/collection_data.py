@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError
+from mmrank.evaluate.text_benchmarks import numbered_lines
 
 DOCUMENTS = "documents"
 
@@ -115,14 +116,13 @@ def _beir_questions(home: Path) -> tuple[CollectionQuestion, ...]:
     path = home / "qrels" / "test.tsv"
     if not path.is_file():
         path = home / "qrels.tsv"
-    rows = _lines(path)
-    next(rows, None)  # the header
+    rows = numbered_lines(path)[1:]  # after the header
     return _judged(texts, path, ((number, line.split("\t")) for number, line in rows))
 
 
 def _trec_questions(home: Path) -> tuple[CollectionQuestion, ...]:
     texts = {}
-    for number, line in _lines(home / "queries.tsv"):
+    for number, line in numbered_lines(home / "queries.tsv"):
         identifier, tab, text = line.partition("\t")
         if not tab:
             raise InputError(f"{home / 'queries.tsv'}, line {number}: an id, a tab and the text are needed")
@@ -130,7 +130,7 @@ def _trec_questions(home: Path) -> tuple[CollectionQuestion, ...]:
     path = home / "qrels.txt"
 
     def rows() -> Iterator[tuple[int, list[str]]]:
-        for number, line in _lines(path):
+        for number, line in numbered_lines(path):
             parts = line.split()
             # A file name may hold blanks: what is between the second field and the grade is the page.
             yield number, [parts[0], " ".join(parts[2:-1]), parts[-1]] if len(parts) >= 4 else parts
@@ -181,18 +181,8 @@ def _pooled_mmdocir(home: Path, cache: Path) -> CollectionBenchmark:
     )
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            yield number, line
-
-
 def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
         except ValueError as error:

@@ -19,6 +19,7 @@ import numpy as np
 from mmrank.errors import InputError, MmrankError
 from mmrank.evaluate.bootstrap import Figure, Sample
 from mmrank.evaluate.collection_data import CollectionBenchmark, CollectionQuestion
+from mmrank.evaluate.text_benchmarks import numbered_lines
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -210,14 +211,8 @@ def read_responses(path: str | Path) -> list[Response]:
     Raises:
         InputError: when it cannot be read or a line is malformed; names the line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the run {path} cannot be read: {error}") from error
     responses: dict[str, Response] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(Path(path)):
         try:
             row = json.loads(line)
             pages = tuple((str(document), int(page)) for document, page in row["pages"])

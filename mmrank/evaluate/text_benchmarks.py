@@ -151,7 +151,12 @@ def _id(row: Mapping[str, Any]) -> str:
     return str(row["_id"])
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """Lines of a text file that are not blank, with their numbers from 1. Only "\\n" ends a line.
+
+    Raises:
+        InputError: when the file cannot be read.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -161,7 +166,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 def _json_lines(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
         except ValueError as error:
@@ -174,7 +179,7 @@ def _json_lines(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
 
 def _read_tsv_qrels(path: Path) -> Qrels:
     qrels: dict[str, dict[str, int]] = {}
-    for number, line in _lines(path)[1:]:
+    for number, line in numbered_lines(path)[1:]:
         try:
             query, document, grade = line.rstrip("\r").split("\t")
             qrels.setdefault(query, {})[document] = int(grade)
@@ -185,7 +190,7 @@ def _read_tsv_qrels(path: Path) -> Qrels:
 
 def _read_nested(path: Path, parse: Callable[[list[str]], tuple[str, str, Value]]) -> dict[str, dict[str, Value]]:
     nested: dict[str, dict[str, Value]] = {}
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         try:
             query, document, value = parse(line.split())
         except ValueError as error:
