@@ -12,7 +12,8 @@ from mmrank.rerankers.protocol import Ranking
 from mmrank.retrieve.evidence import Evidence, page_evidence
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
-from mmrank.retrieve.signals import PLAIN_SIGNALS, TEXT_SIGNALS
+from mmrank.retrieve.signals import TEXT_SIGNALS
+from mmrank.retrieve.structure import STRUCTURAL_SIGNALS
 from mmrank.zscores import zscores
 
 PAGE_WEIGHT = 0.4
@@ -90,7 +91,7 @@ class PageRanking:
 def measure_signals(question: Question, pool: Pool) -> dict[str, NDArray[np.float64]]:
     """All signals, (pages,) each; text signals as z-scores within the pool."""
     signals = {name: zscores(signal(question, pool)) for name, signal in TEXT_SIGNALS.items()}
-    signals.update((name, signal(question, pool)) for name, signal in PLAIN_SIGNALS.items())
+    signals.update((name, signal(question, pool)) for name, signal in STRUCTURAL_SIGNALS.items())
     return signals
 
 

@@ -1,0 +1,142 @@
+"""Structural signals: what a question names and a page has ("Figure 2", "page 7", "the pie chart").
+
+One function per signal, one number between 0 and 1 per page of the pool.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from mmrank.numerals import roman_to_int
+from mmrank.query.analysis import statements
+from mmrank.retrieve.features import PageFeatures
+from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.question import Question
+from mmrank.retrieve.signals import Scores
+from mmrank.retrieve.words import words
+from mmrank.types import ElementKind
+
+AFTER_COVER = 0.4
+"""Score of a document's second page, where its first has 1, for questions about who made a work and when."""
+
+
+def quoted(question: Question, pool: Pool) -> Scores:
+    """1 where a phrase that the question quotes occurs word for word."""
+    wanted = [f" {' '.join(found)} " for found in map(words, question.analysis.quoted) if found]
+    return np.array([float(any(phrase in page.running for phrase in wanted)) for page in pool.pages])
+
+
+# Places
+
+
+def handle(question: Question, pool: Pool) -> Scores:
+    """1 for the page with an element that the question names ("Table 2"), 0.25 for pages that only mention it."""
+    scores = np.zeros(len(pool))
+    for name in question.analysis.handles:
+        mention = _mention(name)
+        for at, features in enumerate(pool.documents):
+            holders = {features.document.element(element).page for element in features.document.resolve(name)}
+            for page in range(len(features.pages)):
+                where = int(pool.first[at]) + page
+                if page in holders:
+                    scores[where] = 1.0
+                elif scores[where] < 0.25 and mention.search(features.pages[page].text):
+                    scores[where] = 0.25
+    return scores
+
+
+def _mention(name: str) -> re.Pattern[str]:
+    kind, _, number = name.partition(" ")
+    short = {"figure": r"fig(?:ure|\.)?", "table": r"tab(?:le|\.)?", "section": r"(?:section|sec\.|§)"}.get(kind, kind)
+    return re.compile(rf"\b{short}\s*\.?\s*{re.escape(number)}(?![\d])(?!\.\d)")
+
+
+def page_number(question: Question, pool: Pool) -> Scores:
+    """1 for the page with a number that the question names, as printed or as counted."""
+    scores = np.zeros(len(pool))
+    for number in question.analysis.page_numbers:
+        for at in range(len(pool.documents)):
+            first, last = int(pool.first[at]), int(pool.last[at])
+            if first + number - 1 <= last and number > 0:
+                scores[first + number - 1] = 1.0
+            for page in range(first, last + 1):
+                if _is_label(pool.pages[page].label, number):
+                    scores[page] = max(scores[page], 0.7)
+    return scores
+
+
+def _is_label(label: str | None, number: int) -> bool:
+    if label is None:
+        return False
+    digits = re.search(r"\d+", label)
+    return int(digits.group()) == number if digits else roman_to_int(label.strip().lower()) == number
+
+
+def place(question: Question, pool: Pool) -> Scores:
+    """1 for the page that the question names by its position: the cover, the second page, the last one."""
+    scores = np.zeros(len(pool))
+    for wanted in question.analysis.places:
+        for first, last in zip(pool.first, pool.last, strict=True):
+            page = first + wanted if wanted >= 0 else last + 1 + wanted
+            if first <= page <= last:
+                scores[page] = 1.0
+    return scores
+
+
+def front(question: Question, pool: Pool) -> Scores:
+    """For a question about the work itself: 1 for a document's first page, less for the one after its cover."""
+    scores = np.zeros(len(pool))
+    if question.analysis.front:
+        scores[pool.number == 0] = 1.0
+        scores[pool.number == 1] = AFTER_COVER
+    return scores
+
+
+# Kinds
+
+
+def kind(question: Question, pool: Pool) -> Scores:
+    """1 for pages with an element of a kind that the question names; 0.5 where chart and figure are swapped."""
+    wanted = question.analysis.kinds
+    if not wanted:
+        return np.zeros(len(pool))
+    return np.array([max(_has(page, kind) for kind in wanted) for page in pool.pages])
+
+
+def _has(page: PageFeatures, kind: ElementKind) -> float:
+    if page.kinds[kind]:
+        return 1.0
+    twin = {ElementKind.CHART: ElementKind.FIGURE, ElementKind.FIGURE: ElementKind.CHART}.get(kind)
+    return 0.5 if twin is not None and page.kinds[twin] else 0.0
+
+
+# Statements of financial reports
+
+
+def statement(question: Question, pool: Pool) -> Scores:
+    """Likeness of a page to the financial statement from which the wanted figure is computed, 0 to 1."""
+    scores = np.zeros(len(pool))
+    for name, lines in question.analysis.statements:
+        known = statements()[name]
+        for at, page in enumerate(pool.pages):
+            typical = sum(line in page.text for line in known.lines) / len(known.lines)
+            if typical < 0.2 or page.numeric_share < 0.08:
+                continue
+            titled = any(title in page.text[:400] for title in known.titles)
+            wanted = sum(line in page.text for line in lines) / len(lines) if lines else 1.0
+            scores[at] = max(scores[at], min(1.0, typical * (1.0 if titled else 0.6) * (0.5 + 0.5 * wanted) * 1.6))
+    return scores
+
+
+STRUCTURAL_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {
+    "quoted": quoted,
+    "handle": handle,
+    "page_number": page_number,
+    "place": place,
+    "front": front,
+    "kind": kind,
+    "statement": statement,
+}
