@@ -1,16 +1,28 @@
-"""What a document is: the period it reports on, and the words it goes by.
+"""What a document is: its title and kind, who it is by and about, the period it reports on.
 
 People name documents by these ("Nike's 2019 annual report"), seldom by what stands on the page that answers.
 """
 
 from __future__ import annotations
 
+from mmrank.ingest.entities import Words, abbreviations, about, organisations, people
+from mmrank.ingest.kinds import form_name, kind_of
 from mmrank.periods import reported_period
-from mmrank.types import FURNITURE, Document, ElementKind
+from mmrank.types import FURNITURE, PICTURED, Document, ElementKind
 
 PERIOD, HEADINGS = "period", "front_headings"
-IDENTITY_KEYS = frozenset({PERIOD, HEADINGS})
+KIND, FORM, ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS = (
+    "kind",
+    "form",
+    "organisations",
+    "people",
+    "about",
+    "abbreviations",
+)
+IDENTITY_KEYS = frozenset({PERIOD, HEADINGS, KIND, FORM, ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS})
 """Keys of a document's metadata that hold what is found."""
+JOINT = " · "
+"""What stands between several values of one key."""
 MAX_HEADINGS = 400
 """Characters of the first page's headings that are kept."""
 
@@ -20,21 +32,46 @@ def identity(document: Document) -> dict[str, str]:
 
     Returns:
         `period`: the year or quarter it reports on, as "2023" or "2023-Q2". `front_headings`: title and headings of the
-        first page.
+        first page. `kind`: "annual report", "paper", … (`mmrank/ingest/kinds.yaml`). `form`: name of a government
+        form, as "10-K". `organisations`, `people`: whom it is by. `about`: names that stand on many pages.
+        `abbreviations`: short names it defines, ticker symbols first. Several values of a key are joined by " · ".
     """
     pages = [
         "\n".join(element.text for element in page.elements if element.kind not in FURNITURE) for page in document.pages
     ]
-    found = {}
+    words = Words(pages)
+    form = form_name(document)
     period = reported_period(pages, document.name)
-    if period is not None:
-        found[PERIOD] = str(period)
-    headings = " · ".join(
+    headings = JOINT.join(
         " ".join(element.text.split())
         for page in document.pages[:1]
         for element in page.elements
         if element.kind in (ElementKind.TITLE, ElementKind.HEADING)
     )[:MAX_HEADINGS]
-    if headings:
-        found[HEADINGS] = headings
-    return found
+    found = {
+        PERIOD: str(period) if period else None,
+        HEADINGS: headings,
+        KIND: kind_of(document, document.title, form),
+        FORM: form,
+        ORGANISATIONS: JOINT.join(organisations(words)),
+        PEOPLE: JOINT.join(people(words, [] if form else _beside_title(document), document.metadata.get("author", ""))),
+        ABOUT: JOINT.join(about(words)),
+        ABBREVIATIONS: JOINT.join(abbreviations(words)),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _beside_title(document: Document) -> list[str]:
+    """Lines of the few elements that follow the title on its page, up to an abstract."""
+    lines: list[str] = []
+    for page in document.pages[:2]:
+        at = next((at for at, element in enumerate(page.elements) if element.kind is ElementKind.TITLE), None)
+        if at is None:
+            continue
+        for element in page.elements[at + 1 : at + 6]:
+            if element.text.lstrip().lower().startswith("abstract") or len(element.text) > 400:
+                break
+            if element.kind not in FURNITURE | PICTURED - {ElementKind.TABLE}:
+                lines += [line.strip(" |") for line in element.text.splitlines()]
+        break
+    return lines
