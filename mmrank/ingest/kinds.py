@@ -76,6 +76,32 @@ def kind_of(document: Document, title: str, form: str | None) -> str | None:
     return best if best is not None and points[best] >= LEAST else None
 
 
+def named_kinds(text: str) -> frozenset[str]:
+    """Kinds of documents that a question names.
+
+    >>> sorted(named_kinds("What do the annual reports and the User-Manual say?"))
+    ['annual report', 'manual', 'report']
+    """
+    asked = f" {' '.join(re.findall(r'[a-z]+', text.lower()))} "
+    return frozenset(kind.name for kind in _table() if f" {kind.name} " in asked or f" {kind.name}s " in asked)
+
+
+def named_forms(text: str) -> frozenset[str]:
+    """Government forms that a question names, as `form_name` writes them.
+
+    >>> sorted(named_forms("Compare the 10K with the form 8-K of 2,010 km"))
+    ['10-K', '8-K']
+    """
+    forms = (form for kind in _table() for form in kind.forms)
+    return frozenset(
+        form
+        for form in forms
+        if re.search(
+            r"(?<![\w.,])" + re.escape(form).replace(r"\-", "[- ]?").replace(r"\ ", " ?") + r"(?!\w)", text, re.I
+        )
+    )
+
+
 def _points(pattern: re.Pattern[str], title: str, large: str, top: str) -> int:
     if pattern.search(title):
         return 3

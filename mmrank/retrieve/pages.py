@@ -34,7 +34,7 @@ WEIGHTS: dict[str, float] = {
 """Weight of each signal. Round numbers: fitted weights, out of fold, are no better (docs/results.md)."""
 
 
-DOCUMENT_WEIGHT = 1.0
+DOCUMENT_WEIGHT = 2.0
 """Weight of a document's score beside the scores of its pages, in a search over several documents."""
 
 

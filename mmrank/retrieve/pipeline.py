@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from mmrank.config import EMBEDDED_WEIGHT, Settings
 from mmrank.errors import InputError
 from mmrank.hits import Hits
-from mmrank.retrieve.documents import Identities, RankedDocument, rank_documents
+from mmrank.retrieve.documents import RankedDocument, rank_documents
 from mmrank.retrieve.explanations import explain_hits
 from mmrank.retrieve.feature_cache import FeatureCache
 from mmrank.retrieve.hits import page_hits
+from mmrank.retrieve.identities import Identities
 from mmrank.retrieve.pages import PageRanking, rank_pages
 from mmrank.retrieve.question import Question, understand
 from mmrank.retrieve.reranking import rerank_pages
@@ -94,7 +95,8 @@ class Pipeline:
         """Step 2: the documents that the question is about. Step 3, `rank_pages`, ranks their pages."""
         known = self._identities  # read once: another thread may put those of another version in its place
         if known is None or known[0] != snapshot.version:
-            self._identities = known = snapshot.version, Identities(snapshot.documents())
+            before = None if known is None else known[1]
+            self._identities = known = snapshot.version, Identities(snapshot.documents(), before)
         identities, wanted = known[1], self._settings.search_documents
         ranked = rank_documents(
             snapshot,

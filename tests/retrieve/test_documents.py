@@ -8,7 +8,8 @@ import pytest
 from mmrank.errors import InputError
 from mmrank.index import EncoderIdentity, Filter, Store
 from mmrank.query.analysis import analyse
-from mmrank.retrieve.documents import Identities, rank_documents
+from mmrank.retrieve.documents import rank_documents
+from mmrank.retrieve.identities import Identities
 from mmrank.retrieve.question import Question
 from mmrank.retrieve.words import content_words
 from mmrank.types import BBox, Document, Page, Part, PartKind, Passage, Query
