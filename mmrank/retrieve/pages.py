@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.rerankers.protocol import Ranking
+from mmrank.retrieve.documents import RankedDocument
 from mmrank.retrieve.evidence import Evidence, page_evidence
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
@@ -58,6 +59,7 @@ class PageRanking:
         stage: name of what gave the scores: "retrieve", or the reranker.
         reasons: what a reranker wrote about a page, by the page's position in the pool.
         judged: the reranker's own ranking, with what it cost; None without a reranker.
+        documents: what was found of each document, by id; empty where the document was given.
     """
 
     question: Question
@@ -67,6 +69,7 @@ class PageRanking:
     stage: str = "retrieve"
     reasons: Mapping[int, WrittenReason] = field(default_factory=dict)
     judged: Ranking | None = None
+    documents: Mapping[str, RankedDocument] = field(default_factory=dict)
 
     def order(self) -> NDArray[np.int64]:
         """Pages of the pool, best first; ties in reading order."""
@@ -99,7 +102,7 @@ def rank_pages(
     question: Question,
     pool: Pool,
     weights: Mapping[str, float] | None = None,
-    documents: Mapping[str, float] | None = None,
+    documents: Mapping[str, RankedDocument] | None = None,
 ) -> PageRanking:
     """Score every page of the pool.
 
@@ -107,8 +110,8 @@ def rank_pages(
         question: the question.
         pool: the pages.
         weights: of the signals that are used, by name; `WEIGHTS` by default.
-        documents: scores of the pool's documents, by id. A page gets the distance of its document from the best one as
-            the signal "document".
+        documents: what was found of the pool's documents, by id. A page gets the distance of its document's score from
+            the best one as the signal "document".
     """
     signals = measure_signals(question, pool)
     chosen = WEIGHTS if weights is None else weights
@@ -116,7 +119,7 @@ def rank_pages(
     for name, weight in chosen.items():
         scores += weight * signals[name]
     if documents is not None and len(pool):
-        owners = np.array([documents[features.document.id] for features in pool.documents])
+        owners = np.array([documents[features.document.id].score for features in pool.documents])
         signals["document"] = (owners - owners.max())[pool.owner]
         scores += DOCUMENT_WEIGHT * signals["document"]
-    return PageRanking(question, pool, scores, signals)
+    return PageRanking(question, pool, scores, signals, documents=documents or {})

@@ -57,17 +57,29 @@ class Pipeline:
         """The k best pages of the whole collection; see `Collection.search`."""
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
-        question = self.understand(query)
         reranker = self._reranker(rerank)
-        with self._store.snapshot() as snapshot:
-            documents = self._rank_documents(question, snapshot, where, k)
-            if not documents:
-                return Hits()
-            pool = self._features.pool(snapshot, [document.id for document in documents], question)
-            ranking = rank_pages(question, pool, documents={document.id: document.score for document in documents})
+        ranking = self.rank(query, shown=k, where=where)
+        if ranking is None:
+            return Hits()
         if reranker is not None:
             ranking = self._rerank(ranking, reranker, shown=k)
         return page_hits(ranking, k)
+
+    def rank(self, query: str | Query, *, shown: int, where: Filter | None = None) -> PageRanking | None:
+        """Steps 1 to 3: the pages of the documents that a question is about, ranked; None where there are none.
+
+        Args:
+            query: the question.
+            shown: at least so many pages are ranked, where there are as many.
+            where: which documents may be searched.
+        """
+        question = self.understand(query)
+        with self._store.snapshot() as snapshot:
+            documents = {found.id: found for found in self._rank_documents(question, snapshot, where, shown)}
+            if not documents:
+                return None
+            pool = self._features.pool(snapshot, list(documents), question)
+            return rank_pages(question, pool, documents=documents)
 
     def rank_document(
         self,
