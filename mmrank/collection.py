@@ -338,6 +338,16 @@ class Collection:
         """
         return self._pipeline.rank_document(self.record(name).id, query, weights=weights, rerank=rerank)
 
+    def rank(self, query: str | Query, *, shown: int = 10, where: Filter | None = None) -> PageRanking | None:
+        """Every page of the documents that a question is about, scored, before reranking; None where there are none.
+
+        Args:
+            query: the question.
+            shown: at least so many pages are ranked, where there are as many.
+            where: which documents may be searched.
+        """
+        return self._pipeline.rank(query, shown=shown, where=where)
+
     def understand(self, query: str | Query) -> Question:
         """Check, analyse and encode a question, as the first step of a search does.
 

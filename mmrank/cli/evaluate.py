@@ -27,7 +27,17 @@ Cache = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(help="Measure retrieval on a benchmark.", no_args_is_help=True)
-    for command in (mmdocir, collection, ablation, crossvalidate, documents, score, score_collection, compare):
+    for command in (
+        mmdocir,
+        collection,
+        ablation,
+        crossvalidate,
+        crossvalidate_collections,
+        documents,
+        score,
+        score_collection,
+        compare,
+    ):
         group.command()(command)
     app.add_typer(group, name="eval")
 
@@ -169,6 +179,39 @@ def crossvalidate(data: Data, out: Out = None, limit: Limit = None, cache: Cache
     for number, weights in enumerate(found.weights, 1):
         listed = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
         console.print(f"without fold {number}: {listed}", highlight=False)
+
+
+def crossvalidate_collections(
+    data: Annotated[list[Path], typer.Argument(help="Folders as `mmrank eval collection` reads them.")],
+    cache: Cache = None,
+    json: Json = False,
+) -> None:
+    """Fit the weights of a document's scores on other documents, and on other folders, than they are judged on.
+
+    Example: mmrank eval crossvalidate-collections FILINGS PAPERS
+    """
+    from mmrank.evaluate.collection_crossvalidation import cross_fit_collections, measure
+    from mmrank.evaluate.collection_data import load_collection_benchmark
+    from mmrank.evaluate.collection_eval import collection_table, kept_collection
+
+    sets = []
+    with errors.status("preparing the documents …"):
+        for folder in data:
+            benchmark = load_collection_benchmark(folder, cache=_kept(cache))
+            with kept_collection(benchmark, _kept(cache)) as library:
+                sets.append((benchmark, measure(benchmark, library)))
+        found = cross_fit_collections(sets)
+    kinds = {"as shipped": found.shipped, "out of fold": found.out_of_fold, "fitted on the others": found.across}
+    if json:
+        reports = {kind: [report.as_dict() for report in made] for kind, made in kinds.items()}
+        print_json({"reports": reports, "weights": found.weights})
+        return
+    for kind, made in kinds.items():
+        for report in made:
+            console.print(collection_table(report, title=kind), markup=True)
+    for part, weights in found.weights.items():
+        listed = ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
+        console.print(f"without {part}: {listed}", highlight=False)
 
 
 def documents(data: Data, cache: Cache = None, json: Json = False) -> None:

@@ -165,23 +165,25 @@ def kept_collection(benchmark: CollectionBenchmark, cache: Path) -> Collection:
     return library
 
 
-def collection_table(report: CollectionReport) -> Table:
-    """The figures, for people."""
+def collection_table(report: CollectionReport, title: str = "") -> Table:
+    """The figures, for people. A title says what they are of."""
     from rich.table import Table
 
     from mmrank.evaluate.tables import show
 
     count = next(iter(report.figures.values())).questions
+    heading = f"{report.benchmark}, {title}" if title else report.benchmark
     table = Table(
-        title=f"{report.benchmark}: {count} questions to {report.documents} documents, mean (95 % interval)",
+        title=f"{heading}: {count} questions to {report.documents} documents, mean (95 % interval)",
         title_justify="left",
     )
     table.add_column("")
     table.add_column("", justify="right")
     for name, figure in report.figures.items():
         table.add_row(name, show(figure))
-    table.add_row("seconds per question, p50", f"{report.seconds_p50:.3f}")
-    table.add_row("seconds per question, p95", f"{report.seconds_p95:.3f}")
+    if report.seconds_p95:  # a run without times has none to show
+        table.add_row("seconds per question, p50", f"{report.seconds_p50:.3f}")
+        table.add_row("seconds per question, p95", f"{report.seconds_p95:.3f}")
     return table
 
 
