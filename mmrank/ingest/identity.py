@@ -9,7 +9,8 @@ from mmrank.ingest.dates import document_date
 from mmrank.ingest.entities import Words, abbreviations, about, organisations, people
 from mmrank.ingest.kinds import form_name, kind_of
 from mmrank.ingest.language import language_of
-from mmrank.ingest.titles import registrant_of, title_of
+from mmrank.ingest.titles import document_title, registrant_of
+from mmrank.names import JOINT
 from mmrank.periods import reported_period
 from mmrank.types import FURNITURE, PICTURED, Document, ElementKind
 
@@ -24,8 +25,6 @@ SEVERAL = frozenset({ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS})
 """Keys with several values, joined by `JOINT`."""
 IDENTITY_VERSION = 2
 """Raised whenever the same document would get another identity."""
-JOINT = " · "
-"""What stands between several values of one key."""
 MAX_HEADINGS = 400
 """Characters of the first page's headings that are kept."""
 
@@ -47,7 +46,7 @@ def identity(document: Document) -> dict[str, str]:
     form = form_name(document) or ""
     period = str(reported_period(pages, document.name) or "")
     filer = registrant_of(document) if form else ""
-    title = title_of(document, registrant=filer, form=form, period=period)
+    title = document_title(document)
     headings = JOINT.join(
         " ".join(element.text.split())
         for page in document.pages[:1]

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmrank.ingest.kinds import form_name
+from mmrank.periods import reported_period
 from mmrank.types import FURNITURE, BBox, Document, Element, ElementKind, Page
 
 COVER_PAGES = 3
@@ -35,7 +37,7 @@ _NO_TITLE = re.compile(
     r"highlights|foreword|preface|references|arxiv:.*|doi\b.*|https?:.*|www\..*|downloaded from.*|confidential.*|draft|"
     r"page \d.*|for (immediate )?release.*|(press|news|media) release.{0,30}|exhibit [\d.]+|"
     r"available online.*|received \d.*|for (media|further|more) .*|copyright.*|©.*|all rights reserved.*|"
-    r"issue|date|version|dear .*|(volume|vol|no|number|serial no|isbn|issn)\b\W*[\d:IVX].*|(mark one).*|in the$|before the$|\[?publish(ed)?\]?|"
+    r"issue|date|version|dear .*|(volume|vol|no|number|serial no|isbn|issn)\b\W*[\d:IVX].*|(mark one).*|in the$|"
     r"about .*|original (article|paper)|(research|review) article|review)\W*$",
     re.IGNORECASE,
 )
@@ -82,21 +84,18 @@ class _Line:
         return _words(self.text)
 
 
-def title_of(document: Document, *, registrant: str = "", form: str = "", period: str = "") -> str:
+def document_title(document: Document) -> str:
     """The title, or "" where none can be told.
 
     In this order: the filer of a government form with the form's name and period; the title that the file says, where
     the first pages hold its words; the one in the citation that the cover recommends; the parties of a case; the
     largest lines of the first page that has some. Running heads, stamps, letterheads and tables of contents are none.
-
-    Args:
-        document: the document.
-        registrant: who files the form that the document is, see `registrant_of`.
-        form: name of that form.
-        period: what it reports on.
     """
-    if registrant and form:
-        return ", ".join(filter(None, (registrant, f"Form {form}", period)))[:LONGEST]
+    form = form_name(document)
+    registrant = registrant_of(document) if form else ""
+    if form and registrant:
+        period = reported_period([_body(page) for page in document.pages], document.name)
+        return ", ".join(filter(None, (registrant, f"Form {form}", str(period or ""))))[:LONGEST]
     said = _clean(document.metadata.get("title", ""))
     if is_sensible(said) and _supported(said, document):
         return said[:LONGEST]
@@ -442,6 +441,10 @@ def _clean(text: str) -> str:
         text = text.replace(" ", "")
     text = re.sub(r"\s+([.,;:!?)])", r"\1", text)
     return text.strip(" |_*∗†‡-–—·,;:")
+
+
+def _body(page: Page) -> str:
+    return "\n".join(element.text for element in page.elements if element.kind not in FURNITURE)
 
 
 def _text(page: Page) -> str:
