@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.config import Settings
 from mmrank.encoding import encode_document
-from mmrank.errors import MmrankError
+from mmrank.errors import InputError, MmrankError
 from mmrank.types import Document
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class AddReport:
     """What became of each file, by name.
 
     `failed` maps a name to the reason, `duplicates` to the name of the file with the same content, `moved` to the name
-    it had before.
+    it had before. `described` are documents that were there already and got other metadata. `notes` are sentences about
+    metadata: a sidecar that lies beside no document or cannot be read, or that contradicts what was given.
     """
 
     added: list[str] = field(default_factory=list)
@@ -40,6 +41,8 @@ class AddReport:
     moved: dict[str, str] = field(default_factory=dict)
     duplicates: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    described: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     pages: int = 0
     seconds: float = 0.0
 
@@ -55,6 +58,7 @@ def add_files(
     settings: Settings,
     files: Sequence[tuple[Path, str]],
     *,
+    metadata: Mapping[str, object] | None = None,
     cache: Path | None = None,
     progress: AddProgress | None = None,
     wait: float = 0.0,
@@ -65,6 +69,7 @@ def add_files(
 
     started = time.monotonic()
     report = AddReport()
+    said = _Said.of(files, metadata or {}, report)
     with store.snapshot() as snapshot:
         records = snapshot.documents()
     digests: dict[Path, str] = {}
@@ -95,14 +100,17 @@ def add_files(
         else:
             moves[content] = (name, str(path.absolute()))
     stay = [record for record in records if record.id not in moves]
+    said.remember(records, {content: name for content, (name, _) in moves.items()})
+    same = {record.name: record for record in records}
+    report.described = _describe_again(store, [same[name] for name in report.unchanged], said, wait)
     if moves:
-        _move(store, moves, wait)
+        _move(store, moves, said, wait)
         report.moved = {name: known[content].name for content, (name, _) in moves.items()}
     if todo:
         options = IngestOptions(layout=settings.layout, ocr=settings.ocr, passage_tokens=settings.passage_tokens)
         outcomes = read_documents(list(todo.values()), options=options, workers=settings.workers, cache=cache)
         names = {record.name for record in stay}
-        _write(store, encoder, settings, outcomes, len(todo), names, report, progress, wait)
+        _write(store, encoder, settings, outcomes, len(todo), names, said, report, progress, wait)
     for name, first in twins.items():
         if first in report.failed:
             report.failed[name] = report.failed[first]
@@ -132,30 +140,121 @@ def _still_there(record: DocumentRecord, digests: Mapping[Path, str]) -> bool:
         return False
 
 
-def _move(store: Store, moves: Mapping[str, tuple[str, str]], wait: float) -> None:
+@dataclass(slots=True)
+class _Said:
+    """What people say of the files to add: by name, what was given now or before, and what the sidecars say."""
+
+    given: dict[str, dict[str, str]]
+    sidecars: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, files: Sequence[tuple[Path, str]], metadata: Mapping[str, object], report: AddReport) -> _Said:
+        """Check what was given and read the sidecars; what is wrong with these is noted in the report.
+
+        Raises:
+            InputError: when what was given cannot be stored, or names a file that is not added.
+        """
+        from mmrank.descriptions import checked, contradictions, lonely_sidecars, read_sidecar
+
+        per_file = {key: value for key, value in metadata.items() if isinstance(value, Mapping)}
+        names = [name for _, name in files]
+        unknown = sorted(per_file.keys() - set(names))
+        if unknown:
+            raise InputError(f"metadata are given for {unknown[0]!r}, which is not among the files to add")
+        of_all = checked({key: value for key, value in metadata.items() if key not in per_file}, "metadata")
+        given = {name: of_all | checked(per_file.get(name, {}), f"metadata of {name}") for name in names}
+        sidecars: dict[str, dict[str, str]] = {}
+        for path, name in files:
+            try:
+                sidecars[name] = read_sidecar(path)
+            except InputError as error:
+                sidecars[name] = {}
+                report.notes.append(f"{name}: its sidecar is left out: {error}")
+            report.notes += contradictions(name, given[name], sidecars[name])
+        report.notes += [
+            f"{sidecar} lies beside no document" for sidecar in lonely_sidecars([path for path, _ in files])
+        ]
+        return cls(given, sidecars)
+
+    def remember(self, records: Sequence[DocumentRecord], moved: Mapping[str, str]) -> None:
+        """Add what was said before of the documents that are replaced, moved or stay."""
+        from mmrank.descriptions import given_in
+
+        for record in records:
+            name = moved.get(record.id, record.name)
+            if name in self.given:
+                self.given[name] = given_in(record) | self.given[name]
+
+    def metadata(self, document: Document) -> dict[str, str]:
+        """All metadata of a document that was read."""
+        from mmrank.descriptions import describe
+
+        return describe(document, given=self.given[document.name], sidecar=self.sidecars[document.name])
+
+
+def _describe_again(store: Store, records: Sequence[DocumentRecord], said: _Said, wait: float) -> list[str]:
+    """Give documents of unchanged files what is said of them now. Returns the names of those that changed."""
+    from mmrank.descriptions import FROM_SIDECAR, given_in
+
+    changed = {}
+    for record in records:
+        given, sidecar = said.given[record.name], said.sidecars[record.name]
+        held = {key: value for key, value in sidecar.items() if key not in given}
+        if (given_in(record), given_in(record, FROM_SIDECAR)) != (given, held):
+            changed[record.id] = (given, sidecar)
+    return describe_stored(store, changed, wait)
+
+
+def describe_stored(
+    store: Store, said: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]], wait: float = 0.0
+) -> list[str]:
+    """Find the metadata of stored documents again, and lay over them what people say. Returns the names of those that
+    changed.
+
+    Args:
+        store: holds the documents.
+        said: by id, what was given, and what the sidecar says.
+        wait: seconds to wait for another writer to finish.
+    """
+    from mmrank.descriptions import describe, kept_in
+
+    changed: list[tuple[str, str, dict[str, str]]] = []
+    if not said:
+        return []
+    with store.snapshot() as snapshot:
+        for record in snapshot.documents():
+            if record.id not in said:
+                continue
+            document = snapshot.document(record.id)
+            given, sidecar = said[record.id]
+            metadata = describe(document, given=given, sidecar=sidecar, kept=kept_in(record, document))
+            if metadata != record.metadata or metadata.get("title", "") != record.title:
+                changed.append((record.id, record.name, metadata))
+    if changed:
+        with store.write(wait=wait) as writer:
+            for identifier, _, metadata in changed:
+                writer.describe(identifier, metadata.get("title", ""), metadata)
+    return [name for _, name, _ in changed]
+
+
+def renew_identities(store: Store, wait: float = 0.0) -> list[str]:
+    """Find identities of an earlier version again, from what is stored. Returns the names of those that changed."""
+    from mmrank.descriptions import FROM_SIDECAR, given_in, is_current
+
+    with store.snapshot() as snapshot:
+        outdated = [record for record in snapshot.documents() if not is_current(record)]
+    return describe_stored(
+        store, {record.id: (given_in(record), given_in(record, FROM_SIDECAR)) for record in outdated}, wait
+    )
+
+
+def _move(store: Store, moves: Mapping[str, tuple[str, str]], said: _Said, wait: float) -> None:
     """Give documents, by content, new names and paths without reading or encoding them again."""
     from mmrank.ingest.store import moved
 
     with store.snapshot() as snapshot:
         documents = [moved(snapshot.document(content), name=name, path=path) for content, (name, path) in moves.items()]
-    _put_again(store, [(document, _metadata(document)) for document in documents], wait)
-
-
-def renew_identities(store: Store, wait: float = 0.0) -> list[str]:
-    """Find the identity of each document again, from what is stored. Returns the names of those that changed."""
-    from mmrank.ingest.identity import IDENTITY_KEYS, identity
-
-    outdated = []
-    with store.snapshot() as snapshot:
-        for record in snapshot.documents():
-            document = snapshot.document(record.id)
-            others = {key: value for key, value in record.metadata.items() if key not in IDENTITY_KEYS}
-            metadata = {**others, **identity(document)}
-            if metadata != record.metadata:
-                outdated.append((document, metadata))
-    if outdated:
-        _put_again(store, outdated, wait)
-    return [document.name for document, _ in outdated]
+    _put_again(store, [(document, said.metadata(document)) for document in documents], wait)
 
 
 def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]], wait: float) -> None:
@@ -173,14 +272,8 @@ def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]
         for document, _ in documents:
             writer.remove(document.id)
         for (document, metadata), (passages, merged, tokens) in zip(documents, vectors, strict=True):
+            document = replace(document, title=metadata.get("title", ""))
             writer.put(document, passages, merged, tokens, metadata=metadata)
-
-
-def _metadata(document: Document) -> dict[str, str]:
-    """What the file says of itself, and what was found about its identity."""
-    from mmrank.ingest.identity import identity
-
-    return {**document.metadata, **identity(document)}
 
 
 def _write(
@@ -190,6 +283,7 @@ def _write(
     outcomes: Iterator[Outcome],
     total: int,
     names: set[str],
+    said: _Said,
     report: AddReport,
     progress: AddProgress | None,
     wait: float,
@@ -207,7 +301,7 @@ def _write(
                 document = outcome.document
                 if document is None:
                     report.failed[outcome.name] = outcome.error or "could not be read"
-                elif (problem := _put(writer, encoder(), document, settings)) is not None:
+                elif (problem := _put(writer, encoder(), document, settings, said)) is not None:
                     report.failed[outcome.name] = problem
                 else:
                     (report.replaced if outcome.name in names else report.added).append(outcome.name)
@@ -249,10 +343,12 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
     return named
 
 
-def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:
+def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings, said: _Said) -> str | None:
     """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
     try:
-        writer.put(document, *encode_document(encoder, document, settings), metadata=_metadata(document))
+        metadata = said.metadata(document)
+        named = replace(document, title=metadata.get("title", ""))
+        writer.put(named, *encode_document(encoder, named, settings), metadata=metadata)
     except MmrankError as error:
         return str(error)
     return None

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddProgress, AddReport, add_files, free_names, renew_identities
+from mmrank.adding import AddProgress, AddReport, add_files, describe_stored, free_names, renew_identities
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
@@ -220,7 +220,13 @@ class Collection:
 
     # Changes
 
-    def add(self, *sources: str | Path, progress: AddProgress | None = None, wait: float = 0.0) -> AddReport:
+    def add(
+        self,
+        *sources: str | Path,
+        metadata: Mapping[str, object] | None = None,
+        progress: AddProgress | None = None,
+        wait: float = 0.0,
+    ) -> AddReport:
         """Read files into the collection.
 
         An unchanged file is skipped. A changed file replaces its earlier version. A file that was moved or renamed is
@@ -229,20 +235,24 @@ class Collection:
 
         Args:
             sources: files, folders (recursive) and globs.
+            metadata: what you say of the files, by key: texts or lists of texts, for all of them; or by name of a
+                document a mapping of such. It wins over what a sidecar says ("report.pdf.meta.yaml" beside
+                "report.pdf") and over what is found, and stays when the file is added again.
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
 
         Raises:
-            InputError: when a source does not exist or a folder holds no document.
+            InputError: when a source does not exist, a folder holds no document, or metadata cannot be stored.
             MmrankError: when the collection cannot be written to.
         """
         files = free_names(find_files(sources), self.documents())
-        return self.add_files(files, progress=progress, wait=wait)
+        return self.add_files(files, metadata=metadata, progress=progress, wait=wait)
 
     def add_files(
         self,
         files: Sequence[tuple[Path, str]],
         *,
+        metadata: Mapping[str, object] | None = None,
         cache: Path | None = None,
         progress: AddProgress | None = None,
         wait: float = 0.0,
@@ -251,15 +261,54 @@ class Collection:
 
         Args:
             files: paths and the names they get.
+            metadata: as `add` takes it.
             cache: folder that keeps what was read from each file, by content and settings.
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
         report = add_files(
-            self._store, lambda: self.encoder, self.settings, files, cache=cache, progress=progress, wait=wait
+            self._store,
+            lambda: self.encoder,
+            self.settings,
+            files,
+            metadata=metadata,
+            cache=cache,
+            progress=progress,
+            wait=wait,
         )
         self._pipeline.forget_documents()
         return report
+
+    def set_metadata(self, name: str, changes: Mapping[str, object | None], *, wait: float = 0.0) -> DocumentRecord:
+        """Correct the metadata of a document, without reading its file again.
+
+        What you say here wins over what a sidecar says and over what is found, also when the file is added again.
+
+        Args:
+            name: name or id of the document.
+            changes: texts or lists of texts by key; None takes back what was said before, so that what the sidecar says
+                or what is found counts again.
+            wait: seconds to wait for another writer to finish.
+
+        Returns:
+            The document's record with its new metadata.
+
+        Raises:
+            InputError: when there is no such document, a value cannot be stored, or nothing was said that could be
+                taken back; then nothing is changed.
+        """
+        from mmrank.descriptions import checked, given_in, read_sidecar
+
+        record = self.record(name)
+        given = given_in(record)
+        for key in [key for key, value in changes.items() if value is None]:
+            if key not in given:
+                said = ", ".join(given) or "nothing"
+                raise InputError(f"{record.name}: {key!r} was not given and cannot be taken back; given is {said}")
+            del given[key]
+        given |= checked({key: value for key, value in changes.items() if value is not None}, record.name)
+        describe_stored(self._store, {record.id: (given, read_sidecar(record.path))}, wait)
+        return self.record(record.id)
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Remove documents, by name or id. Returns how many were removed.

@@ -6,6 +6,9 @@ import re
 
 from mmrank.numerals import roman_value
 
+JOINT = " · "
+"""What stands between several values of one key of metadata."""
+
 WORDS = {
     "fig": "figure",
     "figs": "figure",

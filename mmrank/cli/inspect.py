@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrank.cli.manage import DEFAULT, CollectionPath, Json
+from mmrank.cli.manage import DEFAULT, CollectionPath, Json, print_metadata
 from mmrank.cli.output import check_picture, console, print_json, save_picture
 from mmrank.errors import InputError
 
@@ -39,7 +41,7 @@ def show(
         if page is None:
             raise InputError("--draw needs --page N")
         check_picture(draw)
-    document = _find(name, collection, layout)
+    document, metadata = _find(name, collection, layout)
     if page is not None and page > len(document.pages):
         raise InputError(f"{document.name} has {len(document.pages)} pages, there is no page {page}")
     if draw is not None and page is not None:
@@ -47,8 +49,9 @@ def show(
 
         save_picture(draw_page(document, page - 1), draw)
     if json:
-        print_json(document if page is None else document.pages[page - 1])
+        print_json(document.pages[page - 1] if page is not None else replace(document, metadata=metadata))
     elif page is None:
+        print_metadata(document.name, metadata)
         _show_document(document)
     elif draw is not None:
         console.print(f"drawn: {draw}", highlight=False)
@@ -56,7 +59,8 @@ def show(
         _show_page(document, page - 1)
 
 
-def _find(name: str, collection: Path, layout: str) -> Document:
+def _find(name: str, collection: Path, layout: str) -> tuple[Document, Mapping[str, str]]:
+    """A document, and its metadata."""
     from mmrank.collection import Collection
 
     if Path(name).is_file():
@@ -65,11 +69,14 @@ def _find(name: str, collection: Path, layout: str) -> Document:
         (outcome,) = read_documents([(Path(name), Path(name).name)], options=IngestOptions(layout=layout), workers=1)  # type: ignore[arg-type]
         if outcome.document is None:
             raise InputError(f"{name}: {outcome.error}")
-        return outcome.document
+        from mmrank.descriptions import describe, read_sidecar
+
+        return outcome.document, describe(outcome.document, given={}, sidecar=read_sidecar(name))
     if not collection.is_dir():
         raise InputError(f"there is no file {name}, and no collection {collection} that could hold it")
     with Collection.open(collection, read_only=True) as library:
-        return library.document(name)
+        record = library.record(name)
+        return library.document(record.id), record.metadata
 
 
 def _show_collection(path: Path, json: bool) -> None:
@@ -83,11 +90,12 @@ def _show_collection(path: Path, json: bool) -> None:
             print_json({"path": path, "settings": library.settings.model_dump(), "documents": records})
             return
         table = Table(title=f"{path}: {len(records)} documents, {sum(r.pages for r in records)} pages")
-        for heading in ("name", "title", "pages", "passages", "added"):
+        for heading in ("name", "title", "kind", "pages", "passages", "added"):
             table.add_column(heading, justify="right" if heading in {"pages", "passages"} else "left", overflow="fold")
         for record in records:
             added = record.added.strftime("%Y-%m-%d %H:%M")
-            table.add_row(record.name, record.title, str(record.pages), str(record.passages), added)
+            kind = record.metadata.get("kind", "")
+            table.add_row(record.name, record.title, kind, str(record.pages), str(record.passages), added)
         console.print(table)
 
 

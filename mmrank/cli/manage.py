@@ -1,7 +1,8 @@
-"""The commands `index` and `remove`, which change a collection."""
+"""The commands `index`, `meta` and `remove`, which change a collection."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,7 @@ DEFAULT = Path("library.mmrank")
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("index")(index_)
+    app.command()(meta)
     app.command()(remove)
 
 
@@ -40,23 +42,31 @@ def index_(
         str | None, typer.Option(help="FAISS index of a new collection: auto or a factory string.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read files; 0 for one per core.")] = 0,
+    said: Annotated[
+        list[str] | None,
+        typer.Option("--meta", help="Metadata of the files, key=value; may be given several times."),
+    ] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     json: Json = False,
 ) -> None:
     """Read PDFs, pictures, text and Markdown into a collection, which is created if there is none.
 
-    Running it again reads only what is new or has changed.
+    Running it again reads only what is new or has changed. Metadata of report.pdf may also stand in a file
+    report.pdf.meta.yaml beside it, as lines "key: value"; what --meta says wins.
     """
+    from mmrank.descriptions import checked
     from mmrank.sources import find_files
 
     find_files(sources)  # so that no collection is created for sources that do not exist
+    metadata = _pairs(said or [], "--meta")
+    checked(metadata, "--meta")
     wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout, "ocr": ocr}
     changes = {name: value for name, value in wanted.items() if value is not None}
     with (
         _open_or_create(collection, index, workers, changes) as library,
         progress_bar("reading", quiet=json or not errors.is_terminal) as step,
     ):
-        report = library.add(*sources, progress=step, wait=wait)
+        report = library.add(*sources, metadata=metadata, progress=step, wait=wait)
         total = len(library)
     if json:
         print_json({**asdict(report), "documents": total})
@@ -66,6 +76,7 @@ def index_(
             "replaced": len(report.replaced),
             "unchanged": len(report.unchanged),
             "moved": len(report.moved),
+            "described anew": len(report.described),
             "duplicates": len(report.duplicates),
             "failed": len(report.failed),
         }
@@ -73,10 +84,74 @@ def index_(
         console.print(f"{summary}; {report.pages} pages in {report.seconds:.1f} s; {total} documents in {collection}")
         for name, twin in report.duplicates.items():
             console.print(f"  {name} is the same as {twin}", style="yellow", markup=False)
+        for note in report.notes:
+            console.print(f"  {note}", style="yellow", markup=False, highlight=False)
         for name, reason in report.failed.items():
             console.print(f"  {name}: {reason}", style="red", markup=False)
     if report.failed:
         raise typer.Exit(1)
+
+
+def meta(
+    name: Annotated[str, typer.Argument(help="Name or id of a document.")],
+    changes: Annotated[list[str] | None, typer.Argument(help="Metadata to set, key=value.")] = None,
+    forget: Annotated[
+        list[str] | None, typer.Option(help="A key that was set before: what is found counts again.")
+    ] = None,
+    collection: CollectionPath = DEFAULT,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    json: Json = False,
+) -> None:
+    """Correct the title, kind or any other metadata of a document, without reading its file again.
+
+    What is set here stays when the file is added again.
+    """
+    from mmrank.collection import Collection
+    from mmrank.errors import InputError
+
+    wanted: dict[str, object | None] = {**_pairs(changes or [], "meta"), **dict.fromkeys(forget or [])}
+    if not wanted:
+        raise InputError("nothing to set: give key=value, or --forget KEY; `mmrank show NAME` shows what there is")
+    with Collection.open(collection) as library:
+        record = library.set_metadata(name, wanted, wait=wait)
+    if json:
+        print_json(record)
+    else:
+        print_metadata(record.name, record.metadata)
+
+
+def print_metadata(name: str, metadata: Mapping[str, str]) -> None:
+    """Print what is known of a document, and which of it people said."""
+    from rich.table import Table
+
+    from mmrank.descriptions import FROM_SIDECAR, GIVEN, RESERVED
+    from mmrank.names import JOINT
+
+    origins = dict.fromkeys(metadata.get(GIVEN, "").split(JOINT), "given")
+    origins |= dict.fromkeys(metadata.get(FROM_SIDECAR, "").split(JOINT), "sidecar")
+    table = Table(title=name, title_justify="left", show_header=False)
+    for key, value in metadata.items():
+        if not key.startswith(RESERVED):
+            table.add_row(key, value, origins.get(key, ""))
+    console.print(table)
+
+
+def _pairs(texts: list[str], whose: str) -> dict[str, str]:
+    """Texts "key=value" by key; a key that is given several times has several values.
+
+    Raises:
+        InputError: when a text is of another form.
+    """
+    from mmrank.errors import InputError
+    from mmrank.names import JOINT
+
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key.strip() or not equals or not value.strip():
+            raise InputError(f"{whose} takes key=value, not {text!r}")
+        found[key.strip()] = JOINT.join(filter(None, (found.get(key.strip(), ""), value.strip())))
+    return found
 
 
 def _open_or_create(path: Path, index: str | None, workers: int, changes: dict[str, object]) -> Collection:

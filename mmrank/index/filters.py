@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import product
 from pathlib import Path
 
 from mmrank.errors import InputError
+from mmrank.names import JOINT
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Filter:
     """Documents whose name or path lies in this folder, at any depth; from the current directory, where it is
     relative."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """Each key must have exactly this value."""
+    """Each key must have exactly this value, or have it among several values, which are joined by " · "."""
     since: str | date | None = None
     until: str | date | None = None
 
@@ -82,9 +84,10 @@ class Filter:
             terms.append(f"({' OR '.join(within)})")
         for key, value in self.metadata.items():
             terms.append(
-                "documents.number IN (SELECT document FROM metadata WHERE metadata.key = ? AND metadata.value = ?)"
+                "documents.number IN (SELECT document FROM metadata WHERE metadata.key = ? AND"
+                " (metadata.value = ? OR instr(? || metadata.value || ?, ? || ? || ?)))"
             )
-            values += [key, value]
+            values += [key, value, JOINT, JOINT, JOINT, value, JOINT]
         if self.since is not None:
             terms.append("documents.date >= ?")
             values.append(str(self.since))
@@ -109,6 +112,14 @@ def iso_date(value: str, whose: str) -> str:
     except (KeyError, ValueError):
         raise InputError(f"{whose} is not an ISO date such as 2024-03-31: {value!r}") from None
     return day
+
+
+def unknown_key(key: str, known: Sequence[str]) -> InputError:
+    """What to say of a filter on a key that no document has."""
+    shown = [name for name in known if ":" not in name]
+    close = difflib.get_close_matches(key, shown, n=1)
+    hint = f", did you mean {close[0]!r}?" if close else "."
+    return InputError(f"no document has metadata {key!r}{hint} There are: {', '.join(shown)}")
 
 
 def _json_list(values: tuple[str, ...]) -> str:

@@ -29,13 +29,9 @@ def check_document(
         InputError: names the document and what is wrong with it.
     """
     name = document.name
-    for text in (name, document.id, document.path, document.title, *metadata, *metadata.values()):
-        if not isinstance(text, str) or text.encode("utf-8", "ignore").decode() != text:
-            raise InputError(f"{name!r}: {text!r} is not text that can be stored as UTF-8")
+    check_texts(name, (document.id, document.path, document.title), metadata)
     if not document.id or not name:
         raise InputError(f"a document needs an id and a name, got {document.id!r} and {name!r}")
-    if "date" in metadata:
-        iso_date(metadata["date"], f"{name}: its metadata's date")
     if [passage.position for passage in document.passages] != list(range(len(document.passages))):
         raise InputError(f"{name}: the positions of its passages do not count up from 0 (duplicate or missing ids)")
     if len(passage_vectors) != len(document.passages):
@@ -54,6 +50,19 @@ def check_document(
         raise InputError(f"{name}: {len(token_vectors)} arrays of token vectors for {len(document.passages)} passages")
     for vectors in token_vectors:
         _check_vectors(name, "token", vectors, encoder.dimension)
+
+
+def check_texts(name: str, texts: Sequence[str], metadata: Mapping[str, str]) -> None:
+    """Refuse texts that cannot be stored.
+
+    Raises:
+        InputError: names the document and the text.
+    """
+    for text in (name, *texts, *metadata, *metadata.values()):
+        if not isinstance(text, str) or text.encode("utf-8", "ignore").decode() != text:
+            raise InputError(f"{name!r}: {text!r} is not text that can be stored as UTF-8")
+    if "date" in metadata:
+        iso_date(metadata["date"], f"{name}: its metadata's date")
 
 
 def _check_vectors(name: str, kind: str, vectors: Vectors, dimension: int) -> None:

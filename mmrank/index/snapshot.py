@@ -7,6 +7,7 @@ import math
 import sqlite3
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index.connections import Connections
-from mmrank.index.filters import Filter
+from mmrank.index.filters import Filter, unknown_key
 from mmrank.index.loaded_version import LoadedVersion
 from mmrank.index.lookups import Lookups
 from mmrank.index.multivector import MaxSim
@@ -98,6 +99,8 @@ class Snapshot:
 
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
         """The documents that satisfy a filter, by name."""
+        if where is not None:
+            self._check_keys(where)
         condition, values = where.sql() if where else ("1", [])
         found = self._rows(
             "SELECT number, id, name, path, title, pages, passages, added, date FROM documents"
@@ -138,12 +141,12 @@ class Snapshot:
             MmrankError: when its stored form is damaged.
         """
         number = self._number(document_id)
-        cached = self._lookups.documents.get(number)
-        if cached is not None:
-            return cached
-        document = read_document(self._open(), number)
-        self._lookups.documents.put(number, document)
-        return document
+        document = self._lookups.documents.get(number)
+        if document is None:
+            document = read_document(self._open(), number)
+            self._lookups.documents.put(number, document)
+        title = str(self._rows("SELECT title FROM documents WHERE number = ?", (number,))[0][0])
+        return document if document.title == title else replace(document, title=title)  # it may be changed later
 
     def passages(self, ids: Iterable[str]) -> list[Passage]:
         """Passages by id ("<document id>/<position>"), in the order asked for.
@@ -261,6 +264,7 @@ class Snapshot:
         cached = self._lookups.filters.get(key)
         if cached is not None:
             return cached
+        self._check_keys(where)
         condition, values = where.sql()
         runs: dict[int, list[tuple[int, int]]] = {}
         for segment, start, rows in self._rows(
@@ -272,6 +276,18 @@ class Snapshot:
             runs.setdefault(segment, []).append((start, rows))
         self._lookups.filters.put(key, runs)
         return runs
+
+    def _check_keys(self, where: Filter) -> None:
+        """Refuse a filter on a key that no document has.
+
+        Raises:
+            InputError: names the keys that there are.
+        """
+        for key in where.metadata:
+            if not self._rows("SELECT 1 FROM metadata WHERE key = ? LIMIT 1", (key,)):
+                known = [row[0] for row in self._rows("SELECT DISTINCT key FROM metadata ORDER BY key")]
+                if known:
+                    raise unknown_key(key, known)
 
     def _matches(self, found: Sequence[tuple[int, int, float]], level: Level) -> list[Match]:
         ids = self._lookups.ids

@@ -18,7 +18,7 @@ from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
 from mmrank.index.filters import iso_date
-from mmrank.index.input_checks import check_document
+from mmrank.index.input_checks import check_document, check_texts
 from mmrank.index.merging import merge_all, merge_small
 from mmrank.index.new_segments import NewSegments
 from mmrank.index.records import DuplicateContentError, EncoderIdentity, record_checksum
@@ -105,6 +105,31 @@ class Writer:
         self._step("words")
         self._broken, self._changed = False, True
 
+    def describe(self, document_id: str, title: str, metadata: Mapping[str, str]) -> None:
+        """Change the title and all metadata of a document; its pages, passages and vectors stay as they are.
+
+        Raises:
+            InputError: when there is no document with this id, or the texts cannot be stored; nothing was changed.
+        """
+        row = self._connection.execute(
+            "SELECT number, name, path, pages, passages, body, added FROM documents WHERE id = ?", (document_id,)
+        ).fetchone()
+        if row is None:
+            raise InputError(f"there is no document with the id {document_id}")
+        number, name, path, pages, passages, body, added = row
+        check_texts(name, (title,), metadata)
+        date = _date_of(name, metadata, added)
+        checksum = record_checksum(document_id, name, path, title, pages, passages, body, dict(metadata), added, date)
+        self._broken = True
+        self._connection.execute(
+            "UPDATE documents SET title = ?, date = ?, checksum = ? WHERE number = ?", (title, date, checksum, number)
+        )
+        self._connection.execute("DELETE FROM metadata WHERE document = ?", (number,))
+        self._connection.executemany(
+            "INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()]
+        )
+        self._broken, self._changed = False, True
+
     def remove(self, document_id: str) -> None:
         """Remove a document.
 
@@ -150,9 +175,7 @@ class Writer:
 
     def _insert(self, document: Document, metadata: Mapping[str, str]) -> int:
         added = time.time()
-        date = datetime.fromtimestamp(added, UTC).date().isoformat()
-        if "date" in metadata:
-            date = iso_date(metadata["date"], f"{document.name}: its metadata's date")
+        date = _date_of(document.name, metadata, added)
         body = zlib.compress(codec.to_json(replace(document, pages=(), passages=())))
         checksum = record_checksum(
             document.id,
@@ -255,3 +278,10 @@ class Writer:
         self._segments.discard()
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _date_of(name: str, metadata: Mapping[str, str], added: float) -> str:
+    """The date that filters look at: the metadata's, else the day the document was added."""
+    if "date" in metadata:
+        return iso_date(metadata["date"], f"{name}: its metadata's date")
+    return datetime.fromtimestamp(added, UTC).date().isoformat()

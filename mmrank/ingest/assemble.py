@@ -13,6 +13,7 @@ from mmrank.ingest.headings import mark_headings, sections
 from mmrank.ingest.notes import mark_notes
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.passages import build_passages
+from mmrank.ingest.titles import document_title
 from mmrank.types import BBox, Document, Element, Page
 
 
@@ -28,22 +29,13 @@ def assemble(
     """Make a document from the drafts of all its pages, which are changed in place."""
     mark_furniture(drafts)
     mark_notes(drafts)
-    page_title = mark_headings(drafts)
+    mark_headings(drafts)
     pages = [_page(draft) for draft in drafts]
     tree = sections(pages)
     handles = build_handles(pages, tree)
     passages = build_passages(document_id, path, pages, tree, handles, options.passage_tokens)
-    return Document(
-        document_id,
-        name,
-        path,
-        tuple(pages),
-        passages,
-        tree,
-        _title(metadata.get("title", ""), page_title),
-        dict(metadata),
-        handles,
-    )
+    document = Document(document_id, name, path, tuple(pages), passages, tree, metadata=dict(metadata), handles=handles)
+    return replace(document, title=document_title(document))
 
 
 def _page(draft: PageDraft) -> Page:
@@ -66,16 +58,3 @@ def _element(draft: Draft, page: int, order: int) -> Element:
         None,
         round(draft.confidence, 3) if draft.confidence is not None else None,
     )
-
-
-def _title(from_metadata: str, from_page: str) -> str:
-    """The title in the metadata if it reads like a title, else the one on the page."""
-    from_metadata = from_metadata.strip()
-    lower = from_metadata.lower()
-    poor = (
-        len(from_metadata) < 4
-        or " " not in from_metadata
-        or lower.startswith(("microsoft word", "untitled", "microsoft powerpoint", "powerpoint", "slide 1"))
-        or lower.endswith((".doc", ".docx", ".pdf", ".indd", ".ppt", ".pptx", ".qxd"))
-    )
-    return (from_page.strip() if poor else from_metadata)[:300]

@@ -84,11 +84,11 @@ class Words:
         return not any(self.small[word.lower().strip(".,")] for word in words if len(word) > 2)
 
 
-def organisations(words: Words) -> list[str]:
-    """Organisations that the first pages name, the most frequent in the document first."""
+def organisations(words: Words, filer: str = "") -> list[str]:
+    """Organisations that the first pages name, the most frequent in the document first, after who files the form."""
     text = "\n".join(words.sample)
     lower = text.lower()
-    counted: dict[str, int] = {}
+    counted: dict[str, int] = {filer: len(lower)} if filer else {}
     keys: set[str] = set()
     for line in _lines(words.front):
         for pattern in (_COMPANY, _INSTITUTION):
@@ -109,6 +109,15 @@ def organisations(words: Words) -> list[str]:
         elif _key(kept[same]) in _key(name) and 2 * counted[name] > counted[kept[same]]:
             kept[same] = name  # "Pew Research Center" rather than "Research Center"
     return kept[:ORGANISATIONS]
+
+
+def is_organisation(text: str) -> bool:
+    """Whether a text is the name of an organisation and nothing more.
+
+    >>> is_organisation("Harbour Lights, Inc."), is_organisation("The lights of the harbour")
+    (True, False)
+    """
+    return any(pattern.fullmatch(text.strip(" .")) for pattern in (_COMPANY, _INSTITUTION))
 
 
 def about(words: Words) -> list[str]:

@@ -19,12 +19,8 @@ OPENERS = frozenset(
 )
 
 
-def mark_headings(pages: list[PageDraft]) -> str:
-    """Turn text drafts that look like headings into headings with levels, in place.
-
-    Returns:
-        The title on the first pages of the document, or "".
-    """
+def mark_headings(pages: list[PageDraft]) -> None:
+    """Turn text drafts that look like headings into headings with levels, and the largest into a title, in place."""
     body = body_size(pages)
     title = _title(pages, body)
     found = [draft for page in pages for draft in page.drafts if draft is not title and _is_heading(draft, body)]
@@ -37,10 +33,8 @@ def mark_headings(pages: list[PageDraft]) -> str:
         number = NUMBERED.match(draft.text)
         if number and number[1][:1].isdigit() and "." in number[1]:
             draft.level = max(draft.level, min(6, number[1].count(".") + 1))
-    if title is None:
-        return ""
-    title.kind, title.level = ElementKind.TITLE, None
-    return title.text
+    if title is not None:
+        title.kind, title.level = ElementKind.TITLE, None
 
 
 def body_size(pages: list[PageDraft]) -> float:

@@ -5,24 +5,26 @@ People name documents by these ("Nike's 2019 annual report"), seldom by what sta
 
 from __future__ import annotations
 
+from mmrank.ingest.dates import document_date
 from mmrank.ingest.entities import Words, abbreviations, about, organisations, people
 from mmrank.ingest.kinds import form_name, kind_of
+from mmrank.ingest.language import language_of
+from mmrank.ingest.titles import document_title, registrant_of
+from mmrank.names import JOINT
 from mmrank.periods import reported_period
 from mmrank.types import FURNITURE, PICTURED, Document, ElementKind
 
-PERIOD, HEADINGS = "period", "front_headings"
-KIND, FORM, ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS = (
-    "kind",
-    "form",
-    "organisations",
-    "people",
-    "about",
-    "abbreviations",
+TITLE, PERIOD, DATE, HEADINGS = "title", "period", "date", "front_headings"
+KIND, FORM, LANGUAGE = "kind", "form", "language"
+ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS = "organisations", "people", "about", "abbreviations"
+IDENTITY_KEYS = frozenset(
+    {TITLE, PERIOD, DATE, HEADINGS, KIND, FORM, LANGUAGE, ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS}
 )
-IDENTITY_KEYS = frozenset({PERIOD, HEADINGS, KIND, FORM, ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS})
 """Keys of a document's metadata that hold what is found."""
-JOINT = " · "
-"""What stands between several values of one key."""
+SEVERAL = frozenset({ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS})
+"""Keys with several values, joined by `JOINT`."""
+IDENTITY_VERSION = 2
+"""Raised whenever the same document would get another identity."""
 MAX_HEADINGS = 400
 """Characters of the first page's headings that are kept."""
 
@@ -31,17 +33,20 @@ def identity(document: Document) -> dict[str, str]:
     """Metadata that say what a document is; what cannot be told is left out.
 
     Returns:
-        `period`: the year or quarter it reports on, as "2023" or "2023-Q2". `front_headings`: title and headings of the
-        first page. `kind`: "annual report", "paper", … (`mmrank/ingest/kinds.yaml`). `form`: name of a government
-        form, as "10-K". `organisations`, `people`: whom it is by. `about`: names that stand on many pages.
-        `abbreviations`: short names it defines, ticker symbols first. Several values of a key are joined by " · ".
+        `title`; `kind`: "annual report", "paper", … (`mmrank/ingest/kinds.yaml`); `form`: name of a government form, as
+        "10-K"; `period`: the year or quarter it reports on, as "2023" or "2023-Q2"; `date`: ISO, of its own precision;
+        `language`: ISO 639-1; `organisations`, `people`: whom it is by; `about`: names that stand on many pages;
+        `abbreviations`: short names it defines, ticker symbols first; `front_headings`: headings of the first page.
+        Several values of a key are joined by " · ".
     """
     pages = [
         "\n".join(element.text for element in page.elements if element.kind not in FURNITURE) for page in document.pages
     ]
     words = Words(pages)
-    form = form_name(document)
-    period = reported_period(pages, document.name)
+    form = form_name(document) or ""
+    period = str(reported_period(pages, document.name) or "")
+    filer = registrant_of(document) if form else ""
+    title = document_title(document)
     headings = JOINT.join(
         " ".join(element.text.split())
         for page in document.pages[:1]
@@ -49,14 +54,17 @@ def identity(document: Document) -> dict[str, str]:
         if element.kind in (ElementKind.TITLE, ElementKind.HEADING)
     )[:MAX_HEADINGS]
     found = {
-        PERIOD: str(period) if period else None,
-        HEADINGS: headings,
-        KIND: kind_of(document, document.title, form),
+        TITLE: title,
+        KIND: kind_of(document, title, form),
         FORM: form,
-        ORGANISATIONS: JOINT.join(organisations(words)),
+        PERIOD: period,
+        DATE: document_date(pages, form=bool(form), period=period, created=document.metadata.get(DATE, "")),
+        LANGUAGE: language_of(pages),
+        ORGANISATIONS: JOINT.join(organisations(words, filer)),
         PEOPLE: JOINT.join(people(words, [] if form else _beside_title(document), document.metadata.get("author", ""))),
         ABOUT: JOINT.join(about(words)),
         ABBREVIATIONS: JOINT.join(abbreviations(words)),
+        HEADINGS: headings,
     }
     return {key: value for key, value in found.items() if value}
 

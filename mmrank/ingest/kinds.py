@@ -18,7 +18,7 @@ TOP_CHARACTERS = 1500
 """Beginning of the first page that is searched for words of a kind."""
 LEAST = 2
 """Points that a kind needs."""
-SLIDE_WORDS = 120
+SLIDE_WORDS = 180
 """A landscape document with fewer words per page, in the median, is a presentation."""
 _FORM = re.compile(
     r"^\W*form\s+((?:DEF|PRE)\s+14A|\d{1,4}[A-Z]?(?:-[A-Z]{1,3}\d?)?|[A-Z]-\d{1,2}|[A-Z]{1,3}-\d{1,4}[A-Z]?)(?:/A)?\b",
@@ -50,7 +50,7 @@ def form_name(document: Document) -> str | None:
     return None
 
 
-def kind_of(document: Document, title: str, form: str | None) -> str | None:
+def kind_of(document: Document, title: str, form: str) -> str | None:
     """The kind with the most evidence; of several, the one that is named first in `kinds.yaml`. None without evidence.
 
     Args:
@@ -64,12 +64,14 @@ def kind_of(document: Document, title: str, form: str | None) -> str | None:
             return kind.name
     first = document.pages[0].elements if document.pages else ()
     large = "\n".join(element.text for element in first if element.kind in _LARGE)
-    top = "\n".join(element.text for element in first)[:TOP_CHARACTERS]
-    named = re.sub(r"[_\W]+", " ", Path(document.name).stem)
+    spaced = "\n".join(element.text for element in first)[:TOP_CHARACTERS]
+    top = re.sub(r"(?<=\b\w) (?=\w\b)", "", spaced)  # "P o l i c y"
+    said = (document.metadata.get(key, "") for key in ("title", "subject", "keywords"))
+    named = re.sub(r"[_\W]+", " ", " ".join([Path(document.name).stem, *said]))
     shapes = _shapes(document)
     points = {
         kind.name: sum(_points(pattern, title, f"{named}\n{large}", top) for pattern in kind.cover)
-        + 2 * len(kind.shape & shapes)
+        + 3 * len(kind.shape & shapes)
         for kind in table
     }
     best = max(points, key=lambda name: points[name], default=None)
@@ -118,8 +120,9 @@ def _shapes(document: Document) -> frozenset[str]:
     if len(pages) > 2 and sum(map(_landscape, pages)) > 0.8 * len(pages) and median(counts) < SLIDE_WORDS:
         found.add("slides")
     openings = [element.text.lstrip().lower() for page in pages[:3] for element in page.elements]
-    ends = {re.sub(r"[\W\d]+", "", heading) for heading in _headings(pages[len(pages) // 3 :])}
-    if any(text.startswith("abstract") for text in openings) and ends & {"references", "bibliography", "literature"}:
+    ends = (element.text.lower() for page in pages[len(pages) // 3 :] for element in page.elements)
+    abstract = any(text.startswith("abstract") for text in openings)
+    if abstract and any(re.match(r"\W*\d*\W*(references|bibliography|literature)\b", text) for text in ends):
         found.add("abstract")
     if len(pages) <= 4 and any(re.match(r"dear\b|sehr geehrte|estimad[oa]|madame|monsieur", text) for text in openings):
         found.add("letter")
