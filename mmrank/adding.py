@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mmrank.config import Settings
 from mmrank.encoding import encode_document
 from mmrank.errors import MmrankError
+from mmrank.retrieve.prepared import arrays_version, prepare
 from mmrank.types import Document
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 COMMIT_PAGES = 500
 COMMIT_SECONDS = 60.0
+RENEWED_TOGETHER = 20
 """A long run commits at least this often, so that an interruption costs little."""
 
 AddProgress = Callable[["Outcome", int, int], None]
@@ -166,14 +168,16 @@ def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]
                 snapshot.passage_vectors(document.id),
                 snapshot.document_vectors(document.id),
                 snapshot.token_vectors(document.id) if store.encoder.multi_vector else None,
+                snapshot.arrays(document.id, arrays_version()),
             )
             for document, _ in documents
         ]
     with store.write(wait=wait) as writer:
         for document, _ in documents:
             writer.remove(document.id)
-        for (document, metadata), (passages, merged, tokens) in zip(documents, vectors, strict=True):
-            writer.put(document, passages, merged, tokens, metadata=metadata)
+        for (document, metadata), (passages, merged, tokens, arrays) in zip(documents, vectors, strict=True):
+            kept = None if arrays is None else (arrays, arrays_version())
+            writer.put(document, passages, merged, tokens, metadata=metadata, arrays=kept)
 
 
 def _metadata(document: Document) -> dict[str, str]:
@@ -249,10 +253,27 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
     return named
 
 
+def renew_arrays(store: Store, wait: float = 0.0) -> list[str]:
+    """Prepare the documents for ranking that are not, or were by an earlier version. Returns their names."""
+    renewed: list[str] = []
+    with store.snapshot() as snapshot:
+        outdated = snapshot.without_arrays(arrays_version())
+        for begin in range(0, len(outdated), RENEWED_TOGETHER):
+            with store.write(wait=wait) as writer:
+                for identifier in outdated[begin : begin + RENEWED_TOGETHER]:
+                    document = snapshot.document(identifier)
+                    writer.put_arrays(identifier, prepare(document), arrays_version())
+                    renewed.append(document.name)
+    return renewed
+
+
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings) -> str | None:
     """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
     try:
-        writer.put(document, *encode_document(encoder, document, settings), metadata=_metadata(document))
+        prepared = (prepare(document), arrays_version())
+        writer.put(
+            document, *encode_document(encoder, document, settings), metadata=_metadata(document), arrays=prepared
+        )
     except MmrankError as error:
         return str(error)
     return None

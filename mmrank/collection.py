@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddProgress, AddReport, add_files, free_names, renew_identities
+from mmrank.adding import AddProgress, AddReport, add_files, free_names, renew_arrays, renew_identities
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
@@ -134,7 +134,9 @@ class Collection:
 
         report = repair(path, encode=encode, wait=wait)
         with cls.open(path, encoder=encoder) as library:
-            return replace(report, renewed=tuple(renew_identities(library.store, wait)))
+            renewed = renew_identities(library.store, wait)
+            renew_arrays(library.store, wait)
+            return replace(report, renewed=tuple(renewed))
 
     def close(self) -> None:
         """Close the files."""
@@ -255,11 +257,9 @@ class Collection:
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
-        report = add_files(
+        return add_files(
             self._store, lambda: self.encoder, self.settings, files, cache=cache, progress=progress, wait=wait
         )
-        self._pipeline.forget_documents()
-        return report
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Remove documents, by name or id. Returns how many were removed.

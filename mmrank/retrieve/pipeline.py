@@ -64,9 +64,9 @@ class Pipeline:
                 return Hits()
             pool = self._features.pool(snapshot, [document.id for document in documents], question)
             ranking = rank_pages(question, pool, documents={document.id: document.score for document in documents})
-        if reranker is not None:
-            ranking = self._rerank(ranking, reranker, shown=k)
-        return page_hits(ranking, k)
+            if reranker is not None:
+                ranking = self._rerank(ranking, reranker, shown=k)
+            return page_hits(ranking, k)
 
     def rank_document(
         self,
@@ -80,7 +80,8 @@ class Pipeline:
         question = self.understand(query)
         reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            ranking = rank_pages(question, self._features.pool(snapshot, [identifier], question), weights)
+            pool = self._features.pool(snapshot, [identifier], question, whole=True)
+        ranking = rank_pages(question, pool, weights)
         return ranking if reranker is None else self._rerank(ranking, reranker)
 
     def understand(self, query: str | Query) -> Question:
@@ -129,10 +130,6 @@ class Pipeline:
             self._explainers[model] = Explainer(load_chat_model(model))
         asked = Query(query) if isinstance(query, str) else query
         return explain_hits(asked, hits, self._explainers[model], self._store.snapshot)
-
-    def forget_documents(self) -> None:
-        """Forget what was prepared of documents: their names and paths may have changed."""
-        self._features.clear()
 
     @cached_property
     def _query_adapter(self) -> QueryAdapter | None:
