@@ -41,7 +41,8 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
     """Bring a collection of an earlier format up to date, and repair what `verify` finds, in one change.
 
     Words and caches are rebuilt from what is stored; damaged arrays are dropped, to be prepared again. Vectors that are
-    damaged are made again by `encode`; without it, and where a document itself cannot be read any more, the document is taken out and named in the report.
+    damaged are made again by `encode`; without it, and where a document itself cannot be read any more, the document is
+    taken out and named in the report.
 
     Args:
         path: the collection.

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmrank.retrieve.features import DocumentArrays, DocumentFeatures
 from mmrank.retrieve.pool import Pool
-from mmrank.retrieve.prepared import arrays_version, prepare
+from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
 from mmrank.retrieve.stored_document import StoredDocument
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class FeatureCache:
             if found is not None:
                 self._kept.move_to_end(place.number)
                 return found
-        arrays = snapshot.arrays(place.id, arrays_version())
+        arrays = snapshot.arrays(place.id, ARRAYS_VERSION)
         if arrays is None:  # added by an earlier version, and not brought up to date by `mmrank repair`
             arrays = prepare(snapshot.document(place.id))
         made = DocumentArrays(arrays)

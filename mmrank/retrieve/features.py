@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.names import canonical
-from mmrank.retrieve.prepared import KIND_BITS, prepare, statement_lines, word_key
+from mmrank.retrieve.prepared import KIND_BITS, prepare, word_key
 from mmrank.types import Document, ElementKind, Passage
 
 if TYPE_CHECKING:
     from mmrank.retrieve.stored_document import StoredDocument
 
 Array = NDArray[Any]
+MOST_PHRASES = 256
+"""Phrases of which a document remembers the pages: lines of financial statements, asked for again and again."""
 
 
 class DocumentArrays:
@@ -32,6 +34,7 @@ class DocumentArrays:
         self.page_count = len(arrays["kinds"])
         self.passage_pages: NDArray[np.int64] = arrays["passage_pages"].astype(np.int64)
         self._texts: dict[int, str] = {}
+        self._holding: dict[str, NDArray[np.bool_]] = {}
 
     @property
     def nbytes(self) -> int:
@@ -69,12 +72,11 @@ class DocumentArrays:
 
     def holding(self, phrase: str) -> NDArray[np.bool_]:
         """(pages,) where a phrase in lower case stands in the text, also within longer words."""
-        number = statement_lines().get(phrase)
-        if number is None:
-            return np.array([phrase in self.text(at) for at in range(self.page_count)], np.bool_)
-        begin, end = self.arrays["line_starts"][number : number + 2].tolist()
-        found = np.zeros(self.page_count, np.bool_)
-        found[self.arrays["line_pages"][begin:end]] = True
+        found = self._holding.get(phrase)
+        if found is None:
+            found = np.array([phrase in self.text(at) for at in range(self.page_count)], np.bool_)
+            if len(self._holding) < MOST_PHRASES:
+                self._holding[phrase] = found
         return found
 
     def text(self, page: int) -> str:
@@ -84,6 +86,19 @@ class DocumentArrays:
             begin, end = self.arrays["text_bounds"][page : page + 2].tolist()
             found = zlib.decompress(self.arrays["texts"][begin:end].tobytes()).decode("utf-8", "surrogatepass")
             self._texts[page] = found
+        return found
+
+    def running(self, page: int) -> str:
+        """A page's words in reading order, each with a space before and after it."""
+        begin, end = self.arrays["page_bounds"][page : page + 2].tolist()
+        return f" {' '.join(self.vocabulary[at] for at in self._sequence[begin : end - 1].tolist())} "
+
+    @cached_property
+    def _sequence(self) -> NDArray[np.int32]:
+        """The word at each position."""
+        found = np.zeros(int(self.arrays["page_bounds"][-1]), np.int32)
+        starts = self.arrays["page_starts"]
+        found[self.arrays["positions"]] = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
         return found
 
     @cached_property
@@ -146,45 +161,50 @@ class DocumentFeatures:
 class PageView:
     """What the ranking knows of one page, read from its document's arrays. Running heads are left out."""
 
-    __slots__ = ("_page", "_prepared", "words")
+    __slots__ = ("_arrays", "_page", "words")
 
     def __init__(self, prepared: DocumentArrays, page: int) -> None:
-        self._prepared = prepared
+        self._arrays = prepared
         self._page = page
         self.words = WordsOfPage(prepared, page)
 
     @property
     def text(self) -> str:
         """In lower case, with single spaces."""
-        return self._prepared.text(self._page)
+        return self._arrays.text(self._page)
+
+    @property
+    def running(self) -> str:
+        """Its words in reading order, each with a space before and after it."""
+        return self._arrays.running(self._page)
 
     @property
     def label(self) -> str | None:
         """The printed page number."""
-        return self._prepared.labels[self._page]
+        return self._arrays.labels[self._page]
 
     @property
     def numeric_share(self) -> float:
         """Share of the words that hold a digit, 0 to 1."""
-        return float(self._prepared.arrays["numeric_share"][self._page])
+        return float(self._arrays.arrays["numeric_share"][self._page])
 
     def has_kind(self, kind: ElementKind) -> bool:
         """Whether an element of this kind is on the page."""
-        return bool(self._prepared.arrays["kinds"][self._page] & KIND_BITS[kind])
+        return bool(self._arrays.arrays["kinds"][self._page] & KIND_BITS[kind])
 
 
 class WordsOfPage:
     """The words of a page, to be asked whether a word is among them."""
 
-    __slots__ = ("_page", "_prepared")
+    __slots__ = ("_arrays", "_page")
 
     def __init__(self, prepared: DocumentArrays, page: int) -> None:
-        self._prepared = prepared
+        self._arrays = prepared
         self._page = page
 
     def __contains__(self, word: str) -> bool:
-        [number] = self._prepared.find(np.array([word_key(word)], np.uint64)).tolist()
-        return number >= 0 and self._prepared.has_word(number, self._page)
+        [number] = self._arrays.find(np.array([word_key(word)], np.uint64)).tolist()
+        return number >= 0 and self._arrays.has_word(number, self._page)
 
 
 def element_page(element_id: str) -> int | None:

@@ -186,12 +186,15 @@ class PageWords:
         """(pages,) where the words stand one after the other."""
         found = np.zeros(len(self._pool), np.bool_)
         for one, numbers, first in self._each(tuple(words)):
-            if (numbers < 0).any() or not len(numbers):
+            if not len(numbers) or (numbers < 0).any():
                 continue
             starts, places = one.arrays["page_starts"], one.arrays["positions"]
             begin = places[starts[numbers[0]] : starts[numbers[0] + 1]].astype(np.int64)
             for step, number in enumerate(numbers[1:].tolist(), start=1):
-                begin = begin[np.isin(begin + step, places[starts[number] : starts[number + 1]])]
+                there = places[starts[number] : starts[number + 1]]
+                at = np.searchsorted(there, begin + step)
+                at[at == len(there)] = 0
+                begin = begin[there[at] == begin + step]
             found[first + one.pages_of(begin)] = True
         return found
 

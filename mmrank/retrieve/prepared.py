@@ -13,7 +13,6 @@ begins in the array after it, in the way of a compressed sparse row matrix:
   how often; `passage_lengths` and `passage_pages` (passages,): words of each passage, and its 0-based page.
 - `kinds` (pages,): bit n is set where the page has an element of the nth `ElementKind`.
 - `numeric_share` float64 (pages,): share of the words that hold a digit.
-- `line_starts`, `line_pages`: pages that hold each line of `statement_lines()`.
 - `texts`, `text_bounds` (pages + 1,): each page's text in lower case with single spaces, compressed.
 - `labels`, `handles`: JSON of the pages' labels, and of the document's handles.
 """
@@ -26,14 +25,12 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cache
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.query.analysis import statements
 from mmrank.retrieve.words import WORDS_VERSION, words
 from mmrank.types import FURNITURE, Document, ElementKind
 
@@ -41,22 +38,11 @@ HEADING_KINDS = frozenset({ElementKind.TITLE, ElementKind.HEADING, ElementKind.C
 KIND_BITS: dict[ElementKind, int] = {kind: 1 << at for at, kind in enumerate(ElementKind)}
 LAYOUT_VERSION = 1
 """To be raised when the arrays, or what is in them, change."""
+ARRAYS_VERSION = f"{LAYOUT_VERSION}.{WORDS_VERSION}"
+"""Arrays of another version are made again."""
 _DIGIT = re.compile(r"\d")
 
 Arrays = dict[str, NDArray[Any]]
-
-
-@cache
-def statement_lines() -> dict[str, int]:
-    """The lines that are typical of financial statements, numbered."""
-    lines = dict.fromkeys(line for known in statements().values() for line in known.lines)
-    return {line: at for at, line in enumerate(lines)}
-
-
-@cache
-def arrays_version() -> str:
-    """What arrays made now can be compared with: others are made again."""
-    return f"{LAYOUT_VERSION}.{WORDS_VERSION}.{zlib.crc32(json.dumps(list(statement_lines())).encode()):08x}"
 
 
 def word_key(word: str) -> int:
@@ -106,7 +92,6 @@ def prepare(document: Document) -> Arrays:
         [int(numeric[page.ids].sum()) / max(len(page.ids), 1) if page.ids else 0.0 for page in pages], np.float64
     )
     texts = [page.text for page in pages]
-    arrays["line_starts"], arrays["line_pages"] = _holding(statement_lines(), texts)
     packed = [zlib.compress(text.encode("utf-8", "surrogatepass")) for text in texts]
     arrays["texts"] = np.frombuffer(b"".join(packed), np.uint8)
     arrays["text_bounds"] = _bounds(map(len, packed)).astype(np.int32)
@@ -120,16 +105,15 @@ class _Page:
 
     def __init__(self, elements: Iterable[Any], known: dict[str, int]) -> None:
         body = [element for element in elements if element.kind not in FURNITURE]
-        self.ids: list[int] = []
-        self.heading_ids: set[int] = set()
+        text = "\n".join(element.text for element in body)
+        self.ids = _ids(text, known)
+        self.heading_ids = set(
+            _ids("\n".join(element.text for element in body if element.kind in HEADING_KINDS), known)
+        )
         self.kinds = 0
-        for element in body:  # a word never reaches from one element into the next
-            found = _ids(element.text, known)
-            self.ids += found
+        for element in body:
             self.kinds |= KIND_BITS[element.kind]
-            if element.kind in HEADING_KINDS:
-                self.heading_ids.update(found)
-        self.text = " ".join("\n".join(element.text for element in body).lower().split())
+        self.text = " ".join(text.lower().split())
 
 
 def _ids(text: str, known: dict[str, int]) -> list[int]:
@@ -140,11 +124,6 @@ def _listed(owners: NDArray[np.int64], values: NDArray[np.int64], count: int) ->
     """Values by their owner (0 to count − 1), in their order: starts (count + 1,) and values."""
     starts = _bounds(np.bincount(owners, minlength=count).tolist())
     return starts.astype(np.int32), _small(values[np.argsort(owners, kind="stable")])
-
-
-def _holding(phrases: Iterable[str], texts: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    pages = [[page for page, text in enumerate(texts) if phrase in text] for phrase in phrases]
-    return _bounds(map(len, pages)).astype(np.int32), _small(_joined(pages))
 
 
 def _bounds(lengths: Iterable[int]) -> NDArray[np.int64]:

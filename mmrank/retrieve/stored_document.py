@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from mmrank.names import canonical
-from mmrank.types import ImageRef, Page, Passage
+from mmrank.types import Element, ImageRef, Page, Passage
 
 if TYPE_CHECKING:
     from mmrank.index import Snapshot
@@ -68,6 +68,19 @@ class StoredDocument:
     def resolve(self, name: str) -> tuple[str, ...]:
         """As `Document.resolve`."""
         return self.handles.get(canonical(name), ())
+
+    def element(self, element_id: str) -> Element:
+        """As `Document.element`.
+
+        Raises:
+            KeyError: when the document has no such element.
+        """
+        page = element_id.partition("e")[0].removeprefix("p")
+        if page.isdigit() and int(page) < len(self.pages):
+            for element in self.pages[int(page)].elements:
+                if element.id == element_id:
+                    return element
+        raise KeyError(element_id)
 
     def page_image(self, page: int) -> ImageRef:
         """A lazy picture of one page (0-based)."""
