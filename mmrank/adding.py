@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mmrank.config import Settings
 from mmrank.encoding import encode_document
 from mmrank.errors import InputError, MmrankError
+from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
 from mmrank.types import Document
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 COMMIT_PAGES = 500
 COMMIT_SECONDS = 60.0
 """A long run commits at least this often, so that an interruption costs little."""
+RENEWED_TOGETHER = 20
+"""Documents that are prepared again in one change."""
 
 AddProgress = Callable[["Outcome", int, int], None]
 """Called after each file with its outcome, how many files are done, and how many there are."""
@@ -265,15 +268,17 @@ def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]
                 snapshot.passage_vectors(document.id),
                 snapshot.document_vectors(document.id),
                 snapshot.token_vectors(document.id) if store.encoder.multi_vector else None,
+                snapshot.arrays(document.id, ARRAYS_VERSION),
             )
             for document, _ in documents
         ]
     with store.write(wait=wait) as writer:
         for document, _ in documents:
             writer.remove(document.id)
-        for (document, metadata), (passages, merged, tokens) in zip(documents, vectors, strict=True):
+        for (document, metadata), (passages, merged, tokens, arrays) in zip(documents, vectors, strict=True):
             document = replace(document, title=metadata.get("title", ""))
-            writer.put(document, passages, merged, tokens, metadata=metadata)
+            kept = None if arrays is None else (arrays, ARRAYS_VERSION)
+            writer.put(document, passages, merged, tokens, metadata=metadata, arrays=kept)
 
 
 def _write(
@@ -343,12 +348,27 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
     return named
 
 
+def renew_arrays(store: Store, wait: float = 0.0) -> list[str]:
+    """Prepare the documents for ranking that are not, or were by an earlier version. Returns their names."""
+    renewed: list[str] = []
+    with store.snapshot() as snapshot:
+        outdated = snapshot.without_arrays(ARRAYS_VERSION)
+        for begin in range(0, len(outdated), RENEWED_TOGETHER):
+            with store.write(wait=wait) as writer:
+                for identifier in outdated[begin : begin + RENEWED_TOGETHER]:
+                    document = snapshot.document(identifier)
+                    writer.put_arrays(identifier, prepare(document), ARRAYS_VERSION)
+                    renewed.append(document.name)
+    return renewed
+
+
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings, said: _Said) -> str | None:
     """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
     try:
         metadata = said.metadata(document)
         named = replace(document, title=metadata.get("title", ""))
-        writer.put(named, *encode_document(encoder, named, settings), metadata=metadata)
+        prepared = (prepare(named), ARRAYS_VERSION)
+        writer.put(named, *encode_document(encoder, named, settings), metadata=metadata, arrays=prepared)
     except MmrankError as error:
         return str(error)
     return None

@@ -9,7 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddProgress, AddReport, add_files, describe_stored, free_names, renew_identities
+from mmrank.adding import (
+    AddProgress,
+    AddReport,
+    add_files,
+    describe_stored,
+    free_names,
+    renew_arrays,
+    renew_identities,
+)
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError
@@ -134,7 +142,9 @@ class Collection:
 
         report = repair(path, encode=encode, wait=wait)
         with cls.open(path, encoder=encoder) as library:
-            return replace(report, renewed=tuple(renew_identities(library.store, wait)))
+            renewed = renew_identities(library.store, wait)
+            renew_arrays(library.store, wait)
+            return replace(report, renewed=tuple(renewed))
 
     def close(self) -> None:
         """Close the files."""
@@ -266,7 +276,7 @@ class Collection:
             progress: called after each file.
             wait: seconds to wait for another writer to finish.
         """
-        report = add_files(
+        return add_files(
             self._store,
             lambda: self.encoder,
             self.settings,
@@ -276,8 +286,6 @@ class Collection:
             progress=progress,
             wait=wait,
         )
-        self._pipeline.forget_documents()
-        return report
 
     def set_metadata(self, name: str, changes: Mapping[str, object | None], *, wait: float = 0.0) -> DocumentRecord:
         """Correct the metadata of a document, without reading its file again.

@@ -26,6 +26,35 @@ def idf(texts: int, holding: int) -> float:
     return math.log(1 + (texts - holding + 0.5) / (holding + 0.5))
 
 
+def bm25(
+    words: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    *,
+    k1: float = 1.2,
+    b: float = 0.75,
+) -> NDArray[np.float64]:
+    """BM25 (Robertson and Zaragoza 2009) of every text, from the postings of the words that are asked for. (texts,)
+
+    Args:
+        words: (postings,), which of the asked words each posting is of, from 0; those of one text ascend.
+        rows: (postings,), the text it is in.
+        counts: (postings,), how often it occurs there.
+        lengths: (texts,), words of each text.
+        k1: how slowly repetitions of a word lose weight, at least 0.
+        b: how much long texts are held back, 0 to 1.
+    """
+    mean = float(lengths.mean()) if len(lengths) and lengths.any() else 1.0
+    norm = k1 * (1 - b + b * lengths / mean)
+    weights = np.array([idf(len(lengths), held) for held in np.bincount(words).tolist()])
+    total = np.zeros(len(lengths))
+    if len(words):
+        gains = weights[words] * counts * (k1 + 1) / (counts + norm[rows])
+        total += np.bincount(rows, weights=gains, minlength=len(lengths))
+    return total
+
+
 class InMemoryBM25:
     """BM25 (Robertson and Zaragoza 2009) over bags of words.
 

@@ -14,6 +14,7 @@ from mmrank.index.multivector import MaxSim, pool_tokens
 from mmrank.index.parallel import Prepared, put_in_parallel
 from mmrank.index.protocol import Backend, Searcher
 from mmrank.index.records import (
+    DocumentPlace,
     DocumentRecord,
     DuplicateContentError,
     EncoderIdentity,
@@ -30,6 +31,7 @@ from mmrank.index.writer import Writer
 
 __all__ = [
     "Backend",
+    "DocumentPlace",
     "DocumentRecord",
     "DuplicateContentError",
     "EncoderIdentity",

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from mmrank.types import Document
+from mmrank.types import Document, Page, Passage
 
 Value = TypeVar("Value")
 
@@ -44,8 +44,12 @@ class Lookups:
     """What the snapshots of a store have looked up, so that they need not do it again."""
 
     def __init__(self) -> None:
-        self.documents: Recent[Document] = Recent(64)
-        """By number."""
+        self.documents: Recent[Document] = Recent(8)
+        """By number. Few: a whole report takes tens of megabytes."""
+        self.pages: Recent[Page] = Recent(256)
+        """By number of the document, and page."""
+        self.passages: Recent[Passage] = Recent(2048)
+        """By number of the document, and position."""
         self.filters: Recent[dict[int, list[tuple[int, int]]]] = Recent(64)
         """Rows of each segment that a filter leaves, by version, kind and filter."""
         self.ids: dict[int, str] = {}

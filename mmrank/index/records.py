@@ -60,6 +60,15 @@ class DocumentRecord:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+class DocumentPlace(NamedTuple):
+    """Where a document stands: its number in the catalog, its name in the collection, and its file."""
+
+    id: str
+    number: int
+    name: str
+    path: str
+
+
 class Match(NamedTuple):
     """One result of a search: a passage by its position, or a whole document (position None)."""
 

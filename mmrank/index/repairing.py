@@ -40,8 +40,9 @@ class RepairReport:
 def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0) -> RepairReport:
     """Bring a collection of an earlier format up to date, and repair what `verify` finds, in one change.
 
-    Words and caches are rebuilt from what is stored. Vectors that are damaged are made again by `encode`; without it,
-    and where a document itself cannot be read any more, the document is taken out and named in the report.
+    Words and caches are rebuilt from what is stored; damaged arrays are dropped, to be prepared again. Vectors that are
+    damaged are made again by `encode`; without it, and where a document itself cannot be read any more, the document is
+    taken out and named in the report.
 
     Args:
         path: the collection.
@@ -91,6 +92,7 @@ def _repair(
     lost = {name for problem in problems if problem.kind == "document" for name in problem.documents}
     vectors = {name for problem in problems if problem.kind == "vectors" for name in problem.documents} - lost
     words = {name for problem in problems if problem.kind == "words" for name in problem.documents} - lost - vectors
+    arrays = {name for problem in problems if problem.kind == "arrays" for name in problem.documents}
     properties = catalog.read_properties(connection)
     writer = Writer(path, connection, EncoderIdentity(**properties["encoder"]), lambda _: None)
     encoded: list[str] = []
@@ -105,6 +107,8 @@ def _repair(
                 encoded.append(name)
         for name in sorted(words):
             _count_again(connection, writer, name)
+        for name in sorted(arrays - lost):
+            connection.execute("DELETE FROM arrays WHERE document = ?", (_number(connection, name),))
         for problem in problems:
             if problem.kind in ("words", "vectors") and problem.file != catalog.CATALOG:
                 _drop_segment(connection, writer, problem.file.rpartition("/")[2])

@@ -6,7 +6,7 @@ import json
 import math
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError
+from mmrank.index.arrays import read_arrays, without_arrays
 from mmrank.index.connections import Connections
 from mmrank.index.filters import Filter, unknown_key
 from mmrank.index.loaded_version import LoadedVersion
 from mmrank.index.lookups import Lookups
 from mmrank.index.multivector import MaxSim
 from mmrank.index.quantise import restore
-from mmrank.index.records import DocumentRecord, Level, Match
+from mmrank.index.records import DocumentPlace, DocumentRecord, Level, Match
 from mmrank.index.segments import Kind, SegmentData
 from mmrank.index.tokenizer import tokenize
-from mmrank.types import Document, Passage
+from mmrank.types import Document, Page, Passage
 
 Vectors = NDArray[np.float32]
 
@@ -37,7 +38,7 @@ class Snapshot:
     An open snapshot keeps the catalog's log from being emptied: take one per request, and close it.
     """
 
-    __slots__ = ("_connection", "_connections", "_dimension", "_loaded", "_lookups")
+    __slots__ = ("_connection", "_connections", "_dimension", "_loaded", "_lookups", "_numbers")
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Snapshot:
         self._dimension = dimension
         self._connections = connections
         self._lookups = lookups
+        self._numbers: dict[str, int] = {}
 
     def close(self) -> None:
         """Release the version; also happens when the snapshot is garbage-collected."""
@@ -147,6 +149,69 @@ class Snapshot:
             self._lookups.documents.put(number, document)
         title = str(self._rows("SELECT title FROM documents WHERE number = ?", (number,))[0][0])
         return document if document.title == title else replace(document, title=title)  # it may be changed later
+
+    def page(self, document_id: str, page: int) -> Page:
+        """One page of a document (0-based), without reading the others.
+
+        Raises:
+            InputError: when there is no such page.
+            MmrankError: when its stored form is damaged.
+        """
+        number = self._number(document_id)
+        cached = self._lookups.pages.get((number, page))
+        if cached is not None:
+            return cached
+        rows = self._rows("SELECT body FROM pages WHERE document = ? AND page = ?", (number, page))
+        if not rows:
+            raise InputError(f"document {document_id} has no page {page + 1}")
+        found = codec.from_json(Page, _unpacked(rows[0][0], f"page {page + 1} of {document_id}"))
+        self._lookups.pages.put((number, page), found)
+        return found
+
+    def passage(self, document_id: str, position: int) -> Passage:
+        """One passage of a document, by its position.
+
+        Raises:
+            InputError: when there is no such passage.
+            MmrankError: when its stored form is damaged.
+        """
+        number = self._number(document_id)
+        cached = self._lookups.passages.get((number, position))
+        if cached is not None:
+            return cached
+        [found] = self.passages([f"{document_id}/{position}"])
+        self._lookups.passages.put((number, position), found)
+        return found
+
+    def arrays(self, document_id: str, version: str) -> Mapping[str, NDArray[Any]] | None:
+        """What `Writer.put_arrays` kept of a document; None where there is nothing of this version.
+
+        Raises:
+            InputError: when there is no document with this id.
+            MmrankError: when they are damaged.
+        """
+        return read_arrays(self._open(), self._number(document_id), version)
+
+    def without_arrays(self, version: str) -> list[str]:
+        """Ids of the documents that have no arrays of this version, by name."""
+        return without_arrays(self._open(), version)
+
+    def places(self, ids: Sequence[str]) -> list[DocumentPlace]:
+        """Number, name and path of documents, in the order of their ids. A number is never used twice.
+
+        Raises:
+            InputError: when one does not exist.
+        """
+        rows = self._rows(
+            "SELECT id, number, name, path FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+        found = {row[0]: DocumentPlace(*row) for row in rows}
+        for identifier in ids:
+            if identifier not in found:
+                raise InputError(f"there is no document with the id {identifier}")
+            self._numbers[identifier] = found[identifier].number
+        return [found[identifier] for identifier in ids]
 
     def passages(self, ids: Iterable[str]) -> list[Passage]:
         """Passages by id ("<document id>/<position>"), in the order asked for.
@@ -308,10 +373,13 @@ class Snapshot:
         self._lookups.remember_ids(dict(rows))
 
     def _number(self, document_id: str) -> int:
+        if document_id in self._numbers:
+            return self._numbers[document_id]
         rows = self._rows("SELECT number FROM documents WHERE id = ?", (document_id,))
         if not rows:
             raise InputError(f"there is no document with the id {document_id}")
-        return int(rows[0][0])
+        self._numbers[document_id] = int(rows[0][0])
+        return self._numbers[document_id]
 
     def _place(self, document_id: str, kind: Kind) -> tuple[int, int, int]:
         rows = self._rows(

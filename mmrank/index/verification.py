@@ -13,6 +13,7 @@ import numpy as np
 
 from mmrank.errors import MmrankError
 from mmrank.index import catalog
+from mmrank.index.arrays import damaged_arrays
 from mmrank.index.records import record_checksum
 from mmrank.index.segments import SegmentData, SegmentInfo
 from mmrank.index.vector_index import SCANNED, cache_name, file_checksum
@@ -22,8 +23,8 @@ from mmrank.index.vector_index import SCANNED, cache_name, file_checksum
 class Problem:
     """Something wrong: in which file (relative to the collection), what, and the names of the documents it touches.
 
-    `kind` says what repairing it takes: "catalog" (restore from an export), "head", "leftover", "cache", "words"
-    (rebuilt), "vectors" (encoded again) or "document" (added again).
+    `kind` says what repairing it takes: "catalog" (restore from an export), "head", "leftover", "cache", "words",
+    "arrays" (rebuilt), "vectors" (encoded again) or "document" (added again).
     """
 
     kind: str
@@ -113,6 +114,10 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
                 fault = f"one of its {table} cannot be read: {error}"
         if fault:
             yield Problem("document", catalog.CATALOG, f"{name}: {fault}", (name,))
+    names = dict(connection.execute("SELECT number, name FROM documents").fetchall())
+    damaged = tuple(names[number] for number in damaged_arrays(connection))
+    if damaged:
+        yield Problem("arrays", catalog.CATALOG, "arrays do not match their checksum", damaged)
 
 
 def _segments(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:

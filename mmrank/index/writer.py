@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
+from mmrank.index.arrays import write_arrays
 from mmrank.index.filters import iso_date
 from mmrank.index.input_checks import check_document, check_texts
 from mmrank.index.merging import merge_all, merge_small
@@ -58,6 +60,7 @@ class Writer:
         document_vectors: Vectors,
         token_vectors: Sequence[Vectors] | None = None,
         metadata: Mapping[str, str] | None = None,
+        arrays: tuple[Mapping[str, NDArray[Any]], str] | None = None,
     ) -> None:
         """Add a document; one of the same name is replaced.
 
@@ -67,6 +70,7 @@ class Writer:
             document_vectors: (m, dimension), what stands for the whole document; m may be 0 where it has no passages.
             token_vectors: one (tokens, dimension) array per passage, with a multi-vector encoder.
             metadata: what filters look at; `document.metadata` where it is not given.
+            arrays: what a reader prepared of it, and its version; see `Snapshot.arrays`.
 
         Raises:
             DuplicateContentError: the same content is there under another name; nothing was changed.
@@ -103,6 +107,9 @@ class Writer:
         self._step("vectors")
         self.put_words(number, [passage.text for passage in document.passages])
         self._step("words")
+        if arrays is not None:
+            write_arrays(self._connection, number, *arrays)
+            self._step("arrays")
         self._broken, self._changed = False, True
 
     def describe(self, document_id: str, title: str, metadata: Mapping[str, str]) -> None:
@@ -141,6 +148,18 @@ class Writer:
             raise InputError(f"there is no document with the id {document_id}")
         self._step("remove")
         self._remove(row[0])
+        self._changed = True
+
+    def put_arrays(self, document_id: str, arrays: Mapping[str, NDArray[Any]], version: str) -> None:
+        """Keep what a reader prepared of a document, in the place of what was kept before.
+
+        Raises:
+            InputError: when there is no document with this id.
+        """
+        row = self._connection.execute("SELECT number FROM documents WHERE id = ?", (document_id,)).fetchone()
+        if row is None:
+            raise InputError(f"there is no document with the id {document_id}")
+        write_arrays(self._connection, row[0], arrays, version)
         self._changed = True
 
     def compact(self, index: str | None = None) -> None:

@@ -46,12 +46,11 @@ def page_evidence(question: Question, pool: Pool, at: int) -> list[Evidence]:
     elements = [element for element in features.document.pages[page].elements if element.kind not in FURNITURE]
     named = {identifier for handle in question.analysis.handles for identifier in features.document.resolve(handle)}
     passage_score: dict[str, float] = {}
-    for passage in features.document.passages:
-        if passage.page == page:
-            place = int(pool.first_passage[owner]) + passage.position
-            [score] = pool.similarities(question.vector, slice(place, place + 1))
-            for identifier in passage.element_ids:
-                passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
+    for passage in features.passages_on(page):
+        place = int(pool.first_passage[owner]) + passage.position
+        [score] = pool.similarities(question.vector, slice(place, place + 1))
+        for identifier in passage.element_ids:
+            passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
     weights = {word: pool.page_words.idf(word) for word in question.words}
     total = sum(weights.values()) or 1.0
     captions = {element.caption_of: element.text for element in elements if element.caption_of}

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmrank.retrieve.features import DocumentFeatures
+from mmrank.retrieve.features import DocumentArrays, DocumentFeatures
 from mmrank.retrieve.pool import Pool
+from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
+from mmrank.retrieve.stored_document import StoredDocument
 
 if TYPE_CHECKING:
-    from mmrank.index import Snapshot
+    from mmrank.index import DocumentPlace, Snapshot
     from mmrank.retrieve.question import Question
 
-KEPT_DOCUMENTS = 64
+KEPT_BYTES = 256 << 20
 
 
 class FeatureCache:
-    """`DocumentFeatures` by document id.
+    """`DocumentArrays` documents by their number in the catalog, which stands for one content only. Safe under threads.
 
-    An id is a hash of the file's content, so features never go out of date. Names and paths may: clear the cache after
-    adding.
+    Args:
+        limit: bytes that are kept, the documents used last; those of one question are kept whatever they take.
     """
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, DocumentFeatures] = OrderedDict()
+    def __init__(self, limit: int = KEPT_BYTES) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._kept: OrderedDict[int, DocumentArrays] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def pool(self, snapshot: Snapshot, documents: Sequence[str], question: Question) -> Pool:
-        """The pages of some documents; with a multi-vector encoder their passages are compared token by token."""
-        found = [self._features(snapshot, identifier) for identifier in documents]
+    def pool(self, snapshot: Snapshot, documents: Sequence[str], question: Question, *, whole: bool = False) -> Pool:
+        """The pages of some documents; with a multi-vector encoder their passages are compared token by token.
+
+        Args:
+            snapshot: holds the documents.
+            documents: their ids.
+            question: the question.
+            whole: read the documents at once; otherwise their pages and passages are read when they are asked for, as
+                long as the snapshot is open.
+        """
+        found = []
+        for place in snapshot.places(documents):
+            prepared = self._prepared(snapshot, place)
+            document = (
+                snapshot.document(place.id)
+                if whole
+                else StoredDocument(snapshot, place.id, place.name, place.path, prepared)
+            )
+            found.append(DocumentFeatures(document, snapshot.passage_vectors(place.id), prepared))
         if question.tokens is None:
             return Pool(found)
         places = [(one.document.id, position) for one in found for position in range(len(one.vectors))]
@@ -40,15 +62,21 @@ class FeatureCache:
         }
         return Pool(found, np.array([maxsim[place] for place in places]))
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._kept.clear()
-
-    def _features(self, snapshot: Snapshot, identifier: str) -> DocumentFeatures:
-        found = self._kept.pop(identifier, None)
-        if found is None:
-            found = DocumentFeatures(snapshot.document(identifier), snapshot.passage_vectors(identifier))
-        self._kept[identifier] = found
-        while len(self._kept) > KEPT_DOCUMENTS:
-            self._kept.popitem(last=False)
-        return found
+    def _prepared(self, snapshot: Snapshot, place: DocumentPlace) -> DocumentArrays:
+        with self._lock:
+            found = self._kept.get(place.number)
+            if found is not None:
+                self._kept.move_to_end(place.number)
+                return found
+        arrays = snapshot.arrays(place.id, ARRAYS_VERSION)
+        if arrays is None:  # added by an earlier version, and not brought up to date by `mmrank repair`
+            arrays = prepare(snapshot.document(place.id))
+        made = DocumentArrays(arrays)
+        with self._lock:
+            if place.number not in self._kept:
+                self._kept[place.number] = made
+                self._bytes += made.nbytes
+            while self._bytes > self._limit and len(self._kept) > 1:
+                _, dropped = self._kept.popitem(last=False)
+                self._bytes -= dropped.nbytes
+        return made

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.ingest.identity import ABBREVIATIONS, ABOUT, FORM, JOINT, KIND, ORGANISATIONS, PEOPLE, PERIOD
+from mmrank.ingest.identity import ABBREVIATIONS, ABOUT, DATE, FORM, KIND, ORGANISATIONS, PEOPLE, PERIOD
 from mmrank.ingest.kinds import named_forms, named_kinds
 from mmrank.lexical import idf
+from mmrank.names import JOINT
 from mmrank.periods import Period, named_period, period_match
 from mmrank.retrieve.words import STOPWORDS, words
 
@@ -61,7 +62,7 @@ class Identities:
         self._by_word = _index(held for _, held, _ in self._names.values())
         self._by_initials = _index(short for _, _, short in self._names.values())
         self._periods = [Period.parse(record.metadata.get(PERIOD, "")) for record in records]
-        self._dates = [record.metadata.get("date", "") for record in records]
+        self._dates = [record.metadata.get(DATE, "") for record in records]
         self._kinds = [record.metadata.get(KIND, "") for record in records]
         self._forms = [record.metadata.get(FORM, "") for record in records]
 

@@ -58,12 +58,14 @@ class Pipeline:
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
         reranker = self._reranker(rerank)
-        ranking = self.rank(query, shown=k, where=where)
-        if ranking is None:
-            return Hits()
-        if reranker is not None:
-            ranking = self._rerank(ranking, reranker, shown=k)
-        return page_hits(ranking, k)
+        question = self.understand(query)
+        with self._store.snapshot() as snapshot:
+            ranking = self._ranked(question, snapshot, k, where)
+            if ranking is None:
+                return Hits()
+            if reranker is not None:
+                ranking = self._rerank(ranking, reranker, shown=k)
+            return page_hits(ranking, k)
 
     def rank(self, query: str | Query, *, shown: int, where: Filter | None = None) -> PageRanking | None:
         """Steps 1 to 3: the pages of the documents that a question is about, ranked; None where there are none.
@@ -75,11 +77,16 @@ class Pipeline:
         """
         question = self.understand(query)
         with self._store.snapshot() as snapshot:
-            documents = {found.id: found for found in self._rank_documents(question, snapshot, where, shown)}
-            if not documents:
-                return None
-            pool = self._features.pool(snapshot, list(documents), question)
-            return rank_pages(question, pool, documents=documents)
+            return self._ranked(question, snapshot, shown, where, whole=True)
+
+    def _ranked(
+        self, question: Question, snapshot: Snapshot, shown: int, where: Filter | None, *, whole: bool = False
+    ) -> PageRanking | None:
+        documents = {found.id: found for found in self._rank_documents(question, snapshot, where, shown)}
+        if not documents:
+            return None
+        pool = self._features.pool(snapshot, list(documents), question, whole=whole)
+        return rank_pages(question, pool, documents=documents)
 
     def rank_document(
         self,
@@ -93,7 +100,8 @@ class Pipeline:
         question = self.understand(query)
         reranker = self._reranker(rerank)
         with self._store.snapshot() as snapshot:
-            ranking = rank_pages(question, self._features.pool(snapshot, [identifier], question), weights)
+            pool = self._features.pool(snapshot, [identifier], question, whole=True)
+        ranking = rank_pages(question, pool, weights)
         return ranking if reranker is None else self._rerank(ranking, reranker)
 
     def understand(self, query: str | Query) -> Question:
@@ -143,10 +151,6 @@ class Pipeline:
             self._explainers[model] = Explainer(load_chat_model(model))
         asked = Query(query) if isinstance(query, str) else query
         return explain_hits(asked, hits, self._explainers[model], self._store.snapshot)
-
-    def forget_documents(self) -> None:
-        """Forget what was prepared of documents: their names and paths may have changed."""
-        self._features.clear()
 
     @cached_property
     def _query_adapter(self) -> QueryAdapter | None:

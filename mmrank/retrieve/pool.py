@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.lexical import InMemoryBM25
-from mmrank.retrieve.features import DocumentFeatures
+from mmrank.lexical import bm25, idf
+from mmrank.retrieve.features import DocumentArrays, DocumentFeatures, PageView
+from mmrank.retrieve.prepared import KIND_BITS, word_key
+from mmrank.retrieve.stored_document import Lazy
+from mmrank.types import ElementKind
+
+Flags = NDArray[np.bool_]
 
 
 class Pool:
     """The pages of one or more documents, side by side: what is ranked together.
 
     Attributes:
-        pages: features of all pages, document after document.
+        pages: what is known of each page, document after document.
         owner: (pages,), the document each page belongs to, by position in `documents`.
         number: (pages,), its 0-based page in that document.
         first, last: (documents,), the first and the last page of each document, by position in `pages`.
         first_passage: (documents,), the first passage of each document.
         passage_page: (passages,), the page of each passage, by position in `pages`.
-        vectors: (passages, dimension).
-        page_words, passage_words: BM25 over pages and over passages.
+        page_words, passage_words: words over pages and BM25 over passages.
 
     Args:
         documents: the documents.
@@ -33,36 +39,189 @@ class Pool:
     def __init__(self, documents: Sequence[DocumentFeatures], maxsim: NDArray[np.float64] | None = None) -> None:
         self.documents = list(documents)
         self._maxsim = maxsim
-        self.pages = [page for document in documents for page in document.pages]
-        counts = [len(document.pages) for document in documents]
+        self._prepared = [document.prepared for document in self.documents]
+        counts = [one.page_count for one in self._prepared]
         self.owner = np.repeat(np.arange(len(counts)), counts)
-        self.number = np.concatenate([np.arange(count) for count in counts]) if counts else np.zeros(0, dtype=np.int64)
         starts = np.cumsum([0, *counts])
         self.first = starts[:-1]
         self.last = starts[1:] - 1
-        pages = [document.passage_pages + start for document, start in zip(documents, starts[:-1], strict=True)]
-        self.passage_page = np.concatenate(pages) if pages else np.zeros(0, dtype=np.int64)
-        self.vectors = (
-            np.concatenate([document.vectors for document in documents])
-            if documents
-            else np.zeros((0, 1), dtype=np.float32)
+        self.number = np.arange(len(self.owner)) - self.first[self.owner]
+        self.passage_page = _joined(
+            [document.passage_pages + start for document, start in zip(self.documents, starts.tolist(), strict=False)],
+            np.int64,
         )
-        self.first_passage = np.cumsum([0, *(len(document.vectors) for document in documents)])[:-1]
-        self.page_words = InMemoryBM25([page.words for page in self.pages])
-        self.passage_words = InMemoryBM25([words for document in documents for words in document.passage_words])
+        self._passage_starts = np.cumsum([0, *(len(document.passage_pages) for document in self.documents)])
+        self.first_passage = self._passage_starts[:-1]
+        self.pages: Sequence[PageView] = Lazy(len(self.owner), self._page)
+        lookup = _Lookup(self._prepared)
+        self.page_words = PageWords(self, lookup)
+        self.passage_words = PassageWords(self, lookup)
 
     def __len__(self) -> int:
-        return len(self.pages)
+        return len(self.owner)
+
+    def _page(self, at: int) -> PageView:
+        return PageView(self._prepared[int(self.owner[at])], int(self.number[at]))
+
+    # Passages
 
     def similarities(self, vector: NDArray[np.float32], passages: slice = slice(None)) -> NDArray[np.float64]:
         """Similarity of passages and the question: MaxSim where there is one, else the cosine of their vectors."""
         if self._maxsim is not None:
             return self._maxsim[passages]
-        return (self.vectors[passages] @ vector).astype(np.float64)
+        begin, end, _ = passages.indices(int(self._passage_starts[-1]))
+        found = []
+        for document, start in zip(self.documents, self._passage_starts.tolist(), strict=False):
+            chosen = document.vectors[max(begin - start, 0) : max(end - start, 0)]
+            if len(chosen):
+                found.append(chosen @ vector)
+        return _joined(found, np.float64)
 
     def page_max(self, passage_scores: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
         """The best passage of each page; `empty` for pages without passages. (passages,) to (pages,)."""
-        best = np.full(len(self.pages), -np.inf)
+        best = np.full(len(self), -np.inf)
         np.maximum.at(best, self.passage_page, passage_scores)
         best[np.isneginf(best)] = empty
         return best
+
+    # Pages
+
+    def label(self, at: int) -> str | None:
+        """The printed number of a page."""
+        return self._prepared[int(self.owner[at])].labels[int(self.number[at])]
+
+    def text(self, at: int) -> str:
+        """A page's text in lower case with single spaces, without running heads."""
+        return self._prepared[int(self.owner[at])].text(int(self.number[at]))
+
+    @cached_property
+    def numeric_share(self) -> NDArray[np.float64]:
+        """(pages,) share of the words that hold a digit, 0 to 1."""
+        return _joined([one.arrays["numeric_share"] for one in self._prepared], np.float64)
+
+    @cached_property
+    def _kinds(self) -> NDArray[np.uint16]:
+        return _joined([one.arrays["kinds"] for one in self._prepared], np.uint16)
+
+    def has_kind(self, kind: ElementKind) -> Flags:
+        """(pages,) where an element of this kind stands."""
+        return (self._kinds & KIND_BITS[kind]) != 0
+
+    def holding(self, phrase: str) -> Flags:
+        """(pages,) where a phrase in lower case stands in the text, also within longer words."""
+        return _joined([one.holding(phrase) for one in self._prepared], np.bool_)
+
+
+class _Lookup:
+    """The numbers of words in each document, looked up once."""
+
+    def __init__(self, prepared: Sequence[DocumentArrays]) -> None:
+        self.prepared = prepared
+        self._known: dict[tuple[str, ...], list[NDArray[np.int64]]] = {}
+
+    def numbers(self, words: tuple[str, ...]) -> list[NDArray[np.int64]]:
+        """Per document the number of each word, −1 where it has none."""
+        if words not in self._known:
+            keys = np.array([word_key(word) for word in words], np.uint64)
+            self._known[words] = [one.find(keys) for one in self.prepared]
+        return self._known[words]
+
+
+class PageWords:
+    """Which pages of a pool hold which words."""
+
+    def __init__(self, pool: Pool, lookup: _Lookup) -> None:
+        self._pool = pool
+        self._lookup = lookup
+        self._idf: dict[str, float] = {}
+
+    def idf(self, word: str) -> float:
+        """How much a word tells among these pages; higher for rarer words."""
+        if word not in self._idf:
+            self.weights((word,))
+        return self._idf[word]
+
+    def weights(self, words: Sequence[str]) -> Mapping[str, float]:
+        """The `idf` of several words."""
+        asked = tuple(words)
+        held = np.zeros(len(asked), np.int64)
+        for one, numbers in zip(self._lookup.prepared, self._lookup.numbers(asked), strict=True):
+            there = numbers >= 0
+            held[there] += one.arrays["page_frequency"][numbers[there]]
+        found = {word: idf(len(self._pool), count) for word, count in zip(asked, held.tolist(), strict=True)}
+        self._idf.update(found)
+        return found
+
+    def in_headings(self, words: Sequence[str]) -> Flags:
+        """(words, pages) where a word stands in a title, heading or caption."""
+        asked = tuple(words)
+        found = np.zeros((len(asked), len(self._pool)), np.bool_)
+        for one, numbers, first in self._each(asked):
+            word, page = one.listed("heading", numbers, "heading_pages")
+            found[word, first + page] = True
+        return found
+
+    def neighbours(self, pairs: Sequence[tuple[str, str]]) -> Flags:
+        """(pairs, pages) where the second word of a pair stands right after the first."""
+        asked = tuple(dict.fromkeys(word for pair in pairs for word in pair))
+        place = {word: at for at, word in enumerate(asked)}
+        left = np.array([place[one] for one, _ in pairs], np.int64)
+        right = np.array([place[other] for _, other in pairs], np.int64)
+        found = np.zeros((len(pairs), len(self._pool)), np.bool_)
+        for one, numbers, first in self._each(asked):
+            both = (numbers[left] >= 0) & (numbers[right] >= 0)
+            if not both.any():
+                continue
+            pair, before = one.listed("page", np.where(both, numbers[left], -1), "positions")
+            after_pair, after = one.listed("page", np.where(both, numbers[right], -1), "positions")
+            width = int(one.arrays["page_bounds"][-1]) + 1
+            wanted, there = pair * width + before + 1, after_pair * width + after  # both ascend
+            at = np.searchsorted(there, wanted)
+            at[at == len(there)] = 0
+            met = there[at] == wanted
+            found[pair[met], first + one.pages_of(before[met])] = True
+        return found
+
+    def phrase(self, words: Sequence[str]) -> Flags:
+        """(pages,) where the words stand one after the other."""
+        found = np.zeros(len(self._pool), np.bool_)
+        for one, numbers, first in self._each(tuple(words)):
+            if not len(numbers) or (numbers < 0).any():
+                continue
+            starts, places = one.arrays["page_starts"], one.arrays["positions"]
+            begin = places[starts[numbers[0]] : starts[numbers[0] + 1]].astype(np.int64)
+            for step, number in enumerate(numbers[1:].tolist(), start=1):
+                there = places[starts[number] : starts[number + 1]]
+                at = np.searchsorted(there, begin + step)
+                at[at == len(there)] = 0
+                begin = begin[there[at] == begin + step]
+            found[first + one.pages_of(begin)] = True
+        return found
+
+    def _each(self, words: tuple[str, ...]) -> zip[tuple[DocumentArrays, NDArray[np.int64], int]]:
+        return zip(self._lookup.prepared, self._lookup.numbers(words), self._pool.first.tolist(), strict=True)
+
+
+class PassageWords:
+    """BM25 over the passages of a pool."""
+
+    def __init__(self, pool: Pool, lookup: _Lookup) -> None:
+        self._pool = pool
+        self._lookup = lookup
+
+    def scores(self, words: Sequence[str]) -> NDArray[np.float64]:
+        """BM25 of each passage, headings of its section included. A word counts once. (passages,)"""
+        asked = tuple(dict.fromkeys(words))
+        owners, rows, counts = [], [], []
+        starts = self._pool.first_passage.tolist()
+        for one, numbers, start in zip(self._lookup.prepared, self._lookup.numbers(asked), starts, strict=True):
+            word, row, count = one.listed("passage", numbers, "passage_rows", "passage_counts")
+            owners.append(word)
+            rows.append(row + start)
+            counts.append(count)
+        lengths = _joined([one.arrays["passage_lengths"] for one in self._lookup.prepared], np.float64)
+        return bm25(_joined(owners, np.int64), _joined(rows, np.int64), _joined(counts, np.float64), lengths)
+
+
+def _joined(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype), *arrays], dtype=dtype, casting="unsafe")

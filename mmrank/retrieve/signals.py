@@ -26,11 +26,12 @@ def lexical(question: Question, pool: Pool) -> Scores:
 
 def heading(question: Question, pool: Pool) -> Scores:
     """Share of the question's information (IDF) found in titles, headings and captions of the page."""
-    weights = {word: pool.page_words.idf(word) for word in question.words}
+    weights = pool.page_words.weights(question.words)
     total = sum(weights.values()) or 1.0
-    return np.array(
-        [sum(weight for word, weight in weights.items() if word in page.heading_words) / total for page in pool.pages]
-    )
+    found = np.zeros(len(pool))
+    for weight, there in zip(weights.values(), pool.page_words.in_headings(list(weights)), strict=True):
+        found += weight * there
+    return found / total
 
 
 def dense(question: Question, pool: Pool) -> Scores:
@@ -43,8 +44,8 @@ def dense(question: Question, pool: Pool) -> Scores:
 def pairs(question: Question, pool: Pool) -> Scores:
     """Share of the question's neighbouring words that are neighbours on the page."""
     asked = pairwise(words(question.analysis.text))
-    wanted = {f" {left} {right} " for left, right in asked if left not in STOPWORDS and right not in STOPWORDS}
-    return np.array([sum(pair in page.running for pair in wanted) / max(len(wanted), 1) for page in pool.pages])
+    wanted = {(left, right) for left, right in asked if left not in STOPWORDS and right not in STOPWORDS}
+    return pool.page_words.neighbours(sorted(wanted)).sum(0) / max(len(wanted), 1)
 
 
 TEXT_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {

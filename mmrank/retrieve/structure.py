@@ -12,7 +12,6 @@ import numpy as np
 
 from mmrank.numerals import roman_to_int
 from mmrank.query.analysis import statements
-from mmrank.retrieve.features import PageFeatures
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
 from mmrank.retrieve.signals import Scores
@@ -25,8 +24,10 @@ AFTER_COVER = 0.4
 
 def quoted(question: Question, pool: Pool) -> Scores:
     """1 where a phrase that the question quotes occurs word for word."""
-    wanted = [f" {' '.join(found)} " for found in map(words, question.analysis.quoted) if found]
-    return np.array([float(any(phrase in page.running for phrase in wanted)) for page in pool.pages])
+    scores = np.zeros(len(pool))
+    for phrase in filter(None, map(words, question.analysis.quoted)):
+        scores[pool.page_words.phrase(phrase)] = 1.0
+    return scores
 
 
 # Places
@@ -38,12 +39,12 @@ def handle(question: Question, pool: Pool) -> Scores:
     for name in question.analysis.handles:
         mention = _mention(name)
         for at, features in enumerate(pool.documents):
-            holders = {features.document.element(element).page for element in features.document.resolve(name)}
-            for page in range(len(features.pages)):
+            holders = features.holders(name)
+            for page in range(features.prepared.page_count):
                 where = int(pool.first[at]) + page
                 if page in holders:
                     scores[where] = 1.0
-                elif scores[where] < 0.25 and mention.search(features.pages[page].text):
+                elif scores[where] < 0.25 and mention.search(features.prepared.text(page)):
                     scores[where] = 0.25
     return scores
 
@@ -63,7 +64,7 @@ def page_number(question: Question, pool: Pool) -> Scores:
             if first + number - 1 <= last and number > 0:
                 scores[first + number - 1] = 1.0
             for page in range(first, last + 1):
-                if _is_label(pool.pages[page].label, number):
+                if _is_label(pool.label(page), number):
                     scores[page] = max(scores[page], 0.7)
     return scores
 
@@ -103,14 +104,13 @@ def kind(question: Question, pool: Pool) -> Scores:
     wanted = question.analysis.kinds
     if not wanted:
         return np.zeros(len(pool))
-    return np.array([max(_has(page, kind) for kind in wanted) for page in pool.pages])
+    return np.max([_having(pool, kind) for kind in wanted], axis=0)
 
 
-def _has(page: PageFeatures, kind: ElementKind) -> float:
-    if page.kinds[kind]:
-        return 1.0
+def _having(pool: Pool, kind: ElementKind) -> Scores:
+    found = pool.has_kind(kind).astype(np.float64)
     twin = {ElementKind.CHART: ElementKind.FIGURE, ElementKind.FIGURE: ElementKind.CHART}.get(kind)
-    return 0.5 if twin is not None and page.kinds[twin] else 0.0
+    return found if twin is None else np.maximum(found, 0.5 * pool.has_kind(twin))
 
 
 # Statements of financial reports
@@ -121,13 +121,12 @@ def statement(question: Question, pool: Pool) -> Scores:
     scores = np.zeros(len(pool))
     for name, lines in question.analysis.statements:
         known = statements()[name]
-        for at, page in enumerate(pool.pages):
-            typical = sum(line in page.text for line in known.lines) / len(known.lines)
-            if typical < 0.2 or page.numeric_share < 0.08:
-                continue
-            titled = any(title in page.text[:400] for title in known.titles)
-            wanted = sum(line in page.text for line in lines) / len(lines) if lines else 1.0
-            scores[at] = max(scores[at], min(1.0, typical * (1.0 if titled else 0.6) * (0.5 + 0.5 * wanted) * 1.6))
+        typical = np.sum([pool.holding(line) for line in known.lines], axis=0) / len(known.lines)
+        for at in np.flatnonzero((typical >= 0.2) & (pool.numeric_share >= 0.08)).tolist():
+            text = pool.text(at)
+            titled = any(title in text[:400] for title in known.titles)
+            wanted = sum(line in text for line in lines) / len(lines) if lines else 1.0
+            scores[at] = max(scores[at], min(1.0, typical[at] * (1.0 if titled else 0.6) * (0.5 + 0.5 * wanted) * 1.6))
     return scores
 
 

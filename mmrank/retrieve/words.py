@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mmrank.index import tokenize
 
+WORDS_VERSION = 1
+"""To be raised whenever `words` gives other words for a text: what was prepared with the earlier ones is made again."""
 STOPWORDS = frozenset(
     "a an the of in on at to for from by with and or is are was were be been being do does did has have had how what "
     "which who whom whose when where why that this these those it its as into than then there their they them he she "
