@@ -356,7 +356,7 @@ def _may_be_title(line: _Line, pages: Counter[str], count: int, chapters: frozen
     text = line.text
     words = line.words
     letters = sum(letter.isalpha() for letter in text)
-    if not words or len(text) > LONGEST or line.rows > 6:
+    if not words or not 2 < len(text) <= LONGEST or line.rows > 6:
         return False
     if letters < (1 if line.title else 0.5 * len(text.replace(" ", ""))):
         return False
