@@ -196,14 +196,18 @@ class _Said:
 
 
 def _describe_again(store: Store, records: Sequence[DocumentRecord], said: _Said, wait: float) -> list[str]:
-    """Give documents of unchanged files what is said of them now. Returns the names of those that changed."""
-    from mmrank.descriptions import FROM_SIDECAR, given_in
+    """Give documents of unchanged files what is said of them now, and identities of earlier versions anew.
+
+    Returns:
+        The names of those that changed.
+    """
+    from mmrank.descriptions import FROM_SIDECAR, given_in, is_current
 
     changed = {}
     for record in records:
         given, sidecar = said.given[record.name], said.sidecars[record.name]
         held = {key: value for key, value in sidecar.items() if key not in given}
-        if (given_in(record), given_in(record, FROM_SIDECAR)) != (given, held):
+        if not is_current(record) or (given_in(record), given_in(record, FROM_SIDECAR)) != (given, held):
             changed[record.id] = (given, sidecar)
     return describe_stored(store, changed, wait)
 

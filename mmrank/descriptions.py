@@ -133,7 +133,8 @@ def given_in(record: DocumentRecord, note: str = GIVEN) -> dict[str, str]:
 
 def kept_in(record: DocumentRecord, document: Document) -> dict[str, str]:
     """Metadata of other origin: of a program that wrote them into the store itself."""
-    own = document.metadata.keys() | IDENTITY_KEYS
+    said = given_in(record).keys() | given_in(record, FROM_SIDECAR).keys()
+    own = document.metadata.keys() | IDENTITY_KEYS | said
     return {key: value for key, value in record.metadata.items() if key not in own and not key.startswith(RESERVED)}
 
 

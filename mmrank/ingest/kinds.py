@@ -31,6 +31,7 @@ _LARGE = frozenset({ElementKind.TITLE, ElementKind.HEADING})
 @dataclass(frozen=True, slots=True)
 class _Kind:
     name: str
+    of: str
     forms: frozenset[str]
     cover: tuple[re.Pattern[str], ...]
     shape: frozenset[str]
@@ -74,6 +75,7 @@ def kind_of(document: Document, title: str, form: str) -> str | None:
         + 3 * len(kind.shape & shapes)
         for kind in table
     }
+    points |= {kind.name: points[kind.name] + points[kind.of] for kind in table if kind.of and points[kind.name]}
     best = max(points, key=lambda name: points[name], default=None)
     return best if best is not None and points[best] >= LEAST else None
 
@@ -148,6 +150,7 @@ def _table() -> tuple[_Kind, ...]:
     return tuple(
         _Kind(
             str(row["kind"]),
+            str(row.get("of", "")),
             frozenset(map(str, _strings(row, "forms"))),
             tuple(re.compile(text, re.IGNORECASE | re.MULTILINE) for text in _strings(row, "cover")),
             frozenset(_strings(row, "shape")),

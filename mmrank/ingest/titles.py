@@ -24,6 +24,8 @@ COUNTED_PAGES = 30
 """Pages in which the words of a title may stand again."""
 LONGEST = 300
 """Characters of a title."""
+ALL = ""
+"""Stands for the number of all pages among the numbers of pages that have a word."""
 _LARGE = frozenset({ElementKind.TITLE, ElementKind.HEADING})
 _LINES = frozenset({*_LARGE, ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION})
 _TEMPLATE = re.compile(
@@ -137,7 +139,8 @@ def registrant_of(document: Document) -> str:
 def _counted(document: Document) -> Counter[str]:
     """Words, with the number of pages that have them, of the first page and others evenly spread."""
     step = max(1, len(document.pages) // COUNTED_PAGES)
-    return Counter(word for page in document.pages[::step] for word in set(_words(_text(page))))
+    pages = document.pages[::step]
+    return Counter({ALL: len(pages)}) + Counter(word for page in pages for word in set(_words(_text(page))))
 
 
 def _unspaced(text: str, document: Document) -> str:
@@ -300,8 +303,8 @@ def _weight(group: Sequence[_Line], pages: Counter[str]) -> float:
 
 
 def _repeated(words: Sequence[str], pages: Counter[str]) -> bool:
-    """Whether at least half of the words stand on more than one page."""
-    return 2 * sum(pages[word] > 1 for word in words) >= len(words)
+    """Whether at least half of the words stand on more than one page; of a few pages nothing follows."""
+    return pages[ALL] < 4 or 2 * sum(pages[word] > 1 for word in words) >= len(words)
 
 
 def _lines(page: Page) -> list[_Line]:
@@ -353,7 +356,7 @@ def _may_be_title(line: _Line, pages: Counter[str], count: int, chapters: frozen
     text = line.text
     words = line.words
     letters = sum(letter.isalpha() for letter in text)
-    if not words or len(text) > LONGEST or line.rows > 6:
+    if not words or not 2 < len(text) <= LONGEST or line.rows > 6:
         return False
     if letters < (1 if line.title else 0.5 * len(text.replace(" ", ""))):
         return False
