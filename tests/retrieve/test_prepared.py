@@ -34,7 +34,7 @@ def test_pages_are_what_they_were(features) -> None:
         assert view.label == page.label
         assert all(word in view.words for word in found)
         assert not any(word in view.words for word in ("one", "sail"))
-    assert pool.numeric_share.tolist() == pytest.approx([2 / 10, 0, 1 / 12])
+    assert pool.numeric_share.tolist() == pytest.approx([2 / 10, 0, 1 / 13])
     assert pool.has_kind(ElementKind.CHART).tolist() == [False, False, True]
     assert not pool.has_kind(ElementKind.FOOTER).any()
     assert features.holders("Fig. 2") == {2}
