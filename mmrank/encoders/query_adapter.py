@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.adapters import DOWN, UP, read_adapter
+from mmrank.adapters import DOWN, UP, read_arrays
 from mmrank.encoders.protocol import EncoderInfo, Vectors
 from mmrank.encoders.vectors import unit
 from mmrank.errors import InputError
@@ -56,13 +56,14 @@ def load_query_adapter(chosen: str, info: EncoderInfo) -> QueryAdapter | None:
     if info.multi_vector:
         raise InputError(f"query_adapter is for encoders of one vector per question; {info.name} gives one per token")
     path = shipped(QUERY_ADAPTER) if chosen == "auto" else Path(chosen)
-    adapter = read_adapter(path)
-    if adapter.tensors.keys() != {LAYER + DOWN, LAYER + UP}:
+    read = read_arrays(path, {LAYER + DOWN, LAYER + UP})
+    if read is None:
         raise InputError(f"{path} holds no query adapter, as `mmrank train query_adapter` writes it")
-    down = adapter.tensors[LAYER + DOWN].numpy()
-    up = (adapter.scale * adapter.tensors[LAYER + UP]).numpy()
+    tensors, metadata = read
+    down = tensors[LAYER + DOWN]
+    up = float(metadata.get("scale", 1.0)) * tensors[LAYER + UP]
     wanted = metadata_of(info)
-    found = {name: adapter.metadata.get(name, "") for name in wanted}
+    found = {name: metadata.get(name, "") for name in wanted}
     if found == wanted and down.shape[1] == info.dimension:
         return QueryAdapter(down, up)
     if chosen == "auto":

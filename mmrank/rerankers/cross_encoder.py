@@ -168,7 +168,8 @@ def minilm_with_head() -> Any:
     """MiniLM as transformers' `BertForSequenceClassification` with one logit; the head is not trained yet."""
     from transformers import BertConfig, BertForSequenceClassification
 
-    from mmrank.encoders.minilm_network import embedded_folder, verified_weights
+    from mmrank.encoders.minilm_network import verified_weights
+    from mmrank.encoders.minilm_weights import embedded_folder
 
     config = BertConfig.from_pretrained(embedded_folder(), num_labels=1)
     model = BertForSequenceClassification(config)

@@ -9,7 +9,7 @@ def bert_tokenizer() -> Any:
     """Its tokenizer (fast)."""
     from transformers import AutoTokenizer
 
-    from mmrank.encoders.minilm_network import embedded_folder
+    from mmrank.encoders.minilm_weights import embedded_folder
 
     return AutoTokenizer.from_pretrained(embedded_folder())
 
@@ -18,7 +18,8 @@ def bert_model() -> Any:
     """The encoder without a head, float32, weights verified."""
     from transformers import BertConfig, BertModel
 
-    from mmrank.encoders.minilm_network import embedded_folder, verified_weights
+    from mmrank.encoders.minilm_network import verified_weights
+    from mmrank.encoders.minilm_weights import embedded_folder
 
     model = BertModel(BertConfig.from_pretrained(embedded_folder()), add_pooling_layer=False)
     weights = {k: v for k, v in verified_weights(embedded_folder()).items() if not k.startswith("pooler.")}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmrank.retrieve.features import DocumentArrays, DocumentFeatures
+from mmrank.retrieve.document_arrays import DocumentArrays
+from mmrank.retrieve.features import DocumentFeatures
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
 from mmrank.retrieve.stored_document import StoredDocument

@@ -7,7 +7,7 @@ Each step is a function of its own file; this file says in which order they are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from mmrank.retrieve.feature_cache import FeatureCache
 from mmrank.retrieve.hits import page_hits
 from mmrank.retrieve.identities import Identities
 from mmrank.retrieve.pages import PageRanking, rank_pages
-from mmrank.retrieve.question import Question, understand
+from mmrank.retrieve.question import Question, understand, understand_all
 from mmrank.retrieve.reranking import rerank_pages
 from mmrank.types import Hit, Query
 
@@ -55,17 +55,35 @@ class Pipeline:
         self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
     ) -> Hits:
         """The k best pages of the whole collection; see `Collection.search`."""
+        [hits] = self.search_many([query], k=k, where=where, rerank=rerank)
+        return hits
+
+    def search_many(
+        self,
+        queries: Sequence[str | Query],
+        *,
+        k: int,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+    ) -> list[Hits]:
+        """The k best pages for each question, all from one version; see `Collection.search_many`."""
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
+        asked = [Query(query) if isinstance(query, str) else query for query in queries]
+        questions = understand_all(asked, self._encoder(), self._query_adapter) if asked else []
         reranker = self._reranker(rerank)
-        question = self.understand(query)
         with self._store.snapshot() as snapshot:
-            ranking = self._ranked(question, snapshot, k, where)
-            if ranking is None:
-                return Hits()
-            if reranker is not None:
-                ranking = self._rerank(ranking, reranker, shown=k)
-            return page_hits(ranking, k)
+            return [self._answer(question, snapshot, k, where, reranker) for question in questions]
+
+    def _answer(
+        self, question: Question, snapshot: Snapshot, k: int, where: Filter | None, reranker: Reranker | None
+    ) -> Hits:
+        ranking = self._ranked(question, snapshot, k, where)
+        if ranking is None:
+            return Hits()
+        if reranker is not None:
+            ranking = self._rerank(ranking, reranker, shown=k)
+        return page_hits(ranking, k)
 
     def rank(self, query: str | Query, *, shown: int, where: Filter | None = None) -> PageRanking | None:
         """Steps 1 to 3: the pages of the documents that a question is about, ranked; None where there are none.

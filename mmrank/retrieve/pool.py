@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.lexical import bm25, idf
-from mmrank.retrieve.features import DocumentArrays, DocumentFeatures, PageView
+from mmrank.retrieve.document_arrays import DocumentArrays, PageView
+from mmrank.retrieve.features import DocumentFeatures
 from mmrank.retrieve.prepared import KIND_BITS, word_key
 from mmrank.retrieve.stored_document import Lazy
 from mmrank.types import ElementKind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,16 +52,29 @@ def understand(query: Query, encoder: Encoder | MultiVectorEncoder, adapter: Que
     Raises:
         InputError: when there is nothing to ask, or the text is too long.
     """
-    text = check_query(query.text) if query.text.strip() or query.image is None else ""
-    analysis = analyse(text)
-    encoded = encoder.encode_queries([Query(analysis.text, query.image)])
-    tokens = None
+    [question] = understand_all([query], encoder, adapter)
+    return question
+
+
+def understand_all(
+    queries: Sequence[Query], encoder: Encoder | MultiVectorEncoder, adapter: QueryAdapter | None = None
+) -> list[Question]:
+    """Like `understand`, for several questions that are encoded together."""
+    texts = [check_query(query.text) if query.text.strip() or query.image is None else "" for query in queries]
+    analyses = [analyse(text) for text in texts]
+    encoded = encoder.encode_queries(
+        [Query(analysis.text, query.image) for analysis, query in zip(analyses, queries, strict=True)]
+    )
+    tokens: list[NDArray[np.float32]] | list[None] = [None] * len(queries)
     if isinstance(encoded, list):
-        tokens = encoded[0]
-        vector = token_means(encoded, encoder.info.dimension)[0]
+        tokens = encoded
+        vectors = token_means(encoded, encoder.info.dimension)
     else:
-        vector = (encoded if adapter is None else adapter(encoded))[0]
-    return Question(query, analysis, vector, content_words(analysis.text), tokens)
+        vectors = encoded if adapter is None else adapter(encoded)
+    return [
+        Question(query, analysis, vector, content_words(analysis.text), own)
+        for query, analysis, vector, own in zip(queries, analyses, vectors, tokens, strict=True)
+    ]
 
 
 def check_query(text: str) -> str:

@@ -10,7 +10,7 @@ from mmrank.types import Element, ImageRef, Page, Passage
 
 if TYPE_CHECKING:
     from mmrank.index import Snapshot
-    from mmrank.retrieve.features import DocumentArrays
+    from mmrank.retrieve.document_arrays import DocumentArrays
 
 Value_co = TypeVar("Value_co", covariant=True)
 

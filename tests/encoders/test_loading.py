@@ -13,7 +13,7 @@ import torch
 from mmrank.device import DTYPES
 from mmrank.encoders import known_encoders, load_encoder
 from mmrank.encoders.conventions import CONVENTIONS
-from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.minilm_weights import embedded_folder
 from mmrank.encoders.revision import checkpoint_revision
 from mmrank.encoders.text import TextEncoder, TextTokensEncoder
 from mmrank.errors import InputError, MmrankError

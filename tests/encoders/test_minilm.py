@@ -11,7 +11,8 @@ import torch
 
 from mmrank.encoders import Encoder, MultiVectorEncoder, load_encoder, passage_text
 from mmrank.encoders.minilm import MAX_TOKENS, MiniLM
-from mmrank.encoders.minilm_network import SEP, embedded_folder, verified_weights
+from mmrank.encoders.minilm_network import verified_weights
+from mmrank.encoders.minilm_weights import SEP, embedded_folder
 from mmrank.errors import InputError, MmrankError
 from mmrank.types import ImageRef, Passage, Query
 

@@ -10,7 +10,7 @@ import pytest
 
 from mmrank.encoders import load_encoder
 from mmrank.encoders.minilm import MiniLM
-from mmrank.encoders.minilm_network import WEIGHTS_SHA256
+from mmrank.encoders.minilm_weights import WEIGHTS_SHA256
 from mmrank.encoders.vector_cache import WINDOW, VectorCache, cached, passage_key
 from mmrank.encoders.vision import OPTIONS_FILE
 from mmrank.errors import MmrankError

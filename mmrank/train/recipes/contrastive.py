@@ -10,7 +10,7 @@ import torch
 from pydantic import Field
 
 from mmrank.encoders import load_encoder
-from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.minilm_weights import embedded_folder
 from mmrank.encoders.vision import VisionEncoder
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample

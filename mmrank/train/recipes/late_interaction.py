@@ -15,7 +15,8 @@ from sentence_transformers.sentence_transformer.training_args import BatchSample
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from mmrank.encoders.minilm_network import embedded_folder, verified_weights
+from mmrank.encoders.minilm_network import verified_weights
+from mmrank.encoders.minilm_weights import embedded_folder
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.protocol import TrainingReport

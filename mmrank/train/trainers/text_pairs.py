@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.minilm_weights import embedded_folder
 from mmrank.rerankers.minilm_bert import bert_tokenizer
 from mmrank.train.trainers.grouped import Row, grouped_mask, teacher_scores, ungroup
 from mmrank.train.trainers.lora import lora_config

@@ -11,7 +11,7 @@ import torch
 from tiny_models import Tiny
 
 from mmrank.encoders import load_encoder
-from mmrank.encoders.minilm_network import embedded_folder
+from mmrank.encoders.minilm_weights import embedded_folder
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample, write_examples
 from mmrank.train.data.pages import page_picture, page_reference
