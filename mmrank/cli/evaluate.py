@@ -92,6 +92,11 @@ def collection(
     rerank: Annotated[
         str | None, typer.Option(help="A reranker, family or family:model (docs/rerankers.md), or none.")
     ] = None,
+    weight: Annotated[float | None, typer.Option(min=0, max=1, help="Of the reranker beside retrieval.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Pages that the reranker sees.")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="What the reranker sees of a page.")] = None,
+    passages: Passages = None,
+    set_: Settings = None,
     cache: Cache = None,
     json: Json = False,
 ) -> None:
@@ -104,9 +109,11 @@ def collection(
     from mmrank.evaluate.evaluation import check_writable
 
     check_writable(run)
+    settings = rerank_options(weight, depth, unit, passages, set_)
+    _check_reranker(rerank, settings)
     with errors.status("preparing the documents …") as status:
         benchmark = load_collection_benchmark(data, cache=_kept(cache))
-        with kept_collection(benchmark, _kept(cache)) as library:
+        with kept_collection(benchmark, _kept(cache), **settings) as library:
             responses = ask_all(
                 benchmark,
                 lambda question: [(hit.document, hit.page) for hit in library.search(question, k=10, rerank=rerank)],
@@ -264,8 +271,18 @@ def compare(
         console.print(ablation_table(rows, "Pages, micro"), markup=True)
 
 
-def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[str, Any]) -> str | System:
+def _check_reranker(rerank: str | None, settings: dict[str, Any]) -> None:
+    """Refuse settings of a reranker where there is none."""
     from mmrank.config import load_settings
+    from mmrank.errors import InputError
+
+    if settings and (rerank or load_settings().reranker) in (None, "none"):
+        raise InputError(
+            "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
+        )
+
+
+def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[str, Any]) -> str | System:
     from mmrank.errors import InputError
     from mmrank.evaluate.product import ProductSystem
 
@@ -276,10 +293,7 @@ def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[st
             f"the system {name} has no reranker: --rerank, --weight, --depth, --unit, --passages and --set belong to "
             "--system mmrank"
         )
-    if settings and (rerank or load_settings().reranker) in (None, "none"):
-        raise InputError(
-            "--weight, --depth, --unit, --passages and --set say how a reranker is used; name one with --rerank"
-        )
+    _check_reranker(rerank, settings)
     return ProductSystem(_kept(cache) / "mmrank", rerank=rerank, **settings)
 
 

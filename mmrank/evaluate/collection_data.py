@@ -112,11 +112,15 @@ def _beir_questions(home: Path) -> tuple[CollectionQuestion, ...]:
     for number, row in _json_lines(home / "queries.jsonl"):
         if not isinstance(row.get("_id"), str) or not isinstance(row.get("text"), str):
             raise InputError(f"{home / 'queries.jsonl'}, line {number}: _id and text must be texts")
+        if row["_id"] in texts:
+            raise InputError(f"{home / 'queries.jsonl'}, line {number}: the id {row['_id']} occurs twice")
         texts[row["_id"]] = row["text"]
     path = home / "qrels" / "test.tsv"
     if not path.is_file():
         path = home / "qrels.tsv"
-    rows = numbered_lines(path)[1:]  # after the header
+    rows = numbered_lines(path)
+    if rows and "#" not in rows[0][1]:  # the header, which names no page
+        rows = rows[1:]
     return _judged(texts, path, ((number, line.split("\t")) for number, line in rows))
 
 
@@ -126,6 +130,8 @@ def _trec_questions(home: Path) -> tuple[CollectionQuestion, ...]:
         identifier, tab, text = line.partition("\t")
         if not tab:
             raise InputError(f"{home / 'queries.tsv'}, line {number}: an id, a tab and the text are needed")
+        if identifier in texts:
+            raise InputError(f"{home / 'queries.tsv'}, line {number}: the id {identifier} occurs twice")
         texts[identifier] = text
     path = home / "qrels.txt"
 

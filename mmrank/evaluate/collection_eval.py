@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -140,8 +140,13 @@ def score_responses(benchmark: CollectionBenchmark, responses: Iterable[Response
     )
 
 
-def kept_collection(benchmark: CollectionBenchmark, cache: Path) -> Collection:
+def kept_collection(benchmark: CollectionBenchmark, cache: Path, **settings: Any) -> Collection:
     """A collection of exactly the benchmark's files, made on first use and kept in the cache.
+
+    Args:
+        benchmark: its files are indexed.
+        cache: folder that keeps the collection.
+        settings: of searches (`mmrank.config.FREE`), for this use of the collection.
 
     Raises:
         MmrankError: when a file cannot be read; names it.
@@ -155,7 +160,7 @@ def kept_collection(benchmark: CollectionBenchmark, cache: Path) -> Collection:
     folder = cache / "collections"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}.mmrank"
-    library = Collection.create(path, exist_ok=True)
+    library = Collection.create(path, exist_ok=True, **settings)
     files = [(file, name) for name, file in benchmark.files.items()]
     report = library.add_files(files, cache=cache / "mmrank" / "documents")
     if report.failed:

@@ -93,6 +93,22 @@ def test_a_folder_without_questions_or_documents_says_what_is_missing(folder: Pa
         load_collection_benchmark(tmp_path / "nowhere", cache=folder)
 
 
+def test_judgements_of_beir_need_no_header(folder: Path) -> None:
+    (folder / "queries.jsonl").write_text('{"_id": "a", "text": "ferry"}\n')
+    (folder / "qrels.tsv").write_text("a\tferries.txt#0\t1\n")
+    [question] = load_collection_benchmark(folder, cache=folder).questions
+    assert question.pages == {("ferries.txt", 0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("queries.jsonl", '{"_id": "a", "text": "ferry"}'), ("queries.tsv", "a\tferry")]
+)
+def test_a_query_that_occurs_twice_is_refused(folder: Path, name: str, line: str) -> None:
+    (folder / name).write_text(f"{line}\n{line}\n")
+    with pytest.raises(InputError, match="line 2: the id a occurs twice"):
+        load_collection_benchmark(folder, cache=folder)
+
+
 def test_a_whole_collection_is_asked_scored_and_scored_again(folder: Path, tmp_path: Path) -> None:
     plain(folder)
     benchmark = load_collection_benchmark(folder, cache=tmp_path)
