@@ -24,7 +24,9 @@ _BASE_FORMS = {
 }
 _NUMBER = re.compile(r"\d[\d,.]*")
 _ROW_LABEL = re.compile(r"[A-Za-z][a-z]{2,}(?: [A-Za-z&,'’/-]+){1,9}:?")
-_POINTING = re.compile(r"\b(?:this|these|that|those|it|they|we|he|she|there|here|example|which|all|who)\b", re.IGNORECASE)
+_POINTING = re.compile(
+    r"\b(?:this|these|that|those|it|they|we|he|she|there|here|example|which|all|who)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ def _statements(document: Document) -> Iterator[PageQuestion]:
             if found is None or _POINTING.search(found["subject"]):
                 continue
             subject, verb = _lower(found["subject"]), found["verb"]
-            text = f"By how much did {subject} {_BASE_FORMS[verb]}?" if verb in _BASE_FORMS else f"What {verb} {subject}?"
+            text = (
+                f"By how much did {subject} {_BASE_FORMS[verb]}?" if verb in _BASE_FORMS else f"What {verb} {subject}?"
+            )
             yield PageQuestion(text, element.page, "statement")
 
 
