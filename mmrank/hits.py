@@ -50,8 +50,8 @@ class Hits(list[Hit]):
         """
         frame = require("pandas", "notebook").DataFrame
         columns = (
-            *("document", "page_number", "score", "stage", "snippet", "reasoning", "label", "heading_path", "boxes"),
-            *("element_ids", "document_id", "page"),
+            *("document", "page_number", "score", "stage", "snippet", "marks", "reasoning", "label", "heading_path"),
+            *("boxes", "element_ids", "document_id", "page"),
             *dict.fromkeys(f"scores.{name}" for hit in self for name in hit.scores),
         )
         return frame([_row(hit) for hit in self], columns=columns)
@@ -64,6 +64,7 @@ def _row(hit: Hit) -> dict[str, object]:
         "score": hit.score,
         "stage": hit.stage,
         "snippet": hit.snippet,
+        "marks": hit.marks,
         "reasoning": hit.reasoning,
         "label": hit.label,
         "heading_path": hit.heading_path,

@@ -338,6 +338,8 @@ class Hit:
     answers: Mapping[str, int] = field(default_factory=dict)
     """How many answers of the reranker's language model were complete, repaired, or unusable, over the whole search."""
     picture: ImageRef | None = None
+    marks: tuple[tuple[int, int], ...] = ()
+    """Where words of the question stand in `snippet`: start and end in characters."""
 
     @property
     def page_number(self) -> int:
@@ -381,6 +383,7 @@ class Hit:
                 f"score {self.score:.3f} ({self.stage})",
             ],
             snippet=self.snippet,
+            marks=self.marks,
             reason=self.reasoning,
             picture=shown,
             note=note,

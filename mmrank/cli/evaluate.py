@@ -27,7 +27,9 @@ Cache = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(help="Measure retrieval on a benchmark.", no_args_is_help=True)
-    for command in (mmdocir, collection, evidence, ablation, crossvalidate, documents, score, score_collection, compare):
+    for command in (mmdocir, collection, evidence, ablation, crossvalidate, documents):
+        group.command()(command)
+    for command in (score, score_collection, compare):
         group.command()(command)
     app.add_typer(group, name="eval")
 

@@ -223,7 +223,10 @@ def _print(hits: list[Hit]) -> None:
         evidence = Text()
         if hit.heading_path:
             evidence.append(" › ".join(hit.heading_path) + "\n", style="bold")
-        evidence.append(hit.snippet + "\n")
+        shown = Text(hit.snippet + "\n")
+        for start, end in hit.marks:
+            shown.stylize("bold", start, end)
+        evidence.append_text(shown)
         if hit.reasoning:
             evidence.append(hit.reasoning + "\n", style="green")
         evidence.append("  ".join(f"[{b.x0:.0f} {b.y0:.0f} {b.x1:.0f} {b.y1:.0f}]" for b in hit.boxes), style="dim")
@@ -262,6 +265,7 @@ def _plain(hit: Hit, drawn: Path | None) -> dict[str, object]:
         "answers": dict(hit.answers),
         "heading_path": hit.heading_path,
         "snippet": hit.snippet,
+        "marks": hit.marks,
         "reasoning": hit.reasoning,
         "picture": str(drawn) if drawn else None,
     }

@@ -12,6 +12,7 @@ import ast
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -205,10 +206,8 @@ def _wanted(answer: str, page: str) -> tuple[str, ...]:
 def _forms(answer: str) -> Iterator[tuple[str, ...]]:
     items = [answer]
     if answer.strip().startswith("["):
-        try:
+        with suppress(ValueError, SyntaxError):  # not a list after all
             items = [str(item) for item in ast.literal_eval(answer.strip())]
-        except (ValueError, SyntaxError):
-            pass
     parts = tuple(normal(item) for item in items)
     if sum(len(part.split()) for part in parts) <= _LONGEST or len(parts) > 1:
         yield parts
@@ -264,5 +263,6 @@ def evidence_table(report: EvidenceReport) -> Table:
         table.add_column(heading)
     for asked, row in report.figures.items():
         for at, (name, figure) in enumerate(row.items()):
-            table.add_row("" if at else asked, name, show(figure), str(figure.questions), end_section=at == len(row) - 1)
+            last = at == len(row) - 1
+            table.add_row("" if at else asked, name, show(figure), str(figure.questions), end_section=last)
     return table
