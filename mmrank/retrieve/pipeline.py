@@ -54,6 +54,13 @@ class Pipeline:
         self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
     ) -> Hits:
         """The k best pages of the whole collection; see `Collection.search`."""
+        ranking = self.rank(query, k=k, where=where, rerank=rerank)
+        return Hits() if ranking is None else page_hits(ranking, k)
+
+    def rank(
+        self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
+    ) -> PageRanking | None:
+        """The pages among which `search` finds its hits, ranked; None where nothing may be searched."""
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}")
         question = self.understand(query)
@@ -61,12 +68,12 @@ class Pipeline:
         with self._store.snapshot() as snapshot:
             documents = self._rank_documents(question, snapshot, where, k)
             if not documents:
-                return Hits()
+                return None
             pool = self._features.pool(snapshot, [document.id for document in documents], question)
             ranking = rank_pages(question, pool, documents={document.id: document.score for document in documents})
         if reranker is not None:
             ranking = self._rerank(ranking, reranker, shown=k)
-        return page_hits(ranking, k)
+        return ranking
 
     def rank_document(
         self,
