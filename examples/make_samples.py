@@ -5,6 +5,7 @@ Run it to write the files: `python examples/make_samples.py samples/`
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,14 @@ def make_samples(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return [kind.make(folder) for kind in (report, letter, paper, manual, slides)]
+
+
+def make_benchmark(folder: Path | str) -> None:
+    """Write the collection and its questions as `mmrank eval` takes them: documents/ and questions.jsonl."""
+    make_samples(Path(folder) / "documents")
+    rows = [{"question": q.text, "answer": q.answer, "document": q.document, "pages": [q.page]} for q in QUESTIONS]
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    (Path(folder) / "questions.jsonl").write_text("".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

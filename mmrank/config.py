@@ -109,10 +109,8 @@ class Settings(BaseSettings):
     rerank_passages: int = Field(
         default=2, ge=1, description="passages per page that the reranker reads, for `rerank_unit=passage`"
     )
-    rerank_unit: Literal["passage", "page", "picture"] = Field(
-        default="passage",
-        description="what the reranker reads of a page: its best passages one by one, the page as one text (document,"
-        " headings, the best passages whole), or the page as a picture",
+    rerank_unit: Literal["passage", "picture"] = Field(
+        default="passage", description="what the reranker reads of a page: its best passages, or the page as a picture"
     )
     rerank_settings: dict[str, Any] = Field(
         default={}, description="settings of the reranker by name, see below; as JSON in the environment variable"

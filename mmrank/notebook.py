@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -23,7 +23,14 @@ MUTED = "opacity:.7"
 
 
 def card(
-    *, title: str, lines: Iterable[str], snippet: str, reason: str | None, picture: str | None, note: str | None
+    *,
+    title: str,
+    lines: Iterable[str],
+    snippet: str,
+    marks: Sequence[tuple[int, int]] = (),
+    reason: str | None,
+    picture: str | None,
+    note: str | None,
 ) -> str:
     """One hit as HTML: the page on the left, what was found beside it.
 
@@ -31,6 +38,7 @@ def card(
         title: for instance the document's name and the page number.
         lines: what stands below the title, one line each.
         snippet: text of the page.
+        marks: where words of the question stand in it, start and end in characters.
         reason: why the page was found.
         picture: data URI of the page, as `thumbnail` makes it; None for no picture.
         note: what the reader should know about a picture that is missing.
@@ -38,13 +46,26 @@ def card(
     image = f'<img src="{escape(picture)}" alt="{escape(title)}" style="{PICTURE}">' if picture else ""
     paragraphs = [f"<strong>{escape(title)}</strong>"]
     paragraphs += [f'<span style="{MUTED}">{escape(line)}</span>' for line in lines]
-    paragraphs.append(escape(snippet))
+    paragraphs.append(marked(snippet, marks))
     if reason:
         paragraphs.append(f"<em>{escape(reason)}</em>")
     if note:
         paragraphs.append(f'<span style="{MUTED}">{escape(note)}</span>')
     text = "".join(f'<div style="margin-bottom:6px">{paragraph}</div>' for paragraph in paragraphs)
     return f'<div style="{CARD}">{image}<div style="text-align:left">{text}</div></div>'
+
+
+def marked(text: str, marks: Sequence[tuple[int, int]]) -> str:
+    """A text as HTML with some of its words marked.
+
+    >>> marked("Sales & costs", [(0, 5)])
+    '<mark>Sales</mark> &amp; costs'
+    """
+    pieces, at = [], 0
+    for start, end in marks:
+        pieces += [escape(text[at:start]), f"<mark>{escape(text[start:end])}</mark>"]
+        at = end
+    return "".join([*pieces, escape(text[at:])])
 
 
 def thumbnail(picture: Image, *, limit: int = THUMBNAIL_BYTES) -> str:

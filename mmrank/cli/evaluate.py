@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     for command in (
         mmdocir,
         collection,
+        evidence,
         ablation,
         crossvalidate,
         crossvalidate_collections,
@@ -137,6 +138,31 @@ def score_collection(
     responses = read_responses(run)
     benchmark = load_collection_benchmark(data, cache=_kept(cache))
     _show_collection(score_responses(benchmark, responses), json)
+
+
+def evidence(data: CollectionData, cache: Cache = None, json: Json = False) -> None:
+    """Look at what hits show: do the first box, the first three boxes and the snippet hold the answer?
+
+    Takes MMDocIR's folder, or questions.jsonl with answers beside documents/.
+    """
+    from mmrank.evaluate.collection_data import load_collection_benchmark
+    from mmrank.evaluate.collection_eval import kept_collection
+    from mmrank.evaluate.evidence_eval import evaluate_evidence, evidence_table, load_evidence_questions
+
+    with errors.status("preparing the documents …") as status:
+        benchmark = load_collection_benchmark(data, cache=_kept(cache))
+        questions = load_evidence_questions(data, cache=_kept(cache))
+        with kept_collection(benchmark, _kept(cache)) as library:
+            report = evaluate_evidence(
+                library,
+                benchmark.name,
+                questions,
+                progress=lambda done, total: status.update(f"{done} of {total} questions"),
+            )
+    if json:
+        print_json(report.as_dict())
+    else:
+        console.print(evidence_table(report), markup=True)
 
 
 def ablation(data: Data, out: Out = None, limit: Limit = None, cache: Cache = None, json: Json = False) -> None:

@@ -93,7 +93,7 @@ def load_collection_benchmark(folder: str | Path, *, cache: Path) -> CollectionB
 
 def _plain_questions(path: Path) -> Iterator[CollectionQuestion]:
     seen: set[str] = set()
-    for number, row in _json_lines(path):
+    for number, row in json_lines(path):
         where = f"{path}, line {number}"
         text, document, pages = row.get("question"), row.get("document"), row.get("pages")
         if not isinstance(text, str) or not isinstance(document, str) or not text.strip():
@@ -109,7 +109,7 @@ def _plain_questions(path: Path) -> Iterator[CollectionQuestion]:
 
 def _beir_questions(home: Path) -> tuple[CollectionQuestion, ...]:
     texts = {}
-    for number, row in _json_lines(home / "queries.jsonl"):
+    for number, row in json_lines(home / "queries.jsonl"):
         if not isinstance(row.get("_id"), str) or not isinstance(row.get("text"), str):
             raise InputError(f"{home / 'queries.jsonl'}, line {number}: _id and text must be texts")
         if row["_id"] in texts:
@@ -187,7 +187,12 @@ def _pooled_mmdocir(home: Path, cache: Path) -> CollectionBenchmark:
     )
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL file, each with the number of its line.
+
+    Raises:
+        InputError: for a line that holds no object; names it.
+    """
     for number, line in numbered_lines(path):
         try:
             row = json.loads(line)

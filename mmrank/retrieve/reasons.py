@@ -7,24 +7,30 @@ from collections.abc import Sequence
 from mmrank.index import tokenize
 from mmrank.query.analysis import statements
 from mmrank.retrieve.evidence import Evidence
+from mmrank.retrieve.matching import WordMatcher
 from mmrank.retrieve.pages import PageRanking
-from mmrank.retrieve.words import singular, words
+from mmrank.retrieve.words import singular
 from mmrank.types import ElementKind
 
 MAX_WORDS = 6
 """Words of the question that a reason lists at most."""
 KIND_NAMES = {ElementKind.TEXT: "paragraph", ElementKind.LIST_ITEM: "list item"}
+CLEARLY_NAMED = 0.5
+"""A document is said to go by words of the question from this score on, see `Identities.named`."""
+SAME_PERIOD = 0.5
+"""From this match on, see `mmrank.periods.period_match`."""
 CLOSE_IN_MEANING = 1.5
 """Z-score of the signal "dense" from which a page is said to be close in meaning."""
 
 
-def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
+def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence], matcher: WordMatcher) -> str:
     """One or two sentences about one page of the pool.
 
     Args:
         ranking: of the pool.
         at: which page of the pool.
         evidence: its elements, best first.
+        matcher: the words of the question.
     """
     analysis, signals = ranking.question.analysis, ranking.signals
     said: list[str] = []
@@ -44,22 +50,34 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
     if signals["statement"][at] > 0:
         statement = " or the ".join(statements()[name].titles[0] for name, _ in analysis.statements)
         said.append(f"It looks like the {statement}, from which the figure is computed.")
-    said.append(_words(ranking, at, evidence))
+    said.append(_document(ranking, at))
+    said.append(_words(ranking, evidence, matcher, at))
     if signals["dense"][at] >= CLOSE_IN_MEANING:
         said.append("A passage is close to the question in meaning.")
     return " ".join(filter(None, said)) or "It is the closest match, though it shares little with the question."
 
 
-def _words(ranking: PageRanking, at: int, evidence: Sequence[Evidence]) -> str:
-    bags, page = ranking.pool.page_words, ranking.pool.pages[at]
+def _document(ranking: PageRanking, at: int) -> str:
+    """What speaks for the document among those that were found."""
+    found = ranking.documents.get(ranking.pool.documents[int(ranking.pool.owner[at])].document.id)
+    if found is None:
+        return ""
+    named = found.scores["named"] > CLEARLY_NAMED
+    period = found.scores["period"] > SAME_PERIOD
+    told = ["goes by words of the question"] * named + ["reports on the period that it names"] * period
+    return f"The document {' and '.join(told)}." if told else ""
+
+
+def _words(ranking: PageRanking, evidence: Sequence[Evidence], matcher: WordMatcher, at: int) -> str:
+    page = ranking.pool.pages[at]
     asked = {singular(word): word for word in reversed(tokenize(ranking.question.analysis.text))}
     found = [stem for stem in ranking.question.words if stem in page.words and (len(stem) > 1 or stem.isdigit())]
-    named = sorted(found, key=lambda stem: -bags.idf(stem))[:MAX_WORDS]
+    named = sorted(found, key=lambda stem: -matcher.weights[stem])[:MAX_WORDS]
     if not named:
         return ""
     quoted = ", ".join(f"“{asked[stem]}”" for stem in named)
     if not evidence:
         return f"It says {quoted}."
     best = evidence[0].element
-    together = len(set(words(best.text)).intersection(named)) > 0.5 * len(named)
+    together = len(matcher.found(best.text).intersection(named)) > 0.5 * len(named)
     return f"It says {quoted}{f', in one {KIND_NAMES.get(best.kind, best.kind.value)}' if together else ''}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,14 +9,13 @@ import numpy as np
 
 from mmrank.errors import InputError
 from mmrank.rerankers.protocol import Reranker
-from mmrank.retrieve.page_view import page_view
 from mmrank.retrieve.pages import PageRanking, WrittenReason
 from mmrank.retrieve.pool import Pool
 from mmrank.types import Candidate, Part, PartKind
 from mmrank.zscores import zscores
 
-Unit = Literal["passage", "page", "picture"]
-"""What a reranker is shown of a page: its best passages one by one, the page as text, or the page as a picture."""
+Unit = Literal["passage", "picture"]
+"""What a reranker is shown of a page: its best passages, or the page as a picture."""
 
 
 def rerank_pages(
@@ -43,10 +41,7 @@ def rerank_pages(
     if depth < 1 or passages < 1:
         raise InputError(f"a reranker sees at least 1 page and 1 passage of it, got {depth} and {passages}")
     head = list(map(int, ranking.order()[:depth]))
-    if unit == "picture":
-        shown = _pictures(ranking, head)
-    else:
-        shown = _passages(ranking, head, passages) if unit == "passage" else page_views(ranking, head)
+    shown = _pictures(ranking, head) if unit == "picture" else _passages(ranking, head, passages)
     owner = {candidate.id: at for at, candidate in shown}
     judged = reranker.rerank(ranking.question.query, [candidate for _, candidate in shown])
     best: dict[int, float] = {}
@@ -89,21 +84,6 @@ def passage_scores(ranking: PageRanking) -> np.ndarray[tuple[int], np.dtype[np.f
     pool, question = ranking.pool, ranking.question
     words = pool.passage_words.scores(question.words)
     return zscores(words) + zscores(pool.similarities(question.vector))
-
-
-def page_views(ranking: PageRanking, places: Sequence[int]) -> list[tuple[int, Candidate]]:
-    """Pages as text, one candidate each, by their positions in the pool; pages without text are left out."""
-    fits, pool = passage_scores(ranking), ranking.pool
-    found = []
-    for at in places:
-        placed = np.flatnonzero(pool.passage_page == at)
-        document, page = pool.documents[int(pool.owner[at])].document, int(pool.number[at])
-        if any(document.passages[int(p - pool.first_passage[int(pool.owner[at])])].text.strip() for p in placed):
-            parts = page_view(document, page, [float(fit) for fit in fits[placed]])
-            score = float(ranking.scores[at])
-            name = f"{document.id}#{page}"
-            found.append((at, Candidate(name, parts, score, document.id, page, (), _signals(ranking, at))))
-    return found
 
 
 def _candidate(ranking: PageRanking, at: int, position: int) -> Candidate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmrank.retrieve.evidence import MAX_SNIPPET, page_evidence, snippet
+from mmrank.retrieve.evidence import page_evidence
 from mmrank.retrieve.hits import page_hits
 from mmrank.retrieve.pages import WEIGHTS, rank_pages
 from mmrank.retrieve.pool import Pool
@@ -47,23 +47,6 @@ def test_spots_of_better_pages_come_first(pool_of, ask) -> None:
     assert spots[0].element.page == 1
     assert [s.score for s in spots] == sorted((s.score for s in spots), reverse=True)
     assert len(ranking.evidence(2)) == 2
-
-
-def test_a_snippet_shows_where_the_words_stand_without_the_frame_of_a_table(pool_of, ask) -> None:
-    question, pool = ask("fare to Lunna in the table"), pool_of(*FERRY)
-    assert snippet(question, page_evidence(question, pool, 1)) == "Route · Fare · Lunna · 12"
-    long = "filler words go here " * 60 + "the zebra crossing opened " + "and more words " * 60
-    pool = pool_of([("text", long)])
-    shown = snippet(ask("zebra crossing"), page_evidence(ask("zebra crossing"), pool, 0))
-    assert "zebra crossing" in shown
-    assert len(shown) <= MAX_SNIPPET + 2
-    assert shown.startswith("…") and shown.endswith("…")
-
-
-def test_an_element_without_text_gives_the_snippet_of_the_next(pool_of, ask) -> None:
-    question, pool = ask("Which colour has the picture of the boat?"), pool_of([("figure", ""), ("text", "A boat.")])
-    assert snippet(question, page_evidence(question, pool, 0)) == "A boat."
-    assert snippet(question, []) == ""
 
 
 def test_hits_name_page_boxes_words_and_why(features_of, ask) -> None:

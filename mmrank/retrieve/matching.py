@@ -1,0 +1,65 @@
+"""Where the words of a question stand in a text, found without making words of all of it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+from mmrank.retrieve.words import words
+
+PREFIX = 4
+"""Letters by which a word that may be one of the question's is found; then the whole word is compared."""
+
+
+class WordMatcher:
+    """The words of one question, ready to be found in many texts.
+
+    Args:
+        weights: how much each word tells; the words are as `words` makes them.
+
+    >>> matcher = WordMatcher({"ferry": 0.6, "fare": 0.4})
+    >>> matcher.spans("Fares of ferries to Farewell")
+    [(0, 5, 'fare'), (9, 16, 'ferry')]
+    >>> matcher.cover("Fares to Farewell")
+    0.4
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.weights = weights
+        dense = [re.escape(word) for word in weights if _dense(word)]
+        spaced = sorted({re.escape(word[:PREFIX].removesuffix("y")) for word in weights if not _dense(word)})
+        either = [*dense, *([rf"(?<![^\W_])(?:{'|'.join(spaced)})[^\W_]*"] if spaced else [])]
+        self._pattern = re.compile("|".join(either), re.IGNORECASE) if either else None
+        self._word = lru_cache(maxsize=1024)(self._compare)
+
+    def spans(self, text: str) -> list[tuple[int, int, str]]:
+        """Start, end and word for each place, in characters."""
+        return list(self._spans(text))
+
+    def found(self, text: str) -> set[str]:
+        """Which words of the question a text has."""
+        return {word for _, _, word in self._spans(text if text.isascii() else unicodedata.normalize("NFKC", text))}
+
+    def weight(self, found: Iterable[str]) -> float:
+        """Summed weight of words of the question."""
+        return sum(self.weights[word] for word in found)
+
+    def cover(self, text: str) -> float:
+        """Summed weight of the words of the question that a text has."""
+        return self.weight(self.found(text))
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int, str]]:
+        if self._pattern is not None:
+            for match in self._pattern.finditer(text):
+                word = self._word(match.group())
+                if word is not None:
+                    yield match.start(), match.end(), word
+
+    def _compare(self, written: str) -> str | None:
+        return next((word for word in words(written) if word in self.weights), None)
+
+
+def _dense(word: str) -> bool:
+    return "\u3040" <= word[0] <= "\u9fff"
