@@ -105,6 +105,7 @@ def collect(folders: Sequence[Path], elsewhere: Path | None) -> Iterator[Row]:
 def asked_collection(
     library: Collection, name: str, group: str, text: str, one: EvidenceQuestion | None
 ) -> Iterator[Row]:
+    """A question to a whole collection; `one` says what answers it, None that nothing does."""
     ranking = library.rank(text)
     if ranking is not None:
         yield from rows_of(name, group, text, ranking, one)

@@ -43,7 +43,10 @@ def page_hit(ranking: PageRanking, at: int, matcher: WordMatcher | None = None) 
     written = ranking.reasons.get(at)
     if written is not None:
         # What a model wrote about a passage is shown with that passage's boxes.
-        evidence = [item for item in evidence if item.element.id in written.grounds] or evidence
+        read = [item for item in evidence if item.element.id in written.grounds]
+        if read:
+            evidence = read
+            page = replace(page, elements=tuple(one for one in page.elements if one.id in written.grounds))
     finder = SpotFinder(matcher, question.analysis.text)
     beside = number - 1 if number else 1
     spots = finder.spots(page, document.pages[beside] if beside < len(document.pages) else None, evidence)
@@ -59,7 +62,7 @@ def page_hit(ranking: PageRanking, at: int, matcher: WordMatcher | None = None) 
         snippet=snippet,
         marks=finder.marks(snippet),
         element_ids=tuple(element.id for element in shown),
-        label=page.label,
+        label=document.pages[number].label,
         heading_path=features.heading_path(shown[0].id) if shown else (),
         reasoning=written.text if written is not None else reason(ranking, at, evidence, matcher),
         scores={name: float(values[at]) for name, values in ranking.signals.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mmrank.hits import ANSWERED, NO_ANSWER, Hits
+from mmrank.retrieve.documents import RankedDocument
 from mmrank.retrieve.hits import page_hits
 from mmrank.retrieve.pages import rank_pages
 
@@ -13,11 +14,12 @@ PAGES = [
     [("text", "Tides are high in spring.")],
     [("text", "An index of terms.")],
 ]
+DOCUMENTS = {"doc": RankedDocument("doc", 1.0, {"named": 0.0, "period": 0.0})}
 
 
 def asked(ask, pool, text):
     """A search over a collection: one with scores of documents."""
-    return page_hits(rank_pages(ask(text), pool, documents={"doc": 1.0}), 3)
+    return page_hits(rank_pages(ask(text), pool, documents=DOCUMENTS), 3)
 
 
 def test_a_page_with_the_words_is_surer_than_one_without_and_than_one_for_another_question(pool_of, ask) -> None:
@@ -45,8 +47,8 @@ def test_a_notebook_says_that_nothing_answers(pool_of, ask) -> None:
 
 
 def test_the_reason_names_the_documents_name_and_period(pool_of, ask) -> None:
-    ranking = rank_pages(ask("What does the ferry cost?"), pool_of(*PAGES), documents={"doc": 1.0})
-    ranking = replace(ranking, documents={"doc": {"named": 3.0, "period": 1.0}, "other": {"named": 1.0, "period": 0.0}})
+    documents = {"doc": RankedDocument("doc", 1.0, {"named": 1.0, "period": 1.0})}
+    ranking = rank_pages(ask("What does the ferry cost?"), pool_of(*PAGES), documents=documents)
     assert "The document goes by words of the question and reports on the period that it names." in (
         page_hits(ranking, 1)[0].reasoning or ""
     )
