@@ -36,6 +36,7 @@ RANKS = (0, 1, 2, 4, 9)
 ELSEWHERE = 150
 """Questions of the JSONL file that each collection is asked, evenly spread."""
 FOLDS = 5
+GIVEN = "document given"
 STRENGTH = 1.0
 """Of the penalty on squared weights."""
 THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
@@ -74,7 +75,11 @@ def collect(folders: Sequence[Path], elsewhere: Path | None) -> Iterator[Row]:
     """Rows of all folders."""
     cache = cache_folder("evaluate")
     questions = {folder: load_evidence_questions(folder, cache=cache) for folder in folders}
-    strange = [] if elsewhere is None else [json.loads(line)["query"] for line in elsewhere.read_text("utf-8").split("\n") if line]
+    strange = (
+        []
+        if elsewhere is None
+        else [json.loads(line)["query"] for line in elsewhere.read_text("utf-8").split("\n") if line]
+    )
     strange = [strange[at * len(strange) // ELSEWHERE] for at in range(ELSEWHERE)] if strange else []
     for folder in folders:
         name = folder.resolve().name
@@ -82,16 +87,25 @@ def collect(folders: Sequence[Path], elsewhere: Path | None) -> Iterator[Row]:
             own = sorted(questions[folder], key=lambda one: one.document)
             for one in own:
                 ranking = library.rank_document(one.document, one.text)
-                yield from rows_of(f"{name}, document given", one.document, one.text, ranking, one)
+                yield from rows_of(f"{name}, {GIVEN}", one.document, one.text, ranking, one)
             for one in own:
                 if one.pooled:
                     yield from asked_collection(library, name, one.document, one.text, one)
-            others = [(one.document, one.text) for other in folders if other != folder for one in questions[other] if one.pooled]
+            others = [
+                (one.document, one.text)
+                for other in folders
+                if other != folder
+                for one in questions[other]
+                if one.pooled
+            ]
             for group, text in [*others, *((f"elsewhere {at // 10}", text) for at, text in enumerate(strange))]:
                 yield from asked_collection(library, f"{name}, unanswerable", group, text, None)
 
 
-def asked_collection(library: Collection, name: str, group: str, text: str, one: EvidenceQuestion | None) -> Iterator[Row]:
+def asked_collection(
+    library: Collection, name: str, group: str, text: str, one: EvidenceQuestion | None
+) -> Iterator[Row]:
+    """The pages of a search over the collection."""
     ranking = library._pipeline.rank(text, k=10)
     if ranking is not None:
         yield from rows_of(name, group, text, ranking, one)
@@ -126,9 +140,10 @@ def report(rows: Sequence[Row]) -> None:
     answerable = np.array([row.answerable for row in rows])
     print(f"{first.sum()} rankings, {len(rows)} pages; out of fold:")
     for name, chosen in (("first pages", first), ("all pages", first | True)):
-        print(f"{name}: ECE {calibration_error(guessed[chosen], y[chosen]):.3f}, AUROC of right pages {auroc(guessed[chosen], y[chosen]):.3f}")
+        error = calibration_error(guessed[chosen], y[chosen], share[chosen])
+        print(f"{name}: ECE {error:.3f}, AUROC of right pages {auroc(guessed[chosen], y[chosen]):.3f}")
     print(f"AUROC of questions with an answer: {auroc(guessed[first], answerable[first]):.3f}")
-    collection = first & np.array(["document given" not in row.set for row in rows])
+    collection = first & np.array([GIVEN not in row.set for row in rows])
     print(f"  asked to a collection: {auroc(guessed[collection], answerable[collection]):.3f}")
     print("first pages by set: mean confidence, share right, questions")
     for name in dict.fromkeys(row.set for row in rows):
@@ -138,8 +153,9 @@ def report(rows: Sequence[Row]) -> None:
     for low in np.arange(0, 1, 0.1):
         of = first & (guessed >= low) & (guessed < low + 0.1 + 1e-12 * (low > 0.85))
         if of.any():
-            print(f"  {low:.1f}–{low + 0.1:.1f}: {guessed[of].mean():.3f} {y[of].mean():.3f} {of.sum()}")
-    print("threshold: said to be unanswered of answerable questions (of those with the right first page), missed unanswerable")
+            mean, right = (np.average(values[of], weights=share[of]) for values in (guessed, y))
+            print(f"  {low:.1f} to {low + 0.1:.1f}: {mean:.3f} {right:.3f} {of.sum()}")
+    print("threshold: answerable questions below it (those with the right first page), unanswerable ones above it")
     for threshold in THRESHOLDS:
         below = guessed < threshold
         alarms, right = below[collection & answerable].mean(), below[collection & answerable & (y > 0)].mean()
@@ -150,8 +166,16 @@ def report(rows: Sequence[Row]) -> None:
 
 
 def balance(rows: Sequence[Row]) -> NDArray[np.float64]:
-    """Weight of each row: the first page of a ranking counts as much as the others together."""
-    return np.array([1.0 if row.rank == 0 else 1 / (len(RANKS) - 1) for row in rows])
+    """Weight of each row.
+
+    The first page of a ranking counts as much as the others together, and the questions that a collection cannot
+    answer as much as those that it can: how often people ask in vain is not known.
+    """
+    share = np.array([1.0 if row.rank == 0 else 1 / (len(RANKS) - 1) for row in rows])
+    asked = np.array([GIVEN not in row.set for row in rows])
+    vain = np.array([not row.answerable for row in rows])
+    share[vain] *= share[asked & ~vain].sum() / share[vain].sum()
+    return share
 
 
 def fit(x: NDArray[np.float64], y: NDArray[np.float64], share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,10 +196,12 @@ def predict(x: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.
     return 1 / (1 + np.exp(-(x @ weights[1:] + weights[0])))
 
 
-def calibration_error(guessed: NDArray[np.float64], right: NDArray[np.float64], bins: int = 10) -> float:
+def calibration_error(
+    guessed: NDArray[np.float64], right: NDArray[np.float64], share: NDArray[np.float64], bins: int = 10
+) -> float:
     """Expected calibration error over bins of equal width (Naeini et al. 2015)."""
     place = np.minimum((guessed * bins).astype(int), bins - 1)
-    return float(sum(abs(guessed[place == b].sum() - right[place == b].sum()) for b in range(bins)) / len(guessed))
+    return float(sum(abs((share * (guessed - right))[place == b].sum()) for b in range(bins)) / share.sum())
 
 
 def auroc(guessed: NDArray[np.float64], positive: NDArray[np.float64] | NDArray[np.bool_]) -> float:

@@ -14,6 +14,11 @@ PICTURES_SHOWN = 10
 """Hits after these are shown in a notebook without their page, to keep the notebook small."""
 
 
+ANSWERED = 0.2
+"""Where no hit has this confidence, the search is said to have found no answer."""
+NO_ANSWER = "Nothing in the collection seems to answer this. The closest pages:"
+
+
 class Hits(list[Hit]):
     """Hits, best first: a list that shows its pages in a notebook.
 
@@ -34,10 +39,16 @@ class Hits(list[Hit]):
             return Hits(super().__getitem__(at))
         return super().__getitem__(at)
 
+    @property
+    def answered(self) -> bool:
+        """Whether any page is likely enough to hold the answer: its `confidence` is at least `ANSWERED`."""
+        return any(hit.confidence is None or hit.confidence >= ANSWERED for hit in self)
+
     def _repr_html_(self) -> str:
         if not self:
             return "<p>No hits.</p>"
-        return "".join(hit.to_html(picture=at < PICTURES_SHOWN) for at, hit in enumerate(self))
+        doubt = "" if self.answered else f"<p>{NO_ANSWER}</p>"
+        return doubt + "".join(hit.to_html(picture=at < PICTURES_SHOWN) for at, hit in enumerate(self))
 
     def to_pandas(self) -> pandas.DataFrame:
         """A table with one row per hit, best first.
@@ -50,7 +61,18 @@ class Hits(list[Hit]):
         """
         frame = require("pandas", "notebook").DataFrame
         columns = (
-            *("document", "page_number", "score", "stage", "snippet", "marks", "reasoning", "label", "heading_path"),
+            *(
+                "document",
+                "page_number",
+                "score",
+                "confidence",
+                "stage",
+                "snippet",
+                "marks",
+                "reasoning",
+                "label",
+                "heading_path",
+            ),
             *("boxes", "element_ids", "document_id", "page"),
             *dict.fromkeys(f"scores.{name}" for hit in self for name in hit.scores),
         )
@@ -62,6 +84,7 @@ def _row(hit: Hit) -> dict[str, object]:
         "document": hit.document,
         "page_number": hit.page_number,
         "score": hit.score,
+        "confidence": hit.confidence,
         "stage": hit.stage,
         "snippet": hit.snippet,
         "marks": hit.marks,

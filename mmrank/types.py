@@ -340,6 +340,8 @@ class Hit:
     picture: ImageRef | None = None
     marks: tuple[tuple[int, int], ...] = ()
     """Where words of the question stand in `snippet`: start and end in characters."""
+    confidence: float | None = None
+    """Calibrated probability, 0 to 1, that the page is right; None where it was not worked out."""
 
     @property
     def page_number(self) -> int:
@@ -380,7 +382,8 @@ class Hit:
             title=f"{self.document}, page {self.page_number}{label}",
             lines=[
                 *([" › ".join(self.heading_path)] if self.heading_path else []),
-                f"score {self.score:.3f} ({self.stage})",
+                f"score {self.score:.3f} ({self.stage})"
+                + ("" if self.confidence is None else f", confidence {self.confidence:.0%}"),
             ],
             snippet=self.snippet,
             marks=self.marks,

@@ -29,8 +29,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure retrieval on a benchmark.", no_args_is_help=True)
     for command in (mmdocir, collection, evidence, ablation, crossvalidate, documents):
         group.command()(command)
-    for command in (score, score_collection, compare):
-        group.command()(command)
+    for scoring in (score, score_collection, compare):
+        group.command()(scoring)
     app.add_typer(group, name="eval")
 
 

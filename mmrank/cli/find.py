@@ -11,6 +11,7 @@ import typer
 from mmrank.cli.manage import DEFAULT, CollectionPath, Json
 from mmrank.cli.output import console, errors, make_picture_folder, print_json, save_picture
 from mmrank.errors import InputError, MmrankError
+from mmrank.hits import NO_ANSWER
 
 if TYPE_CHECKING:
     from mmrank.collection import Collection
@@ -108,6 +109,8 @@ def search(
         if not hits:
             console.print("Nothing found: the collection, or what the filters leave of it, is empty.")
             return
+        if not hits.answered:
+            console.print(NO_ANSWER, style="yellow")
         _print(hits)
         unusable, answers = hits[0].answers.get("unusable", 0), sum(hits[0].answers.values())
         if unusable:
@@ -216,7 +219,13 @@ def _print(hits: list[Hit]) -> None:
     from rich.text import Text
 
     table = Table(show_lines=True)
-    for heading, justify in (("#", "right"), ("document", "left"), ("page", "right"), ("score", "right")):
+    for heading, justify in (
+        ("#", "right"),
+        ("document", "left"),
+        ("page", "right"),
+        ("score", "right"),
+        ("sure", "right"),
+    ):
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
     table.add_column("evidence", ratio=1)
     for rank, hit in enumerate(hits, 1):
@@ -231,7 +240,8 @@ def _print(hits: list[Hit]) -> None:
             evidence.append(hit.reasoning + "\n", style="green")
         evidence.append("  ".join(f"[{b.x0:.0f} {b.y0:.0f} {b.x1:.0f} {b.y1:.0f}]" for b in hit.boxes), style="dim")
         page = str(hit.page_number) + (f" ({hit.label})" if hit.label not in (None, str(hit.page_number)) else "")
-        table.add_row(str(rank), Text(hit.document), page, f"{hit.score:.3f}", evidence)
+        sure = "" if hit.confidence is None else f"{hit.confidence:.0%}"
+        table.add_row(str(rank), Text(hit.document), page, f"{hit.score:.3f}", sure, evidence)
     console.print(table)
 
 
@@ -260,6 +270,7 @@ def _plain(hit: Hit, drawn: Path | None) -> dict[str, object]:
         "boxes": [box.as_tuple() for box in hit.boxes],
         "elements": hit.element_ids,
         "score": hit.score,
+        "confidence": hit.confidence,
         "scores": dict(hit.scores),
         "stage": hit.stage,
         "answers": dict(hit.answers),

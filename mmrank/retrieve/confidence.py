@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 MEASURES = ("covered", "rare", "unknown", "cosine", "margin", "below", "named", "whole")
 """What the model sees of a page, see `measures`."""
-WEIGHTS: Mapping[str, float] = dict.fromkeys(MEASURES, 0.0)
-BIAS = 0.0
-ANSWERED = 0.25
-"""Below this confidence of the first page, a search is said to have found no answer."""
+WEIGHTS: Mapping[str, float] = {
+    "covered": 1.217, "rare": 0.575, "unknown": -0.435, "cosine": 2.247, "margin": 0.602, "below": -0.605,
+    "named": 1.43, "whole": 1.762,
+}  # fmt: skip
+BIAS = -4.194
 NEXT = 5
 """The first page's lead is over the mean of this many pages after it."""
 NAMING = ("handle", "page_number", "place", "quoted", "front", "statement")
@@ -35,6 +36,18 @@ def confidences(ranking: PageRanking, matcher: WordMatcher, pages: Sequence[int]
     rows = measures(ranking, matcher, pages)
     weights = np.array([WEIGHTS[name] for name in MEASURES])
     return [float(value) for value in 1 / (1 + np.exp(-(rows @ weights + BIAS)))]
+
+
+def _retrieval_scores(ranking: PageRanking) -> NDArray[np.float64]:
+    """Scores of the first stage, (pages,): those of a reranker are on other scales."""
+    if ranking.judged is None:
+        return ranking.scores
+    from mmrank.retrieve.pages import DOCUMENT_WEIGHT, WEIGHTS
+
+    signals = {**WEIGHTS, "document": DOCUMENT_WEIGHT}
+    return np.asarray(
+        sum(weight * ranking.signals[name] for name, weight in signals.items() if name in ranking.signals)
+    )
 
 
 def measures(ranking: PageRanking, matcher: WordMatcher, pages: Sequence[int]) -> NDArray[np.float64]:
@@ -57,8 +70,8 @@ def measures(ranking: PageRanking, matcher: WordMatcher, pages: Sequence[int]) -
     rarer = ordered[: (len(ordered) + 1) // 2]
     rare_total = matcher.weight(rarer) or 1.0
     cosine = pool.page_max(pool.similarities(question.vector), 0.0)
-    order = ranking.order()
-    scores = ranking.scores
+    scores = _retrieval_scores(ranking)
+    order = np.argsort(-scores, kind="stable")
     following = order[1 : 1 + NEXT]
     level = float(scores[following].mean()) if len(following) else float(scores[order[0]])
     rows = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from mmrank.hits import Hits
+from mmrank.retrieve.confidence import confidences
 from mmrank.retrieve.evidence import page_evidence, word_matcher
 from mmrank.retrieve.matching import WordMatcher
 from mmrank.retrieve.pages import PageRanking
@@ -16,7 +18,12 @@ from mmrank.types import Hit
 def page_hits(ranking: PageRanking, k: int) -> Hits:
     """The first k pages of a ranking, best first."""
     matcher = word_matcher(ranking.question, ranking.pool)
-    return Hits(page_hit(ranking, int(at), matcher) for at in ranking.order()[:k])
+    shown = [int(at) for at in ranking.order()[:k]]
+    sure = confidences(ranking, matcher, shown)
+    return Hits(
+        replace(page_hit(ranking, at, matcher), confidence=confidence)
+        for at, confidence in zip(shown, sure, strict=True)
+    )
 
 
 def page_hit(ranking: PageRanking, at: int, matcher: WordMatcher | None = None) -> Hit:

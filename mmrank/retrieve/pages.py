@@ -57,6 +57,7 @@ class PageRanking:
         signals: value of each signal, (pages,) each, before weights.
         stage: name of what gave the scores: "retrieve", or the reranker.
         reasons: what a reranker wrote about a page, by the page's position in the pool.
+        documents: the scores of each document before weights, by id, in a search over several.
         judged: the reranker's own ranking, with what it cost; None without a reranker.
     """
 
@@ -67,6 +68,7 @@ class PageRanking:
     stage: str = "retrieve"
     reasons: Mapping[int, WrittenReason] = field(default_factory=dict)
     judged: Ranking | None = None
+    documents: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def order(self) -> NDArray[np.int64]:
         """Pages of the pool, best first; ties in reading order."""

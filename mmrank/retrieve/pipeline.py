@@ -8,6 +8,7 @@ Each step is a function of its own file; this file says in which order they are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ class Pipeline:
                 return None
             pool = self._features.pool(snapshot, [document.id for document in documents], question)
             ranking = rank_pages(question, pool, documents={document.id: document.score for document in documents})
+            ranking = replace(ranking, documents={document.id: document.scores for document in documents})
         if reranker is not None:
             ranking = self._rerank(ranking, reranker, shown=k)
         return ranking

@@ -15,6 +15,10 @@ from mmrank.types import ElementKind
 MAX_WORDS = 6
 """Words of the question that a reason lists at most."""
 KIND_NAMES = {ElementKind.TEXT: "paragraph", ElementKind.LIST_ITEM: "list item"}
+CLEARLY_NAMED = 0.5
+"""A document is said to go by words of the question when these weigh more than this share of the best document's."""
+SAME_PERIOD = 0.5
+"""From this match on, see `mmrank.periods.period_match`."""
 CLOSE_IN_MEANING = 1.5
 """Z-score of the signal "dense" from which a page is said to be close in meaning."""
 
@@ -46,10 +50,22 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence], matcher:
     if signals["statement"][at] > 0:
         statement = " or the ".join(statements()[name].titles[0] for name, _ in analysis.statements)
         said.append(f"It looks like the {statement}, from which the figure is computed.")
+    said.append(_document(ranking, at))
     said.append(_words(ranking, evidence, matcher, at))
     if signals["dense"][at] >= CLOSE_IN_MEANING:
         said.append("A passage is close to the question in meaning.")
     return " ".join(filter(None, said)) or "It is the closest match, though it shares little with the question."
+
+
+def _document(ranking: PageRanking, at: int) -> str:
+    """What speaks for the document among those that were found."""
+    identifier = ranking.pool.documents[int(ranking.pool.owner[at])].document.id
+    scores = ranking.documents.get(identifier, {})
+    most = max((other.get("named", 0.0) for other in ranking.documents.values()), default=0.0)
+    named = scores.get("named", 0.0) > CLEARLY_NAMED * most
+    period = scores.get("period", 0.0) > SAME_PERIOD
+    told = ["goes by words of the question"] * named + ["reports on the period that it names"] * period
+    return f"The document {' and '.join(told)}." if told else ""
 
 
 def _words(ranking: PageRanking, evidence: Sequence[Evidence], matcher: WordMatcher, at: int) -> str:
