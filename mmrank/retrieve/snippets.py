@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmrank.retrieve.answer_type import AnswerType
@@ -117,7 +117,7 @@ class SpotFinder:
         heads = max((cell.row + 1 for cell in table.cells if cell.header), default=1)
         heads = min(heads, 3, table.row_count - 1)
         head = " · ".join(filter(None, texts[:heads]))
-        body = self._read(*_joined(texts[heads:]), head=self._matcher.found(head))
+        body = self._read(*_joined(texts[heads:]), head=frozenset(self._matcher.found(head)))
         first, last = body.best_run()
         if self._wanted is not None:
             last = body.until_typed(first, last)
@@ -133,7 +133,7 @@ class SpotFinder:
         shown = " · ".join(filter(None, [_cut(head, MAX_SNIPPET // 3), body.text[body.spans[first][0] :]]))
         return Spot((element,), box, _cut(shown, MAX_SNIPPET))
 
-    def _read(self, text: str, spans: Sequence[tuple[int, int]], head: Set[str] = frozenset()) -> _Read:
+    def _read(self, text: str, spans: Sequence[tuple[int, int]], head: frozenset[str] = frozenset()) -> _Read:
         places = [] if self._wanted is None else self._wanted.places(text, self._matcher.weights)
         return _Read(text, spans, self._matcher, places, head)
 
@@ -164,7 +164,12 @@ class _Read:
     """
 
     def __init__(
-        self, text: str, spans: Sequence[tuple[int, int]], matcher: WordMatcher, typed: Sequence[int], head: Set[str]
+        self,
+        text: str,
+        spans: Sequence[tuple[int, int]],
+        matcher: WordMatcher,
+        typed: Sequence[int],
+        head: frozenset[str],
     ) -> None:
         self.text, self.spans = text, spans
         self._matcher, self._typed, self._head = matcher, typed, frozenset(head)
