@@ -14,7 +14,7 @@ PICTURES_SHOWN = 10
 """Hits after these are shown in a notebook without their page, to keep the notebook small."""
 
 
-ANSWERED = 0.2
+ANSWERED = 0.25
 """Where no hit has this confidence, the search is said to have found no answer."""
 NO_ANSWER = "Nothing in the collection seems to answer this. The closest pages:"
 

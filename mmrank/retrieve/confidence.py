@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 MEASURES = ("covered", "rare", "unknown", "cosine", "margin", "below", "named", "whole")
 """What the model sees of a page, see `measures`."""
 WEIGHTS: Mapping[str, float] = {
-    "covered": 1.217, "rare": 0.575, "unknown": -0.435, "cosine": 2.247, "margin": 0.602, "below": -0.605,
-    "named": 1.43, "whole": 1.762,
+    "covered": 0.964, "rare": 0.787, "unknown": 0.081, "cosine": 2.442, "margin": 0.562, "below": -0.581,
+    "named": 1.347, "whole": 1.803,
 }  # fmt: skip
-BIAS = -4.194
+BIAS = -4.356
 NEXT = 5
 """The first page's lead is over the mean of this many pages after it."""
 NAMING = ("handle", "page_number", "place", "quoted", "front", "statement")
