@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ TYPED = 0.1
 """What an answer of the wanted kind counts beside the share of words, 0 to 1."""
 MORE = 0.05
 """What a sentence or row beside the best one must add, as a share of the question's words, to be shown with it."""
+_SEVERAL = re.compile(r"\b(?:how many|list|enumerate|name all|(?:what|which|who) are)\b", re.IGNORECASE)
+"""Questions that several rows of a table may answer together: it is shown whole."""
 SHORT = 160
 """A paragraph or heading of fewer characters is shown with what follows it."""
 
@@ -53,6 +56,7 @@ class SpotFinder:
     def __init__(self, matcher: WordMatcher, question: str) -> None:
         self._matcher = matcher
         self._wanted = AnswerType.of(question)
+        self._several = bool(_SEVERAL.search(question))
 
     def spots(self, page: Page, neighbour: Page | None, evidence: Sequence[Evidence]) -> list[Spot]:
         """The best spots of a page, best first; one at least where the page has elements.
@@ -124,7 +128,7 @@ class SpotFinder:
         box = element.box
         narrowed = body.cover(first, last)
         enough = narrowed >= ENOUGH * body.cover(0, len(body.spans) - 1) and narrowed > self._matcher.cover(head)
-        if enough and table.row_count >= LONG_TABLE and element.ocr_confidence is None:
+        if enough and not self._several and table.row_count >= LONG_TABLE and element.ocr_confidence is None:
             narrow = row_box(element, heads + first, heads + last)
             box = narrow if narrow.height <= MOST * box.height else box
         if not enough:

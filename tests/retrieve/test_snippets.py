@@ -59,6 +59,12 @@ def test_a_table_is_shown_whole_where_no_row_has_the_words(hit_on) -> None:
     assert hit.boxes == (BBox(50, 100, 550, 100 + 10 * len(rows)),)
 
 
+def test_a_table_is_shown_whole_where_several_rows_answer(hit_on) -> None:
+    rows = [["Port", "Depth"], *([f"Harbour {at}", f"{at}.5 m"] for at in range(12)), ["Lunna", "3.8 m"]]
+    hit = hit_on("How many ports are as deep as Lunna?", pool_with(grid(rows)))
+    assert hit.boxes == (BBox(50, 100, 550, 240),)
+
+
 def test_of_a_long_paragraph_the_sentence_that_answers_is_shown_and_boxed(hit_on) -> None:
     text = "The pier was mended again. " * 20 + "A zebra crossing opened in May. " + "Nobody came to see it. " * 20
     element = Element("p0e0", ElementKind.TEXT, 0, BBox(50, 100, 550, 220), text)
