@@ -143,10 +143,10 @@ class SpotFinder:
 
     def _run(self, element: Element, page: Page) -> Spot:
         """A short paragraph or a heading, with what follows below it."""
-        order = [one for one in page.elements if one.kind not in FURNITURE and (one.text or one.kind in PICTURED)]
-        at = next(place for place, one in enumerate(order) if one.id == element.id)
+        at = next(place for place, one in enumerate(page.elements) if one.id == element.id)
+        below = [one for one in page.elements[at + 1 :] if one.kind not in FURNITURE]
         run, box, length = [element], element.box, len(element.text)
-        for one in order[at + 1 :]:
+        for one in (one for one in below if one.text or one.kind in PICTURED):
             if one.kind in PICTURED or one.kind in {ElementKind.TITLE, ElementKind.HEADING, ElementKind.CAPTION}:
                 break
             if length + len(one.text) > MAX_SNIPPET or not _follows(box, run[-1].box, one.box):

@@ -128,3 +128,9 @@ def test_words_are_found_as_the_ranking_finds_them() -> None:
     assert matcher.found("Countries, BUS, A1, country-wide, county, abuse") == {"country", "bus", "a1"}
     assert matcher.found("ｃｏｕｎｔｒｙ") == {"country"}
     assert WordMatcher({}).spans("anything") == []
+
+
+def test_an_element_without_text_is_shown_by_its_box(hit_on) -> None:
+    pool = pool_with(Element("p0e0", ElementKind.FORMULA, 0, BBox(50, 100, 550, 140), ""))
+    hit = hit_on("Which law holds for the tide?", pool)
+    assert (hit.boxes, hit.snippet) == ((BBox(50, 100, 550, 140),), "")
