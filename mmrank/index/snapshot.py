@@ -175,13 +175,37 @@ class Snapshot:
             InputError: when there is no such passage.
             MmrankError: when its stored form is damaged.
         """
-        number = self._number(document_id)
-        cached = self._lookups.passages.get((number, position))
-        if cached is not None:
-            return cached
-        [found] = self.passages([f"{document_id}/{position}"])
-        self._lookups.passages.put((number, position), found)
+        [found] = self.run_of_passages(document_id, range(position, position + 1))
         return found
+
+    def run_of_passages(self, document_id: str, positions: range) -> tuple[Passage, ...]:
+        """Passages of a document that follow one another, read together.
+
+        Args:
+            document_id: the document.
+            positions: a range with step 1.
+
+        Raises:
+            InputError: when one does not exist.
+            MmrankError: when the stored form of one is damaged.
+        """
+        number, lookup = self._number(document_id), self._lookups.passages
+        found = {position: lookup.get((number, position)) for position in positions}
+        if None in found.values():
+            rows = self._rows(
+                "SELECT position, body FROM passages WHERE document = ? AND position >= ? AND position < ?",
+                (number, positions.start, positions.stop),
+            )
+            for position, body in rows:
+                if found[position] is None:
+                    passage = codec.from_json(Passage, _unpacked(body, f"{document_id}/{position}"))
+                    found[position] = passage
+                    lookup.put((number, position), passage)
+        made = tuple(passage for passage in found.values() if passage is not None)
+        if len(made) < len(found):
+            missing = next(position for position, passage in found.items() if passage is None)
+            raise InputError(f"there is no passage {document_id}/{missing}")
+        return made
 
     def arrays(self, document_id: str, version: str) -> Mapping[str, NDArray[Any]] | None:
         """What `Writer.put_arrays` kept of a document; None where there is nothing of this version.

@@ -67,11 +67,12 @@ def page_evidence(question: Question, pool: Pool, at: int, matcher: WordMatcher 
     named = {identifier for handle in question.analysis.handles for identifier in features.document.resolve(handle)}
     named |= {element.caption_of for element in elements if element.id in named and element.caption_of}
     passage_score: dict[str, float] = {}
-    for passage in features.passages_on(int(pool.number[at])):
-        place = int(pool.first_passage[owner]) + passage.position
-        [score] = pool.similarities(question.vector, slice(place, place + 1))
+    number, before = int(pool.number[at]), int(pool.first_passage[owner])
+    places = features.places_on(number)
+    similar = pool.similarities(question.vector, slice(before + places.start, before + places.stop))
+    for passage, score in zip(features.passages_on(number), similar.tolist(), strict=True):
         for identifier in passage.element_ids:
-            passage_score[identifier] = max(passage_score.get(identifier, -1.0), float(score))
+            passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
     wanted = AnswerType.of(question.analysis.text)
     contents_asked = bool(_ASKS_FOR_CONTENTS.search(question.analysis.raw))
     scored = []

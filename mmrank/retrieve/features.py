@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,9 +40,14 @@ class DocumentFeatures:
         self.prepared = prepared
         self.passage_pages = prepared.passage_pages
 
-    def passages_on(self, page: int) -> list[Passage]:
+    def places_on(self, page: int) -> slice:
+        """Where the passages of one page stand among those of the document: no passage crosses a page."""
+        first, stop = np.searchsorted(self.passage_pages, [page, page + 1]).tolist()
+        return slice(first, stop)
+
+    def passages_on(self, page: int) -> Sequence[Passage]:
         """The passages of one page, in their order."""
-        return [self.document.passages[at] for at in np.flatnonzero(self.passage_pages == page).tolist()]
+        return self.document.passages[self.places_on(page)]
 
     def heading_path(self, element_id: str) -> tuple[str, ...]:
         """Titles of the sections that hold an element, outermost first."""

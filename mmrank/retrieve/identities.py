@@ -7,8 +7,8 @@ rare it is in the collection, not by a list of names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from mmrank.retrieve.words import STOPWORDS, words
 
 if TYPE_CHECKING:
     from mmrank.index import DocumentRecord
+
+Value = TypeVar("Value", bound=Hashable)
 
 LONGEST_JOINED = 3
 """Words of a question that a file name may write as one: "General Mills", GENERALMILLS_2019_10K.pdf."""
@@ -61,10 +63,9 @@ class Identities:
             self._names[record.id] = old if old is not None and old[0] == record else (record, *_names(record))
         self._by_word = _index(held for _, held, _ in self._names.values())
         self._by_initials = _index(short for _, _, short in self._names.values())
-        self._periods = [Period.parse(record.metadata.get(PERIOD, "")) for record in records]
+        self._periods = _Shared(Period.parse(record.metadata.get(PERIOD, "")) for record in records)
         self._dates = [record.metadata.get(DATE, "") for record in records]
-        self._kinds = [record.metadata.get(KIND, "") for record in records]
-        self._forms = [record.metadata.get(FORM, "") for record in records]
+        self._kinds = _Shared((record.metadata.get(KIND, ""), record.metadata.get(FORM, "")) for record in records)
 
     def named(self, text: str) -> NDArray[np.float64]:
         """How well each document is named, (documents,): 1 for the best named one, 0 for one that is not named.
@@ -87,19 +88,14 @@ class Identities:
     def periods(self, text: str) -> NDArray[np.float64]:
         """How well each document's period fits the one that the question names, (documents,), see `period_match`."""
         asked = named_period(text)
-        return np.array([period_match(asked, period) for period in self._periods])
+        return self._periods.scores(lambda period: period_match(asked, period))
 
     def kinds(self, text: str) -> NDArray[np.float64]:
         """1 for documents of a form that the question names, `KIND_NAMED` for those of a kind, else 0; (documents,)."""
         forms, kinds = named_forms(text), named_kinds(text)
         if not forms and not kinds:
             return np.zeros(len(self.ids))
-        return np.array(
-            [
-                1.0 if form in forms else KIND_NAMED if kind in kinds else 0.0
-                for form, kind in zip(self._forms, self._kinds, strict=True)
-            ]
-        )
+        return self._kinds.scores(lambda own: 1.0 if own[1] in forms else KIND_NAMED if own[0] in kinds else 0.0)
 
     def latest(self, text: str, named: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where a question asks for the latest: of the documents it names best, 1 for the newest, 0 for the oldest.
@@ -119,7 +115,7 @@ class Identities:
 
     def _when(self, at: int) -> str:
         """The end of a document's period as "2023-4", or its date; "" where neither is known."""
-        period = self._periods[at]
+        period = self._periods.of(at)
         if period is None:
             return self._dates[at][:10]
         return f"{period.year}-{3 * (period.quarter or 4):02d}-31"
@@ -127,6 +123,21 @@ class Identities:
     def place(self, identifier: str) -> int:
         """The position of a document in the arrays that the methods return."""
         return self._place[identifier]
+
+
+class _Shared(Generic[Value]):
+    """A value for each document, most of which several documents share: each is scored once."""
+
+    def __init__(self, values: Iterable[Value]) -> None:
+        known: dict[Value, int] = {}
+        self._place = np.array([known.setdefault(value, len(known)) for value in values], np.int64)
+        self._values = list(known)
+
+    def of(self, at: int) -> Value:
+        return self._values[self._place[at]]
+
+    def scores(self, score: Callable[[Value], float]) -> NDArray[np.float64]:
+        return np.array([score(value) for value in self._values], np.float64)[self._place]
 
 
 def _names(record: DocumentRecord) -> tuple[frozenset[str], frozenset[str]]:

@@ -25,6 +25,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -45,6 +46,7 @@ _DIGIT = re.compile(r"\d")
 Arrays = dict[str, NDArray[Any]]
 
 
+@lru_cache(maxsize=1 << 14)
 def word_key(word: str) -> int:
     """The number by which a word is found: 64 bits of its hash."""
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

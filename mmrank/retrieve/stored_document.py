@@ -18,13 +18,24 @@ Value_co = TypeVar("Value_co", covariant=True)
 class Lazy(Sequence[Value_co]):
     """A sequence whose values are made when they are asked for.
 
+    Args:
+        count: how many there are.
+        make: makes the value at one place.
+        run: makes those at several places that follow one another, where that is quicker than one by one.
+
     >>> Lazy(3, str)[1:]
     ('1', '2')
     """
 
-    def __init__(self, count: int, make: Callable[[int], Value_co]) -> None:
+    def __init__(
+        self,
+        count: int,
+        make: Callable[[int], Value_co],
+        run: Callable[[range], tuple[Value_co, ...]] | None = None,
+    ) -> None:
         self._places = range(count)
         self._make = make
+        self._run = run
 
     def __len__(self) -> int:
         return len(self._places)
@@ -35,7 +46,10 @@ class Lazy(Sequence[Value_co]):
     def __getitem__(self, at: slice) -> tuple[Value_co, ...]: ...
     def __getitem__(self, at: int | slice) -> Value_co | tuple[Value_co, ...]:
         if isinstance(at, slice):
-            return tuple(map(self._make, self._places[at]))
+            places = self._places[at]
+            if self._run is not None and places.step == 1:
+                return self._run(places)
+            return tuple(map(self._make, places))
         return self._make(self._places[at])
 
 
@@ -56,7 +70,9 @@ class StoredDocument:
         self.path = path
         self.pages: Sequence[Page] = Lazy(prepared.page_count, lambda at: snapshot.page(identifier, at))
         self.passages: Sequence[Passage] = Lazy(
-            len(prepared.passage_pages), lambda at: snapshot.passage(identifier, at)
+            len(prepared.passage_pages),
+            lambda at: snapshot.passage(identifier, at),
+            lambda places: snapshot.run_of_passages(identifier, places),
         )
         self._prepared = prepared
 
