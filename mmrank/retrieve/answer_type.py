@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from mmrank.retrieve.words import words
 
@@ -48,6 +49,7 @@ class AnswerType:
     kind: AnswerKind
 
     @classmethod
+    @lru_cache(maxsize=64)
     def of(cls, question: str) -> AnswerType | None:
         """The kind that a question asks for; None where its words don't tell.
 
@@ -64,8 +66,13 @@ class AnswerType:
         >>> AnswerType.of("How many ferries were there in 1994?").places("Ferries of 1994", ["ferry", "1994"])
         []
         """
-        return [
-            match.start()
-            for match in _HELD[self.kind].finditer(text)
-            if not all(word in asked for word in words(match.group()))
-        ]
+        return list(self._places(text, asked))
+
+    def in_text(self, text: str, asked: Collection[str]) -> bool:
+        """Whether there is one, see `places`."""
+        return any(True for _ in self._places(text, asked))
+
+    def _places(self, text: str, asked: Collection[str]) -> Iterator[int]:
+        for match in _HELD[self.kind].finditer(text):
+            if not all(word in asked for word in words(match.group())):
+                yield match.start()

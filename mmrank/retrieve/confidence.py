@@ -76,7 +76,7 @@ def measures(ranking: PageRanking, matcher: WordMatcher, pages: Sequence[int]) -
     level = float(scores[following].mean()) if len(following) else float(scores[order[0]])
     rows = []
     for at in pages:
-        found = [word for word in asked if word in pool.pages[at].words]
+        found = pool.page_words.on_page(asked, at)
         rows.append(
             [
                 matcher.weight(found),

@@ -75,23 +75,27 @@ def page_evidence(question: Question, pool: Pool, at: int, matcher: WordMatcher 
             passage_score[identifier] = max(passage_score.get(identifier, -1.0), score)
     wanted = AnswerType.of(question.analysis.text)
     contents_asked = bool(_ASKS_FOR_CONTENTS.search(question.analysis.raw))
+    found = matcher.found_in([_with_caption(element, captions.get(element.id)) for element in elements])
     scored = []
-    for element in elements:
-        caption = captions.get(element.id)
-        covered = matcher.cover(element.text if caption is None else f"{element.text}\n{caption.text}")
+    for element, words in zip(elements, found, strict=True):
+        covered = matcher.weight(words)
         score = covered + passage_score.get(element.id, 0.0)
         score += HANDLE_BONUS * (element.id in named)
         score += KIND_BONUS * (element.kind in question.analysis.kinds)
         if element.kind in PICTURED:
             share = element.box.area / max(page.width * page.height, 1.0)
             score += PICTURED_BONUS * (1.0 if covered else EMPTY * min(1.0, share / SMALL))
-        if wanted is not None and covered and wanted.places(element.text, matcher.weights):
+        if wanted is not None and covered and wanted.in_text(element.text, matcher.weights):
             score += TYPE_BONUS
         score -= MINOR_PENALTY * (element.kind in _MINOR)
         if not contents_asked and is_contents(element.text):
             score -= LIST_PENALTY
         scored.append(Evidence(element, score))
     return sorted(scored, key=lambda evidence: (-evidence.score, evidence.element.id))
+
+
+def _with_caption(element: Element, caption: Element | None) -> str:
+    return element.text if caption is None else f"{element.text}\n{caption.text}"
 
 
 def is_contents(text: str) -> bool:

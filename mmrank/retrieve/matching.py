@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 from mmrank.retrieve.words import words
 
@@ -41,6 +43,15 @@ class WordMatcher:
     def found(self, text: str) -> set[str]:
         """Which words of the question a text has."""
         return {word for _, _, word in self._spans(text if text.isascii() else unicodedata.normalize("NFKC", text))}
+
+    def found_in(self, texts: Sequence[str]) -> list[set[str]]:
+        """Which words of the question each of several texts has, looked for at once."""
+        lines = [text if text.isascii() else unicodedata.normalize("NFKC", text) for text in texts]
+        ends = list(accumulate(len(line) + 1 for line in lines))
+        found: list[set[str]] = [set() for _ in lines]
+        for start, _, word in self._spans("\n".join(lines)):
+            found[bisect_right(ends, start)].add(word)
+        return found
 
     def weight(self, found: Iterable[str]) -> float:
         """Summed weight of words of the question."""

@@ -153,6 +153,16 @@ class PageWords:
         self._idf.update(found)
         return found
 
+    def on_page(self, words: Sequence[str], at: int) -> list[str]:
+        """Those of some words that one page of the pool holds, in their order."""
+        asked, owner, number = tuple(words), int(self._pool.owner[at]), int(self._pool.number[at])
+        prepared, numbers = self._lookup.prepared[owner], self._lookup.numbers(asked)[owner]
+        return [
+            word
+            for word, known in zip(asked, numbers.tolist(), strict=True)
+            if known >= 0 and prepared.has_word(known, number)
+        ]
+
     def in_headings(self, words: Sequence[str]) -> Flags:
         """(words, pages) where a word stands in a title, heading or caption."""
         asked = tuple(words)

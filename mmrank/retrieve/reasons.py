@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from mmrank.index import tokenize
 from mmrank.query.analysis import statements
@@ -69,9 +70,9 @@ def _document(ranking: PageRanking, at: int) -> str:
 
 
 def _words(ranking: PageRanking, evidence: Sequence[Evidence], matcher: WordMatcher, at: int) -> str:
-    page = ranking.pool.pages[at]
-    asked = {singular(word): word for word in reversed(tokenize(ranking.question.analysis.text))}
-    found = [stem for stem in ranking.question.words if stem in page.words and (len(stem) > 1 or stem.isdigit())]
+    asked = _as_written(ranking.question.analysis.text)
+    telling = [stem for stem in ranking.question.words if len(stem) > 1 or stem.isdigit()]
+    found = ranking.pool.page_words.on_page(telling, at)
     named = sorted(found, key=lambda stem: -matcher.weights[stem])[:MAX_WORDS]
     if not named:
         return ""
@@ -81,3 +82,9 @@ def _words(ranking: PageRanking, evidence: Sequence[Evidence], matcher: WordMatc
     best = evidence[0].element
     together = len(matcher.found(best.text).intersection(named)) > 0.5 * len(named)
     return f"It says {quoted}{f', in one {KIND_NAMES.get(best.kind, best.kind.value)}' if together else ''}."
+
+
+@lru_cache(maxsize=64)
+def _as_written(question: str) -> Mapping[str, str]:
+    """The words of a question by their stems."""
+    return {singular(word): word for word in reversed(tokenize(question))}
