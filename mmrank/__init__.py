@@ -5,6 +5,7 @@ Importing this package loads neither torch nor faiss nor pymupdf: they come in w
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from mmrank.types import Hit as Hit
     from mmrank.types import Passage as Passage
     from mmrank.types import Query as Query
+
+# Libraries read these when they are imported, here and in processes that are started from here.
+for _name, _value in {
+    "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime would write a device id and a queue of events into the user's cache
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "DO_NOT_TRACK": "1",
+}.items():
+    os.environ.setdefault(_name, _value)
 
 __version__ = "0.1.0"
 

@@ -8,11 +8,19 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from mmrank.printable import printable
+
 
 class MmrankError(Exception):
-    """Something failed that the user should read about. The command line exits with 1."""
+    """Something failed that the user should read about. The command line exits with 1.
+
+    The message may quote names of files, documents and what servers say: it is made safe to print.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class InputError(MmrankError, ValueError):

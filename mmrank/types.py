@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.names import canonical
+from mmrank.printable import is_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -290,10 +291,18 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question: text, a picture, or both."""
+    """A question: text, a picture, or both.
+
+    Raises:
+        InputError: when the text holds bytes that are no text.
+    """
 
     text: str
     image: ImageRef | None = None
+
+    def __post_init__(self) -> None:
+        if not is_text(self.text):
+            raise InputError(f"the question holds bytes that are no text: {self.text!r}; type it as UTF-8")
 
 
 @dataclass(frozen=True, slots=True)

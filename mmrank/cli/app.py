@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -12,9 +13,12 @@ from mmrank import __version__
 from mmrank.cli import cache, evaluate, find, inspect, maintain, manage, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
+from mmrank.printable import one_line
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
+TRACEBACK = "MMRANK_TRACEBACK"
+"""The environment variable that has faults of the program shown with their traceback."""
 
 app = typer.Typer(
     name="mmrank",
@@ -50,7 +54,9 @@ cache.register(app)
 
 def main() -> None:
     """Run the command line."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows a question mark
     try:
         app()
     except MmrankError as error:
@@ -64,7 +70,15 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         said = f"{error.filename}: {error.strerror}" if error.filename else str(error) or type(error).__name__
-        _fail(" ".join(said.split()), 1)
+        _fail(one_line(said), 1)
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _fail(
+            f"{type(error).__name__}: {one_line(error)}. This is a fault in mmrank: please report it, with what"
+            f" {TRACEBACK}=1 shows.",
+            1,
+        )
 
 
 def _fail(what: str, code: int) -> NoReturn:

@@ -11,21 +11,34 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from mmrank.errors import InputError, MmrankError
+from mmrank.printable import escaped_json, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from PIL.Image import Image
 
     from mmrank.ingest import Outcome
 
 PIPED_WIDTH = 140
+
+
+class CleanConsole(Console):
+    """A console on which no printed text can act (`mmrank.printable`). All that is printed for people passes here."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Segments with the texts cleaned; what rich itself says to the terminal stays."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
 # Names and paths are printed as they are: brackets and colons in them are not markup.
-console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, markup=False, emoji=False)
-errors = Console(stderr=True, markup=False, emoji=False)
+console = CleanConsole(width=None if sys.stdout.isatty() else PIPED_WIDTH, markup=False, emoji=False)
+errors = CleanConsole(stderr=True, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -42,7 +55,7 @@ def print_json(value: Any) -> None:
             return item.item()
         raise TypeError(f"{type(item).__name__} has no JSON form")
 
-    print(json.dumps(value, default=plain, ensure_ascii=False, indent=2))
+    print(escaped_json(json.dumps(value, default=plain, ensure_ascii=False, indent=2)))
 
 
 def check_picture(path: Path) -> None:

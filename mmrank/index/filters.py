@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mmrank.errors import InputError
 from mmrank.names import JOINT
+from mmrank.printable import is_text
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Filter:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, iso_date(str(value), f"{name} of a filter"))
+        given = [*(self.documents or ()), *(self.names or ()), self.folder or ""]
+        for value in (*given, *(part for pair in self.metadata.items() for part in pair)):
+            if not isinstance(value, str):
+                raise InputError(f"a filter compares strings, not {value!r}")
+            if not is_text(value):
+                raise InputError(f"a filter holds bytes that are no text: {value!r}; type it as UTF-8")
 
     @property
     def key(self) -> tuple[object, ...]:
