@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mmrank.ingest import Outcome
 
 COMMIT_PAGES = 500
-COMMIT_SECONDS = 60.0
+COMMIT_SECONDS = 10.0
 """A long run commits at least this often, so that an interruption costs little."""
 RENEWED_TOGETHER = 20
 """Documents that are prepared again in one change."""

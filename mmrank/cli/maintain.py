@@ -79,13 +79,14 @@ def export(
     collection: CollectionPath = DEFAULT,
     json: Json = False,
 ) -> None:
-    """Write a collection into one file."""
+    """Write a collection into one file, a tar archive without compression."""
     from mmrank.collection import Collection
     from mmrank.index import export_archive
 
     with Collection.open(collection, read_only=True) as library, errors.status("exporting …"):
         export_archive(library.store, file)
-    _done(f"{collection} is in {file}.", collection, file, json)
+    kind = "" if file.suffix.lower() == ".tar" else ", which is a tar file whatever its name says"
+    _done(f"{collection} is in {file}{kind}.", collection, file, json)
 
 
 def import_(

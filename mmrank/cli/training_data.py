@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from mmrank.train.data.labelled import Mining
 
 Out = Annotated[Path, typer.Option(help="Folder for train.jsonl and held_out.jsonl.")]
-Folds = Annotated[int, typer.Option(min=2, help="Documents are divided into so many folds; one is held out.")]
+Folds = Annotated[
+    int, typer.Option(min=2, help="Documents are divided into so many folds, or fewer if too few; one is held out.")
+]
 Seed = Annotated[int, typer.Option(help="Of the split and of all random choices.")]
 Miner = Annotated[str, typer.Option(help="Retriever that finds hard negatives: words, or an encoder by name (minilm).")]
 Elsewhere = Annotated[int, typer.Option(min=0, help="Negatives per question from other documents.")]
@@ -252,5 +254,7 @@ def _save(
         return
     console.print(f"{saved.train_examples} examples: {saved.train}", highlight=False, markup=False)
     console.print(f"{saved.held_out_examples} held out: {saved.held_out}", highlight=False, markup=False)
+    if saved.folds < folds:
+        console.print(f"split into {saved.folds} folds: {folds} cannot be filled with these documents", highlight=False)
     if saved.dropped:
         console.print(f"{saved.dropped} left out, because they share a passage with held-out ones", highlight=False)

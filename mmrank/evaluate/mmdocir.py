@@ -69,7 +69,7 @@ def _read_lines(annotations: Path) -> list[tuple[int, dict[str, Any]]]:
         raise InputError(f"{annotations} cannot be read: {error}") from error
     lines: list[tuple[int, dict[str, Any]]] = []
     names: dict[str, int] = {}
-    for number, raw in enumerate(text.splitlines(), start=1):
+    for number, raw in enumerate(text.split("\n"), start=1):  # other marks may end a line inside a text
         if not raw.strip():
             continue
         try:

@@ -51,7 +51,7 @@ def read_run(path: str | Path) -> list[Answered]:
         InputError: when it does not exist, or a line is malformed; names the line.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")  # other marks may end a line inside a text
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the run {path} cannot be read: {error}") from error
     run = []

@@ -71,3 +71,10 @@ def test_a_missing_run_is_named(tmp_path: Path):
 def test_a_run_that_cannot_be_written_says_where(tmp_path: Path):
     with pytest.raises(MmrankError, match="cannot be written to"):
         write_run(tmp_path / "no" / "folder" / "run.jsonl", RUN)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x0b"])
+def test_a_mark_that_ends_a_line_in_a_text_ends_none_in_the_file(tmp_path: Path, mark: str):
+    run = [Answered(f"left{mark}right.pdf", 0, SystemRanking((1.0,)))]
+    write_run(tmp_path / "run.jsonl", run)
+    assert read_run(tmp_path / "run.jsonl") == run

@@ -18,13 +18,19 @@ POOL = 200
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was written. `dropped` counts training examples that shared a passage with held-out ones."""
+    """What was written.
+
+    `dropped` counts training examples that shared a passage with held-out ones. Of `folds` folds, the one with the
+    number `fold`, from 0, is held out.
+    """
 
     train: Path
     held_out: Path
     train_examples: int
     held_out_examples: int
     dropped: int
+    folds: int
+    fold: int
 
 
 def save_split(
@@ -41,20 +47,27 @@ def save_split(
     Args:
         examples: from any builder.
         out: folder; files of these names in it are replaced.
-        folds: documents are divided into so many folds; one is held out.
+        folds: documents are divided into so many folds, if each side of the split gets some; one is held out.
         seed: of the split and of the pools.
         elsewhere: negatives of other documents per question, from the same side of the split.
         score: the retriever that finds them.
 
+    The first fold is held out. Where that would leave one side empty, as with few documents, it is the next one that
+    does not, and where there is none, there are fewer folds.
+
     Raises:
-        InputError: when one side of the split would be empty.
+        InputError: when every split leaves one side empty.
     """
-    train, held_out = split(examples, folds=folds, seed=seed)
-    kept = without_leaks(train, held_out)
-    if not kept or not held_out:
+    made = list(examples)
+    tried = [(count, fold) for count in range(folds, 1, -1) for fold in range(count)]
+    for count, fold in tried:
+        train, held_out = split(made, folds=count, held_out=fold, seed=seed)
+        if train and held_out and (kept := without_leaks(train, held_out)):
+            break
+    else:
         raise InputError(
-            f"{len(kept)} examples to train on and {len(held_out)} held out: documents are never divided, "
-            "so give more of them, or another number of folds"
+            f"{len(made)} examples of {len({example.group for example in made})} documents cannot be split into some to"
+            " train on and some held out: documents are never divided, so give more of them"
         )
     sides = [
         from_elsewhere(side, elsewhere, score=score, seed=seed) if elsewhere else side for side in (kept, held_out)
@@ -62,7 +75,7 @@ def save_split(
     refuse_leakage(sides[0], sides[1])
     paths = out / "train.jsonl", out / "held_out.jsonl"
     written, tests = (write_examples(path, side) for path, side in zip(paths, sides, strict=True))
-    return Saved(*paths, written, tests, len(train) - len(kept))
+    return Saved(*paths, written, tests, len(train) - len(kept), count, fold)
 
 
 def from_elsewhere(

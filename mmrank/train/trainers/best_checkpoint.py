@@ -33,7 +33,7 @@ class BestOnHeldOut(TrainerCallback):
         """Ask the trainer to load the best checkpoint at the end, and look for it among those of an earlier run."""
         args.load_best_model_at_end = True
         if self._metrics.is_file():
-            for line in self._metrics.read_text(encoding="utf-8").splitlines():
+            for line in filter(None, self._metrics.read_text(encoding="utf-8").split("\n")):
                 row = json.loads(line)
                 if PREFIX + self._by in row and row["step"] <= state.global_step:
                     self._note(args, state, row["step"], row[PREFIX + self._by])

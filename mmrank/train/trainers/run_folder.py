@@ -24,8 +24,8 @@ class JsonLines(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Drop lines that a killed run wrote after its last checkpoint."""
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+        lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []
+        kept = [line for line in lines if line and json.loads(line)["step"] <= state.global_step]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 

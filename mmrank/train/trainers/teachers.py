@@ -113,7 +113,7 @@ def with_teacher(rows: Sequence[Row], teacher: Teacher, cache: Path) -> list[Row
     """The rows with their scores as `teacher`; scores that the file `cache` holds are not computed again."""
     known: dict[str, list[float]] = {}
     if cache.is_file():
-        for line in cache.read_text(encoding="utf-8").splitlines():
+        for line in filter(None, cache.read_text(encoding="utf-8").split("\n")):
             entry = json.loads(line)
             known[entry["key"]] = entry["scores"]
     cache.parent.mkdir(parents=True, exist_ok=True)

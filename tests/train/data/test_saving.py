@@ -61,3 +61,10 @@ def test_a_picture_that_is_not_there_is_named(tmp_path: Path) -> None:
         page_picture(f"{tmp_path}/gone.pdf#page=2")
     with pytest.raises(InputError, match="names no page"):
         page_picture("a passage")
+
+
+@pytest.mark.parametrize("documents", [2, 3, 5])
+def test_few_documents_are_split_into_folds_that_can_be_filled(tmp_path: Path, documents: int) -> None:
+    saved = save_split([example(i, f"text {i}") for i in range(documents)], tmp_path, folds=10)
+    assert saved.train_examples + saved.held_out_examples + saved.dropped == documents
+    assert saved.train_examples and saved.held_out_examples and 0 <= saved.fold < saved.folds <= 10
