@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mmrank.answer import Answer as Answer
     from mmrank.collection import Collection as Collection
     from mmrank.errors import InputError as InputError
     from mmrank.errors import MissingExtraError as MissingExtraError
@@ -34,6 +35,7 @@ for _name, _value in {
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Answer": "answer",
     "Collection": "collection",
     **dict.fromkeys(("InputError", "MissingExtraError", "MmrankError"), "errors"),
     "Hits": "hits",
@@ -41,6 +43,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Answer",
     "BBox",
     "Collection",
     "Document",

@@ -26,6 +26,8 @@ from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
+    from mmrank.answer import Answer
+    from mmrank.answer.asking import AnswerStream
     from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
     from mmrank.hits import Hits
@@ -401,6 +403,52 @@ class Collection:
     ) -> list[Hits]:
         """`search_many` in a thread of its own, so that an event loop goes on meanwhile."""
         return await asyncio.to_thread(self.search_many, queries, k=k, where=where, rerank=rerank)
+
+    def ask(
+        self, question: str, *, k: int = 5, where: Filter | None = None, rerank: str | Reranker | None = None
+    ) -> Answer:
+        """Answer a question in sentences, each with the boxes that it rests on.
+
+        What the pages found say is quoted, looked up in tables, counted, or worked out from numbers that stand there.
+
+        Args:
+            question: the question.
+            k: how many pages are read.
+            where: which documents may be searched.
+            rerank: as in `search`.
+
+        Returns:
+            The answer; with `abstained` set where nothing in the documents supports one.
+
+        Raises:
+            InputError: for an empty or overlong question, k below 1, or an unknown reranker.
+        """
+        return self.ask_stream(question, k=k, where=where, rerank=rerank).answer
+
+    def ask_stream(
+        self, question: str, *, k: int = 5, where: Filter | None = None, rerank: str | Reranker | None = None
+    ) -> AnswerStream:
+        """Like `ask`, sentence by sentence: iterate for the sentences, then take `answer`.
+
+        Raises:
+            InputError: as `ask` does, when the first sentence is asked for.
+        """
+        from mmrank.answer.asking import AnswerStream, Source, answer_by_extraction
+
+        def search(text: str, pages: int) -> Hits:
+            return self.search(text, k=pages, where=where, rerank=rerank)
+
+        return AnswerStream(answer_by_extraction(question, Source(search, self._documents_of), k=k))
+
+    async def aask(
+        self, question: str, *, k: int = 5, where: Filter | None = None, rerank: str | Reranker | None = None
+    ) -> Answer:
+        """`ask` in a thread of its own, so that an event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.ask, question, k=k, where=where, rerank=rerank)
+
+    def _documents_of(self, identifiers: Sequence[str]) -> list[Document]:
+        with self._store.snapshot() as snapshot:
+            return [snapshot.document(identifier) for identifier in identifiers]
 
     def explain(self, query: str | Query, hits: Iterable[Hit], *, model: str = "smollm2") -> Iterator[Hit]:
         """Yield the hits again, one by one, with reasons written by a language model.

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from mmrank import __version__
-from mmrank.cli import cache, evaluate, find, inspect, maintain, manage, training
+from mmrank.cli import ask, cache, evaluate, find, inspect, maintain, manage, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
 from mmrank.printable import one_line
@@ -45,6 +45,7 @@ def _options(
 
 manage.register(app)
 find.register(app)
+ask.register(app)
 inspect.register(app)
 maintain.register(app)
 evaluate.register(app)

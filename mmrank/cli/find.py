@@ -97,14 +97,14 @@ def search(
             raise InputError(
                 "--weight, --depth, --unit, --passages and --set are for a reranker; name one with --rerank"
             )
-        chosen = _filter(library, document, folder, where or [], since, until)
+        chosen = chosen_documents(library, document, folder, where or [], since, until)
         if draw is not None:
             make_picture_folder(draw)
         hits = library.search(asked, k=k, where=chosen, rerank=rerank)
-        drawn = _draw(hits, draw) if draw is not None else {}
+        drawn = draw_hits(hits, draw) if draw is not None else {}
         if json:
             shown = list(library.explain(asked, hits)) if explain else hits
-            print_json([_plain(hit, drawn.get(rank)) for rank, hit in enumerate(shown)])
+            print_json([plain_hit(hit, drawn.get(rank)) for rank, hit in enumerate(shown)])
             return
         if not hits:
             console.print("Nothing found: the collection, or what the filters leave of it, is empty.")
@@ -186,7 +186,7 @@ def _picture(path: Path) -> ImageRef:
     return ImageRef(str(path), 0)
 
 
-def _filter(
+def chosen_documents(
     library: Collection,
     documents: list[str] | None,
     folder: str | None,
@@ -194,6 +194,7 @@ def _filter(
     since: str | None,
     until: str | None,
 ) -> Filter | None:
+    """The filter that the options of a command say; None where they say none."""
     from mmrank.index import Filter
     from mmrank.index.filters import iso_date
 
@@ -245,7 +246,7 @@ def _print(hits: list[Hit]) -> None:
     console.print(table)
 
 
-def _draw(hits: list[Hit], folder: Path) -> dict[int, Path]:
+def draw_hits(hits: list[Hit], folder: Path) -> dict[int, Path]:
     """Pictures by rank; a hit that cannot be drawn is named on standard error and left out."""
     drawn = {}
     for rank, hit in enumerate(hits):
@@ -260,7 +261,8 @@ def _draw(hits: list[Hit], folder: Path) -> dict[int, Path]:
     return drawn
 
 
-def _plain(hit: Hit, drawn: Path | None) -> dict[str, object]:
+def plain_hit(hit: Hit, drawn: Path | None) -> dict[str, object]:
+    """A hit as JSON has it."""
     return {
         "document": hit.document,
         "document_id": hit.document_id,

@@ -1,0 +1,197 @@
+"""What kind of answer a question expects, as its words tell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mmrank.answer.wording import STEM
+from mmrank.query.analysis import analyse
+from mmrank.retrieve.words import content_words
+
+
+class Expected(StrEnum):
+    """Kinds of answers."""
+
+    NUMBER = "number"
+    COUNT = "count"
+    SHARE = "share"
+    DATE = "date"
+    NAME = "name"
+    LIST = "list"
+    YES_NO = "yes or no"
+    ADDRESS = "address"
+    THING = "thing"
+    EXPLANATION = "explanation"
+
+
+class Operation(StrEnum):
+    """What is to be worked out from values."""
+
+    DIFFERENCE = "difference"
+    CHANGE = "change"
+    SUM = "sum"
+    RATIO = "ratio"
+    AVERAGE = "average"
+    MOST = "most"
+    LEAST = "least"
+
+
+_YES_NO = re.compile(
+    r"^(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|may|must)\b"
+    r"|\b(?:answer|reply)\b.{0,30}\byes\b",
+    re.I,
+)
+_SHARE = re.compile(r"\b(?:percent(?:age)?s?|per cent|proportion|share of|what %|how many %)(?!\w)|\bin percent", re.I)
+_DATE = re.compile(
+    r"\b(?:when|(?:what|which) (?:is the |was the |exact )?(?:date|year|month|day|time)|since what year|deadline)\b",
+    re.I,
+)
+_COUNT = re.compile(r"\b(?:how many|number of|count of|count the)\b", re.I)
+_NUMBER = re.compile(
+    r"\bhow (?:much|long|far|high|deep|big|large|old|fast|loud|often|tall|wide|heavy|hot|cold|low)\b"
+    r"|\bwhat (?:is|was|are|were|did)\b.{0,60}?\b(?:number|amount|total|value|cost|price|rate|sum|ratio|score|size"
+    r"|population|capacity|margin|turnover|age|weight|height|length|speed|temperature|revenue|income|expense|earnings"
+    r"|assets?|liabilit(?:y|ies)|cash|capital|cycle|average|maximum|minimum|difference|gap)\b"
+    r"|\bin (?:usd |us\$ )?(?:millions?|billions?|thousands?)\b|\bdecimals?\b|\b(?:float|int|integer)\b",
+    re.I,
+)
+_NAME = re.compile(
+    r"\b(?:who|whose|whom|(?:what|which) (?:person|individual|company|compan(?:y|ies)|organi[sz]ation|author|agency"
+    r"|university|country|city|state|continent))\b|\bwhere\b|\bthe name of\b",
+    re.I,
+)
+_ADDRESS = re.compile(
+    r"\b(?:web ?(?:site|link|page|address)|url|link to|hyperlink|doi|e-?mail|(?:tele)?phone number|fax number"
+    r"|number (?:shall|should|can|to|do)"
+    r" \w+ (?:call|dial))\b",
+    re.I,
+)
+_LIST = re.compile(
+    r"\b(?:list|enumerate|name all|name the)\b"
+    r"|\b(?:what|which)(?: \w+){0,2} are\b(?! the (?:percentage|difference))|\bwhat (?:two|three|four|five|\d) "
+    r"|\b(?:what|which) \w{3,}[^s\W]s (?:are|were|have|has|does|do|did|can|associated|appear|include)\b"
+    r"|\blist format\b|\brespectively\b",
+    re.I,
+)
+_EXPLAIN = re.compile(
+    r"^(?:why|how (?!many|much|long|far|high|old|often|big|large|deep|low))"
+    r"|\b(?:describe|explain|definition|define[sd]?)\b",
+    re.I,
+)
+
+_OPERATIONS = (
+    (Operation.AVERAGE, re.compile(r"\b(?:average|mean) (?:of|between|over)|\b\w+[- ]year average\b", re.I)),
+    (
+        Operation.CHANGE,
+        re.compile(
+            r"\b(?:growth rate|rate of growth|(?:percentage|percent|relative|year[- ]over[- ]year|%) (?:change|growth"
+            r"|increase|decrease|rise|drop|decline)|by (?:what|how many) percent)\b",
+            re.I,
+        ),
+    ),
+    (
+        Operation.DIFFERENCE,
+        re.compile(
+            r"\b(?:difference|gap|how (?:much|many) (?:more|less|fewer|higher|lower|greater|larger|smaller|longer"
+            r"|older)|how many more|change (?:in|of|between|from)|increase[sd]?|decrease[sd]?|percentage point)\b",
+            re.I,
+        ),
+    ),
+    (
+        Operation.SUM,
+        re.compile(r"\b(?:sum of|in total|total (?:number|amount|of)|altogether|collectively|combined|in all)\b", re.I),
+    ),
+    (Operation.RATIO, re.compile(r"\b(?:ratio of|ratio between|divided by|times (?:as|more))\b", re.I)),
+    (
+        Operation.MOST,
+        re.compile(
+            r"\b(?:(?:[Mm]ost|[Hh]ighest|[Ll]argest|[Gg]reatest|[Bb]iggest|[Mm]aximum|[Ll]ongest|[Oo]ldest|[Ll]atest)\b"
+            r"|the (?:best|last)\b)"
+        ),
+    ),
+    (Operation.LEAST, re.compile(r"\b(?:least|lowest|smallest|fewest|minimum|shortest|youngest|earliest)\b", re.I)),
+)
+_DECIMALS = re.compile(
+    r"\b(one|two|three|four|1|2|3|4) decimals?(?: places?)?\b|\bround\w*\b[^.?]{0,30}\b(integer|whole)\b", re.I
+)
+_COUNTED = {"one": 1, "two": 2, "three": 3, "four": 4, "1": 1, "2": 2, "3": 3, "4": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a question asks for.
+
+    Attributes:
+        kind: of answer.
+        operation: what is to be worked out; None where the answer is to be found as it stands.
+        text: the question without instructions on how to write the answer.
+        decimals: as the question wishes them.
+        years: that it names, in order.
+        share: whether a share, in percent, is asked for.
+        counted: stems of the words for what is counted: of "How many steps are there", "step".
+    """
+
+    kind: Expected
+    operation: Operation | None
+    text: str
+    decimals: int | None
+    years: tuple[int, ...]
+    share: bool
+    counted: frozenset[str] = frozenset()
+
+
+def expectation(question: str) -> Expectation:
+    """What a question expects.
+
+    >>> expectation("How many people sailed in 1994?").kind, expectation("Why did they sail?").kind
+    (<Expected.COUNT: 'count'>, <Expected.EXPLANATION: 'explanation'>)
+    >>> expectation("By how many percent did sales grow?").kind
+    <Expected.SHARE: 'share'>
+    """
+    raw = " ".join(question.split())
+    text = analyse(raw).text
+    kind = _kind(raw, text)
+    operation = next((name for name, pattern in _OPERATIONS if pattern.search(text)), None)
+    found = _DECIMALS.search(raw)
+    decimals = None if found is None else _COUNTED.get((found[1] or "").lower(), 0)
+    years = [int(match) for match in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)]
+    years += [2000 + int(match) for match in re.findall(r"\bFY\s?'?(\d\d)\b", text, re.I)]
+    share = bool(_SHARE.search(raw) or re.search(r"%", text))
+    return Expectation(kind, operation, text, decimals, tuple(dict.fromkeys(years)), share, _counted(text))
+
+
+def _counted(text: str) -> frozenset[str]:
+    """Stems of the last word before the verb after "how many", and of those before it."""
+    found = re.search(
+        r"\bhow many ((?:(?!(?:are|is|was|were|do|does|did|have|has|had|can|in|of|on|for|with|that)\b)[\w-]+ ?){1,4})",
+        text,
+        re.I,
+    )
+    found = found or re.search(
+        r"\b(?:number|count) of ((?:(?!(?:are|is|was|were|in|of|on|for|with|that)\b)[\w-]+ ?){1,3})", text, re.I
+    )
+    return frozenset() if found is None else frozenset(word[:STEM] for word in content_words(found[1])[-1:])
+
+
+def _kind(raw: str, text: str) -> Expected:
+    if _YES_NO.search(raw):
+        return Expected.YES_NO
+    if _LIST.search(raw) and not _ADDRESS.search(text) and not _COUNT.search(text) and not _SHARE.search(text):
+        return Expected.LIST
+    if _ADDRESS.search(text) and not _COUNT.search(text):
+        return Expected.ADDRESS
+    if _SHARE.search(text):
+        return Expected.SHARE
+    if _COUNT.search(text):
+        return Expected.COUNT
+    if _DATE.search(text):
+        return Expected.DATE
+    if _EXPLAIN.search(text):
+        return Expected.EXPLANATION
+    if _NUMBER.search(raw):
+        return Expected.NUMBER
+    if _NAME.search(text):
+        return Expected.NAME
+    return Expected.THING

@@ -1,0 +1,103 @@
+"""`mmrank ask`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mmrank.cli.find import Rerank, chosen_documents, draw_hits, plain_hit
+from mmrank.cli.manage import DEFAULT, CollectionPath, Json
+from mmrank.cli.output import console, make_picture_folder, print_json
+
+if TYPE_CHECKING:
+    from mmrank.answer import Answer, AnswerSentence
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(ask)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    collection: CollectionPath = DEFAULT,
+    k: Annotated[int, typer.Option("-k", help="Number of pages that are read.")] = 5,
+    document: Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")] = None,
+    folder: Annotated[str | None, typer.Option(help="Only in documents under this folder.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata: author=Smith.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
+    rerank: Rerank = None,
+    draw: Annotated[Path | None, typer.Option(help="Folder for pictures of the cited pages, boxes outlined.")] = None,
+    json: Json = False,
+) -> None:
+    """Answer a question in sentences, each with the page and the boxes that it rests on."""
+    from mmrank.collection import Collection
+
+    with Collection.open(collection, read_only=True) as library:
+        chosen = chosen_documents(library, document, folder, where or [], since, until)
+        if draw is not None:
+            make_picture_folder(draw)
+        stream = library.ask_stream(question, k=k, where=chosen, rerank=rerank)
+        if not json:
+            for sentence in stream:
+                _print(sentence)
+        answer = stream.answer
+        cited = [hit for sentence in answer.sentences for hit in sentence.hits]
+        drawn = draw_hits(cited, draw) if draw is not None else {}
+        if json:
+            print_json(_plain(answer, {at: str(path) for at, path in drawn.items()}))
+            return
+        if answer.abstained:
+            console.print(answer.text, style="yellow", highlight=False)
+    for path in drawn.values():
+        console.print(f"drawn: {path}", highlight=False)
+
+
+def _print(sentence: AnswerSentence) -> None:
+    from rich.text import Text
+
+    console.print(Text(sentence.text), highlight=False)
+    if sentence.computation and sentence.computation not in sentence.text:
+        console.print(Text(f"  computed: {sentence.computation}"), highlight=False)
+    for hit in sentence.hits:
+        boxes = "  ".join(f"[{b.x0:.0f} {b.y0:.0f} {b.x1:.0f} {b.y1:.0f}]" for b in hit.boxes)
+        console.print(Text(f"  {hit.document}, page {hit.page_number}  {boxes}", style="dim"), highlight=False)
+
+
+def _plain(answer: Answer, drawn: dict[int, str]) -> dict[str, object]:
+    sentences = []
+    at = 0
+    for sentence in answer.sentences:
+        hits = []
+        for hit in sentence.hits:
+            hits.append(
+                {
+                    "document": hit.document,
+                    "document_id": hit.document_id,
+                    "page": hit.page,
+                    "page_number": hit.page_number,
+                    "label": hit.label,
+                    "boxes": [box.as_tuple() for box in hit.boxes],
+                    "elements": hit.element_ids,
+                    "text": hit.snippet,
+                    "confidence": hit.confidence,
+                    "picture": drawn.get(at),
+                }
+            )
+            at += 1
+        sentences.append({"text": sentence.text, "computation": sentence.computation, "hits": hits})
+    return {
+        "question": answer.question,
+        "text": answer.text,
+        "short": answer.short,
+        "abstained": answer.abstained,
+        "confidence": answer.confidence,
+        "model": answer.model,
+        "sentences": sentences,
+        "trace": [asdict(step) for step in answer.trace],
+        "hits": [plain_hit(hit, None) for hit in answer.hits],
+    }
