@@ -7,7 +7,9 @@ head, have their own names and replace the model's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+import math
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import MmrankError
+from mmrank.printable import one_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,16 +45,17 @@ def read_arrays(path: str | Path, names: Set[str]) -> tuple[dict[str, NDArray[np
     Raises:
         MmrankError: when the file is not there, is no safetensors file or is in a precision that numpy does not have.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    try:
-        with safe_open(str(path), "numpy") as file:
-            if set(file.keys()) != names:
-                return None
-            tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}
-            return tensors, file.metadata() or {}
-    except (OSError, SafetensorError, TypeError) as error:
-        raise MmrankError(f"the weights {path} cannot be read: {error}") from error
+    with _reading(path), safe_open(str(path), "numpy") as file:
+        if set(file.keys()) != names:
+            return None
+        tensors = {name: file.get_tensor(name).astype(np.float32) for name in names}
+        if any(array.ndim != 2 or not np.isfinite(array).all() for array in tensors.values()):
+            raise ValueError("its tensors are no matrices of finite numbers")
+        metadata = file.metadata() or {}
+        scale_of(metadata)
+        return tensors, metadata
 
 
 def read_adapter(path: str | Path) -> Adapter:
@@ -60,15 +64,39 @@ def read_adapter(path: str | Path) -> Adapter:
     Raises:
         MmrankError: when the file is not there or is no safetensors file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
+    with _reading(path), safe_open(str(path), "pt") as file:
+        tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        if broken := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise ValueError(f"{broken[0]} holds what is no finite number")
+        metadata = file.metadata() or {}
+        return Adapter(tensors, scale_of(metadata), metadata)
+
+
+def scale_of(metadata: Mapping[str, str]) -> float:
+    """The factor of the low-rank change.
+
+    Raises:
+        ValueError: when it is no finite number.
+    """
+    scale = float(metadata.get("scale", 1.0))
+    if not math.isfinite(scale):
+        raise ValueError(f"its scale is {scale}")
+    return scale
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[None]:
+    """Whatever is wrong with the file is one sentence. A pipe or a device is not opened."""
+    from safetensors import SafetensorError
+
+    if not Path(path).is_file():
+        raise MmrankError(f"the weights {path} cannot be read: there is no such file")
     try:
-        with safe_open(str(path), "pt") as file:
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise MmrankError(f"the weights {path} cannot be read: {error}") from error
-    return Adapter(tensors, float(metadata.get("scale", 1.0)), metadata)
+        yield
+    except (OSError, SafetensorError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+        raise MmrankError(f"the weights {path} cannot be read: {one_line(error) or 'too large'}") from error
 
 
 def merged(weights: Mapping[str, Tensor], adapter: Adapter, *, source: str | Path) -> dict[str, Tensor]:
@@ -88,14 +116,17 @@ def merged(weights: Mapping[str, Tensor], adapter: Adapter, *, source: str | Pat
             if name.removesuffix(UP) + DOWN not in adapter.tensors:
                 raise MmrankError(f"{source} holds {name} without its other half")
             continue
-        target, change = name, tensor
+        target, shape, up = name, tuple(tensor.shape), None
         if name.endswith(DOWN):
             layer = name.removesuffix(DOWN)
-            if layer + UP not in adapter.tensors:
+            up = adapter.tensors.get(layer + UP)
+            if up is None:
                 raise MmrankError(f"{source} holds {name} without its other half")
-            target, change = f"{layer}.weight", adapter.scale * (adapter.tensors[layer + UP] @ tensor)
-        if target not in weights or weights[target].shape != change.shape:
+            if up.ndim != 2 or tensor.ndim != 2 or up.shape[1] != tensor.shape[0]:
+                raise MmrankError(f"{source} holds {name} and another half that does not fit it")
+            target, shape = f"{layer}.weight", (up.shape[0], tensor.shape[1])
+        if target not in weights or tuple(weights[target].shape) != shape:
             raise MmrankError(f"{source} holds {name}, which the model does not have in that shape")
         old = weights[target]
-        result[target] = (change if target == name else old.float() + change).to(old.dtype)
+        result[target] = (tensor if up is None else old.float() + adapter.scale * (up @ tensor)).to(old.dtype)
     return result

@@ -16,12 +16,15 @@ from typing import Any
 def load_processor(name: str, **options: Any) -> Any:
     """What `AutoProcessor.from_pretrained(name, **options)` gives, without video where torchvision is missing.
 
+    Code of the checkpoint's own runs only with `trust_remote_code=True`; nobody is asked.
+
     Raises:
         OSError: when there is no such checkpoint.
     """
     from transformers import AutoConfig, AutoProcessor
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
 
+    options = {"trust_remote_code": False, **options}
     if find_spec("torchvision") is None:
         passed_on = ("revision", "cache_dir", "local_files_only", "token", "trust_remote_code", "subfolder")
         config = AutoConfig.from_pretrained(name, **{key: options[key] for key in passed_on if key in options})

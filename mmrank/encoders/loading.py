@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrank.encoders.protocol import Encoder, MultiVectorEncoder
 from mmrank.errors import InputError, MmrankError
+
+if TYPE_CHECKING:
+    from mmrank.checkpoints import Checkpoint
 
 AnyEncoder = Encoder | MultiVectorEncoder
 EMBEDDED = ("minilm", "minilm-tokens")
@@ -81,8 +83,7 @@ def _checkpoint(
     dimension: int,
     limits: dict[str, Any],
 ) -> AnyEncoder:
-    from safetensors import SafetensorError
-
+    from mmrank.checkpoints import check_tokenizer, find_checkpoint, loading
     from mmrank.device import choose_device, choose_dtype
     from mmrank.encoders.conventions import CONVENTIONS
     from mmrank.encoders.revision import checkpoint_revision
@@ -102,15 +103,15 @@ def _checkpoint(
             f"{name} brings code of its own ({source}). Read it, then pass trust_remote_code=True and revision="
         )
     device = choose_device(device)
-    where: dict[str, Any] = {"revision": revision, "trust_remote_code": trust_remote_code}
-    try:
+    checkpoint = find_checkpoint(source, revision=revision, trust_remote_code=trust_remote_code)
+    with loading(checkpoint):
         if convention is None:
-            convention = _described(source, where)
-        model = _model(convention, device, choose_dtype(device, dtype), where)
-    except MmrankError:
-        raise
-    except (OSError, ImportError, ValueError, SafetensorError) as error:
-        raise MmrankError(_unavailable(source, local, error)) from error
+            convention = _described(checkpoint)
+        model = _model(convention, device, choose_dtype(device, dtype), checkpoint)
+        if hasattr(model[0], "auto_model"):
+            check_tokenizer(model.tokenizer, model[0].auto_model)
+        if convention.kind.startswith("text"):
+            model.encode(["a"], show_progress_bar=False)  # modules that do not fit each other fail here
     options = replace(convention.vision, dimension=dimension or convention.vision.dimension, **limits)
     if limits and not convention.kind.startswith("vision"):
         raise InputError(f"{name} is a text encoder: max_tokens and max_pixels do not apply")
@@ -137,19 +138,22 @@ def _wrapped(kind: str, model: Any, options: Any, name: str, revision: str) -> A
     return VisionTokensEncoder(model, options, name=name, revision=revision)
 
 
-def _described(source: str, where: dict[str, Any]) -> Any:
+def _described(checkpoint: Checkpoint) -> Any:
     """The calling convention of a checkpoint that is not in the table, by its own files."""
-    from sentence_transformers.util import load_file_path
-    from transformers import AutoConfig
-
+    from mmrank.checkpoint_checks import read_json
+    from mmrank.checkpoints import load_config
     from mmrank.encoders.conventions import Convention
     from mmrank.encoders.vision import OPTIONS_FILE, VisionOptions
 
     def stored(name: str) -> dict[str, Any]:
-        path = load_file_path(source, name, revision=where["revision"])
-        return json.loads(Path(path).read_text("utf-8")) if path else {}
+        path = _file(checkpoint, name)
+        found = read_json(path) if path else {}
+        if not isinstance(found, dict):
+            raise MmrankError(f"{path} does not hold settings by name")
+        return found
 
-    config = AutoConfig.from_pretrained(source, **where)
+    source = checkpoint.source
+    config = load_config(checkpoint)
     tokens = stored("config_sentence_transformers.json").get("model_type") in ("MultiVectorEncoder", "ColBERT") or any(
         name.endswith("ForRetrieval") or name == "HF_ColBERT" for name in config.architectures or []
     )
@@ -159,34 +163,31 @@ def _described(source: str, where: dict[str, Any]) -> Any:
     return Convention(source, "vision-tokens" if tokens else "vision", options)
 
 
-def _model(convention: Any, device: str, dtype: Any, where: dict[str, Any]) -> Any:
+def _file(checkpoint: Checkpoint, name: str) -> Path | None:
+    from sentence_transformers.util import load_file_path
+
+    options = {key: value for key, value in checkpoint.options.items() if key != "trust_remote_code"}
+    found = load_file_path(checkpoint.source, name, **options)
+    return Path(found) if found else None
+
+
+def _model(convention: Any, device: str, dtype: Any, checkpoint: Checkpoint) -> Any:
     """A `SentenceTransformer` or `MultiVectorEncoder`, safetensors only."""
     from sentence_transformers import MultiVectorEncoder, SentenceTransformer
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
-    from sentence_transformers.util import load_file_path
 
     from mmrank.processors import sentence_transformers_without_torchvision
 
-    source = convention.checkpoint
+    source, where = convention.checkpoint, dict(checkpoint.options)
     weights = {"use_safetensors": True, "dtype": dtype}
     with sentence_transformers_without_torchvision():
         if convention.kind.endswith("tokens"):
             return MultiVectorEncoder(source, device=device, model_kwargs=weights, **where)
-        if convention.kind == "text" or load_file_path(source, "modules.json", revision=where["revision"]):
+        if convention.kind == "text" or _file(checkpoint, "modules.json"):
             return SentenceTransformer(source, device=device, model_kwargs=weights, **where)
         transformer = Transformer(
             source, model_kwargs={**weights, **where}, processor_kwargs=dict(where), config_kwargs=dict(where)
         )
     pooling = Pooling(transformer.get_embedding_dimension(), convention.vision.pooling)
     return SentenceTransformer(modules=[transformer, pooling], device=device)
-
-
-def _unavailable(source: str, local: bool, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0]
-    if local:
-        return f"the folder {source} does not hold a model that can be loaded (safetensors only): {reason}"
-    return (
-        f"{source} is not on this machine and cannot be fetched: {reason} Get it where there is a network with "
-        f"`hf download {source}` (and copy HF_HOME), or name a local folder that holds it."
-    )

@@ -64,10 +64,13 @@ def load_query_adapter(chosen: str, info: EncoderInfo) -> QueryAdapter | None:
     up = float(metadata.get("scale", 1.0)) * tensors[LAYER + UP]
     wanted = metadata_of(info)
     found = {name: metadata.get(name, "") for name in wanted}
-    if found == wanted and down.shape[1] == info.dimension:
+    fits = down.shape == up.shape[::-1] and down.shape[1] == info.dimension
+    if found == wanted and fits:
         return QueryAdapter(down, up)
     if chosen == "auto":
         return None
+    if found == wanted:
+        raise InputError(f"{path} holds matrices of {down.shape} and {up.shape}, not for {info.dimension} numbers")
     raise InputError(
         f"{path} was trained for questions to {found['encoder']!r} ({found['revision'][:12]}), and this encoder is "
         f"{info.name!r} ({info.revision[:12]}, {info.dimension} numbers): train one for it"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mmrank.adapters import merged, read_adapter
+from mmrank.checkpoints import check_tokenizer, find_checkpoint, load_language_model, load_tokenizer, loading
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.attention_reading import read_attention
@@ -96,28 +97,21 @@ class TransformersChat:
         Raises:
             MmrankError: when the model cannot be loaded, or the adapter does not fit it.
         """
-        from transformers import (
-            AutoConfig,
-            AutoModelForCausalLM,
-            AutoModelForImageTextToText,
-            AutoTokenizer,
-        )
-
         device = choose_device(device)
-        try:
-            config = AutoConfig.from_pretrained(source)
-            sees = hasattr(config, "vision_config")
-            loader = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-            model = loader.from_pretrained(
-                source, dtype=choose_dtype(device, dtype), use_safetensors=True, attn_implementation=attention
-            ).to(device)
-            processor = load_processor(str(source)) if sees else None
-            tokenizer = processor.tokenizer if processor is not None else AutoTokenizer.from_pretrained(source)
-        except (OSError, ValueError, ImportError) as error:
-            raise MmrankError(f"the model {source} cannot be loaded: {error}") from error
+        checkpoint = find_checkpoint(source)
+        model = load_language_model(checkpoint, dtype=choose_dtype(device, dtype), attention=attention)
+        processor, tokenizer = None, None
+        if hasattr(model.config, "vision_config"):
+            with loading(checkpoint):
+                processor = load_processor(checkpoint.source, **checkpoint.options)
+                tokenizer = processor.tokenizer
+                check_tokenizer(tokenizer, model)
+        else:
+            tokenizer = load_tokenizer(checkpoint, model)
         if adapter is not None:
             model.load_state_dict(merged(model.state_dict(), read_adapter(adapter), source=adapter))
-        return cls(model, tokenizer, processor, name=name or str(source), **settings)
+        with loading(checkpoint):
+            return cls(model.to(device), tokenizer, processor, name=name or str(source), **settings)
 
     @property
     def info(self) -> ModelInfo:

@@ -11,7 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mmrank.adapters import read_adapter
 from mmrank.errors import MmrankError
+from mmrank.printable import one_line
 from mmrank.rerankers.chunking import official_windows
 from mmrank.rerankers.selector import CKNetwork
 
@@ -41,23 +43,23 @@ class CKSelector:
         Raises:
             MmrankError: when the file is missing or does not fit.
         """
-        from safetensors.torch import load_file
-
         from mmrank.rerankers.minilm_bert import bert_model, bert_tokenizer
 
         tokenizer = bert_tokenizer()
         try:
-            state = load_file(weights)
+            state = dict(read_adapter(weights).tensors)
             narrow = (
                 (state["reduce.weight"].shape[0], state["convolution.weight"].shape[0])
                 if ("reduce.weight" in state)
                 else None
             )
             embeddings = bert_model().embeddings
+            if narrow is not None and max(narrow) > 4 * embeddings.word_embeddings.embedding_dim:
+                raise MmrankError(f"{weights} holds no selector: its layers are {narrow} wide")
             network = CKNetwork(embeddings.word_embeddings.embedding_dim, narrow=narrow, mode=mode)
             network.load_state_dict(state)
-        except (OSError, KeyError, RuntimeError) as error:
-            raise MmrankError(f"{weights} holds no selector: {error}") from error
+        except (KeyError, RuntimeError, IndexError) as error:
+            raise MmrankError(f"{weights} holds no selector: {one_line(error)}") from error
         return cls(network, embeddings, lambda text: tokenizer.encode(text, add_special_tokens=False))
 
     def select(self, query: str, documents: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:

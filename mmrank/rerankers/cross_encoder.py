@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.adapters import merged, read_adapter
+from mmrank.checkpoints import check_tokenizer, find_checkpoint, loading
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.protocol import ModelInfo
@@ -54,16 +55,18 @@ class CrossEncoderReranker:
         from torch.nn import Identity
 
         device = choose_device(device)
-        try:
+        checkpoint = find_checkpoint(source)
+        with loading(checkpoint):
             scorer = CrossEncoder(
-                str(source),
+                checkpoint.source,
                 device=device,
                 # A sigmoid in half precision ties the best candidates: scores stay logits.
                 activation_fn=Identity(),
                 model_kwargs={"dtype": choose_dtype(device, dtype), "use_safetensors": True},
+                **checkpoint.options,
             )
-        except (OSError, ValueError) as error:
-            raise MmrankError(f"the cross-encoder {source} cannot be loaded: {error}") from error
+            check_tokenizer(scorer.tokenizer, scorer.model)
+            scorer.predict([("a", "b")], show_progress_bar=False)
         return cls(scorer, name=Path(str(source)).name)
 
     @property

@@ -11,7 +11,7 @@ def bert_tokenizer() -> Any:
 
     from mmrank.encoders.minilm_weights import embedded_folder
 
-    return AutoTokenizer.from_pretrained(embedded_folder())
+    return AutoTokenizer.from_pretrained(embedded_folder(), trust_remote_code=False, local_files_only=True)
 
 
 def bert_model() -> Any:

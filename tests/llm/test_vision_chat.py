@@ -76,5 +76,5 @@ def test_a_saved_checkpoint_is_loaded_and_scores_as_its_model(parts, page_pictur
 
 
 def test_a_folder_that_holds_no_model_is_an_error(tmp_path) -> None:
-    with pytest.raises(MmrankError, match="cannot be loaded"):
+    with pytest.raises(MmrankError, match="does not hold a model"):
         TransformersChat.load(tmp_path)

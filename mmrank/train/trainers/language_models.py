@@ -29,15 +29,14 @@ def load_causal(base: str, texts: Sequence[str], seed: int = 0) -> tuple[Any, An
     """
     if base == "tiny":
         return _tiny(texts, seed)
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+    from mmrank.checkpoints import find_checkpoint, load_language_model, load_tokenizer
     from mmrank.llm.smollm2 import transformers_folder
 
-    source = str(transformers_folder()) if base == "smollm2" else base
-    tokenizer = AutoTokenizer.from_pretrained(source)
+    checkpoint = find_checkpoint(transformers_folder() if base == "smollm2" else base)
+    model = load_language_model(checkpoint, dtype=torch.float32)
+    tokenizer = load_tokenizer(checkpoint, model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
     model.config.pad_token_id = tokenizer.pad_token_id
     return model, tokenizer
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mmrank.errors import MmrankError
 from mmrank.train.data.examples import fingerprint
 from mmrank.train.data.scorers import text_passages
 from mmrank.train.trainers.grouped import Row
@@ -93,10 +92,13 @@ class CrossEncoderTeacher:
         from sentence_transformers import CrossEncoder
         from torch.nn import Identity
 
-        try:
-            self._model = CrossEncoder(source, activation_fn=Identity())
-        except (OSError, ValueError) as error:
-            raise MmrankError(f"the teacher {source} cannot be loaded: {error}") from error
+        from mmrank.checkpoints import find_checkpoint, loading
+
+        checkpoint = find_checkpoint(source)
+        with loading(checkpoint):
+            self._model = CrossEncoder(
+                source, activation_fn=Identity(), model_kwargs={"use_safetensors": True}, **checkpoint.options
+            )
 
     def score(self, query: str, candidates: Sequence[str]) -> list[float]:
         """See `Teacher`."""

@@ -20,18 +20,16 @@ def load_vision(base: str) -> tuple[Any, Any]:
     Raises:
         MmrankError: when it cannot be loaded or reads no pictures.
     """
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
+    from mmrank.checkpoints import find_checkpoint, load_config, load_language_model, loading
     from mmrank.processors import load_processor
 
-    try:
-        if not hasattr(AutoConfig.from_pretrained(base), "vision_config"):
-            raise MmrankError(f"{base} reads no pictures; name a vision-language model, or set pictures: false")
-        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        model = AutoModelForImageTextToText.from_pretrained(base, use_safetensors=True, dtype=dtype)
-        processor = load_processor(base)
-    except (OSError, ValueError, ImportError) as error:
-        raise MmrankError(f"the model {base} cannot be loaded: {error}") from error
+    checkpoint = find_checkpoint(base)
+    if not hasattr(load_config(checkpoint), "vision_config"):
+        raise MmrankError(f"{base} reads no pictures; name a vision-language model, or set pictures: false")
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    model = load_language_model(checkpoint, dtype=dtype)
+    with loading(checkpoint):
+        processor = load_processor(checkpoint.source, **checkpoint.options)
     processor.tokenizer.padding_side = "left"
     return model, processor
 
