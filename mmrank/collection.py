@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mmrank.encoding import AnyEncoder
     from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter, RepairReport, Store
+    from mmrank.llm.protocol import ChatModel
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.pipeline import Pipeline
@@ -405,46 +406,74 @@ class Collection:
         return await asyncio.to_thread(self.search_many, queries, k=k, where=where, rerank=rerank)
 
     def ask(
-        self, question: str, *, k: int = 5, where: Filter | None = None, rerank: str | Reranker | None = None
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+        model: str | ChatModel | None = None,
     ) -> Answer:
         """Answer a question in sentences, each with the boxes that it rests on.
 
-        What the pages found say is quoted, looked up in tables, counted, or worked out from numbers that stand there.
+        Without a model, what the pages found say is quoted, looked up in tables, counted, or worked out from numbers
+        that stand there. With one, the model writes, and of its sentences those are kept that what they cite supports.
 
         Args:
             question: the question.
             k: how many pages are read.
             where: which documents may be searched.
             rerank: as in `search`.
+            model: a chat model, or its name as `load_chat_model` takes it.
 
         Returns:
             The answer; with `abstained` set where nothing in the documents supports one.
 
         Raises:
-            InputError: for an empty or overlong question, k below 1, or an unknown reranker.
+            InputError: for an empty or overlong question, k below 1, an unknown reranker or model, a model that is too
+                small to write answers, or one whose context is.
+            MmrankError: when the model cannot be loaded, or fails before its first sentence.
         """
-        return self.ask_stream(question, k=k, where=where, rerank=rerank).answer
+        return self.ask_stream(question, k=k, where=where, rerank=rerank, model=model).answer
 
     def ask_stream(
-        self, question: str, *, k: int = 5, where: Filter | None = None, rerank: str | Reranker | None = None
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+        model: str | ChatModel | None = None,
     ) -> AnswerStream:
         """Like `ask`, sentence by sentence: iterate for the sentences, then take `answer`.
 
         Raises:
-            InputError: as `ask` does, when the first sentence is asked for.
+            InputError, MmrankError: as `ask` does, when the first sentence is asked for; for a model at once.
         """
         from mmrank.answer.asking import AnswerStream, Source, answer_by_extraction
 
         def search(text: str, pages: int) -> Hits:
             return self.search(text, k=pages, where=where, rerank=rerank)
 
-        return AnswerStream(answer_by_extraction(question, Source(search, self._documents_of), k=k))
+        source = Source(search, self._documents_of)
+        if model is None:
+            return AnswerStream(answer_by_extraction(question, source, k=k))
+        from mmrank.answer.writing import answer_by_model, load_writer
+
+        writer = load_writer(model) if isinstance(model, str) else model
+        return AnswerStream(answer_by_model(question, source, writer, k=k))
 
     async def aask(
-        self, question: str, *, k: int = 5, where: Filter | None = None, rerank: str | Reranker | None = None
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        where: Filter | None = None,
+        rerank: str | Reranker | None = None,
+        model: str | ChatModel | None = None,
     ) -> Answer:
         """`ask` in a thread of its own, so that an event loop goes on meanwhile."""
-        return await asyncio.to_thread(self.ask, question, k=k, where=where, rerank=rerank)
+        return await asyncio.to_thread(self.ask, question, k=k, where=where, rerank=rerank, model=model)
 
     def _documents_of(self, identifiers: Sequence[str]) -> list[Document]:
         with self._store.snapshot() as snapshot:

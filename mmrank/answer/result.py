@@ -50,6 +50,7 @@ class Answer:
         hits: the pages that were found for the question.
         confidence: probability, 0 to 1, that the cited page is right.
         model: what wrote it: "extract" or the name of a chat model.
+        complete: False where a model stopped before the end of its answer; the sentences before that are given.
         trace: the steps on the way, in order.
     """
 
@@ -61,6 +62,7 @@ class Answer:
     hits: Hits = field(default_factory=Hits)
     confidence: float = 0.0
     model: str = "extract"
+    complete: bool = True
     trace: tuple[Step, ...] = ()
 
     def __str__(self) -> str:

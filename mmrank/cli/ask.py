@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrank.cli.find import Rerank, chosen_documents, draw_hits, plain_hit
+from mmrank.cli.find import Rerank, chosen_documents, draw_hits, plain_hit, reranker_settings
 from mmrank.cli.manage import DEFAULT, CollectionPath, Json
-from mmrank.cli.output import console, make_picture_folder, print_json
+from mmrank.cli.output import console, errors, make_picture_folder, print_json
+from mmrank.errors import InputError
 
 if TYPE_CHECKING:
     from mmrank.answer import Answer, AnswerSentence
+    from mmrank.llm.protocol import ChatModel
 
 
 def register(app: typer.Typer) -> None:
@@ -31,17 +33,28 @@ def ask(
     since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
     until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
     rerank: Rerank = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A chat model that writes the answer: http(s)://host/v1#model, a .gguf file, a folder, owner/name."
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A setting of the model: image_tokens=1200 (docs/settings.md). May be repeated."),
+    ] = None,
     draw: Annotated[Path | None, typer.Option(help="Folder for pictures of the cited pages, boxes outlined.")] = None,
     json: Json = False,
 ) -> None:
     """Answer a question in sentences, each with the page and the boxes that it rests on."""
     from mmrank.collection import Collection
 
+    writer = _writer(model, set_)
     with Collection.open(collection, read_only=True) as library:
         chosen = chosen_documents(library, document, folder, where or [], since, until)
         if draw is not None:
             make_picture_folder(draw)
-        stream = library.ask_stream(question, k=k, where=chosen, rerank=rerank)
+        stream = library.ask_stream(question, k=k, where=chosen, rerank=rerank, model=writer)
         if not json:
             for sentence in stream:
                 _print(sentence)
@@ -53,8 +66,20 @@ def ask(
             return
         if answer.abstained:
             console.print(answer.text, style="yellow", highlight=False)
+        if not answer.complete:
+            errors.print(answer.trace[-1].detail, style="yellow", highlight=False)
     for path in drawn.values():
         console.print(f"drawn: {path}", highlight=False)
+
+
+def _writer(name: str | None, given: list[str] | None) -> ChatModel | None:
+    if name is None:
+        if given:
+            raise InputError("--set is for the model that writes; name one with --model")
+        return None
+    from mmrank.answer.writing import load_writer
+
+    return load_writer(name, **reranker_settings(given))
 
 
 def _print(sentence: AnswerSentence) -> None:
@@ -97,6 +122,7 @@ def _plain(answer: Answer, drawn: dict[int, str]) -> dict[str, object]:
         "abstained": answer.abstained,
         "confidence": answer.confidence,
         "model": answer.model,
+        "complete": answer.complete,
         "sentences": sentences,
         "trace": [asdict(step) for step in answer.trace],
         "hits": [plain_hit(hit, None) for hit in answer.hits],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -102,6 +102,26 @@ class ModelServer:
             if attempt < self._retries:
                 time.sleep(delay * random.uniform(0.5, 1.0))
         raise MmrankError(f"{self.url}/{path} failed {self._retries + 1} times, last: {fault}. Is the server up?")
+
+    def post_for_lines(self, path: str, body: Mapping[str, Any]) -> Iterator[str]:
+        """Send one request and give the lines of its answer as they come. It is not tried again.
+
+        Raises:
+            MmrankError: when the server refuses, cannot be reached, stops in the middle, or the budget is spent.
+        """
+        self._spend()
+        try:
+            with self._client.stream("POST", f"{self.url}/{path.lstrip('/')}", json=body) as response:
+                if response.status_code != 200:
+                    response.read()
+                    raise MmrankError(
+                        f"{self.url}/{path} refused with status {response.status_code}: {response.text[:300]}"
+                    )
+                yield from response.iter_lines()
+        except self._httpx.TimeoutException as error:
+            raise MmrankError(f"{self.url}/{path} gave no answer in time. Is the server up?") from error
+        except self._httpx.TransportError as error:
+            raise MmrankError(f"{self.url}/{path}: no connection ({error}). Is the server up?") from error
 
     def map(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
         """Apply `work` to each item with the server's concurrency; results in the order of the items."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
 from mmrank.llm.estimate import estimated_tokens
 from mmrank.llm.http import ModelServer
 from mmrank.llm.protocol import Answer, Chat, Content, Form, LabelLogits, Message, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
+from mmrank.llm.streaming import BrokenAnswerError
 
 TOP_LOGPROBS = 20
 """The most log-probabilities per token that the interface returns."""
@@ -90,6 +92,39 @@ class OpenAIChat:
         )
         return [tuple(found[i : i + samples]) for i in range(0, len(found), samples)]
 
+    def stream(self, chat: Chat, sampling: Sampling) -> Iterator[str]:
+        """The answer to one chat, piece by piece.
+
+        Raises:
+            MmrankError: when the server refuses or cannot be reached.
+            BrokenAnswerError: when it stops before the answer is complete.
+        """
+        body = {
+            "model": self._model,
+            "messages": [self._turn(message) for message in chat],
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+            "stream": True,
+        }
+        begun = finished = False
+        try:
+            for line in self.server.post_for_lines("chat/completions", body):
+                piece, reason = _read_piece(line)
+                begun = begun or bool(piece)
+                finished = finished or reason == "stop"
+                if piece:
+                    yield piece
+        except MmrankError as error:
+            if not begun:
+                raise
+            raise BrokenAnswerError(f"{self.server.url} stopped in the middle of an answer: {error}") from error
+        if not finished:
+            raise BrokenAnswerError(
+                f"{self.server.url} stopped in the middle of an answer; raise max_tokens or ask again"
+            )
+
     def label_logits(self, chats: Sequence[Chat], labels: Sequence[str]) -> LabelLogits:
         """Log-probabilities of labels as the next token.
 
@@ -138,6 +173,20 @@ class OpenAIChat:
         piece.open(max_pixels=self._max_pixels).save(written, "PNG")
         data = base64.b64encode(written.getvalue()).decode()
         return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _read_piece(line: str) -> tuple[str, str | None]:
+    """Text and reason to finish of one line of an event stream; of others nothing."""
+    data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+    if not data or data == "[DONE]":
+        return "", None
+    try:
+        choice = json.loads(data)["choices"][0]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return "", None
+    delta = choice.get("delta") or {}
+    text = delta.get("content")
+    return text if isinstance(text, str) else "", choice.get("finish_reason")
 
 
 def _read_answer(body: Any) -> Answer:
