@@ -150,6 +150,13 @@ class Table:
     row_count: int
     column_count: int
     cells: tuple[Cell, ...]
+    carried_rows: int = 0
+    """Header rows at its top that are not printed there again: they stand over an earlier part of it."""
+
+    @property
+    def header_rows(self) -> int:
+        """How many rows at its top name its columns; 0 where that is not known."""
+        return max((cell.row + 1 for cell in self.cells if cell.header), default=0)
 
 
 @dataclass(frozen=True, slots=True)

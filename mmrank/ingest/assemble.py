@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mmrank.ingest.captions import match_captions
+from mmrank.ingest.continued import continue_tables
 from mmrank.ingest.drafts import Draft, PageDraft
 from mmrank.ingest.furniture import mark_furniture
 from mmrank.ingest.handles import build_handles
@@ -30,6 +31,7 @@ def assemble(
     mark_furniture(drafts)
     mark_notes(drafts)
     mark_headings(drafts)
+    continue_tables(drafts)
     pages = [_page(draft) for draft in drafts]
     tree = sections(pages)
     handles = build_handles(pages, tree)

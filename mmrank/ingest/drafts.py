@@ -44,6 +44,8 @@ class Draft:
     table: Table | None = None
     confidence: float | None = None
     level: int | None = None
+    columns: list[tuple[float, float]] = field(default_factory=list)
+    """(x0, x1) of each column of a table; empty where unknown."""
 
 
 @dataclass(slots=True)

@@ -66,9 +66,11 @@ def table_draft(grid: Grid) -> Draft:
         ElementKind.TABLE,
         grid.box,
         markdown(grid.table),
+        bold=all(line.bold for line in rows_of(grid.lines)[0]),
         table=grid.table,
         line_count=grid.table.row_count,
         confidence=sum(scores) / len(scores) if scores else None,
+        columns=grid.columns,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from mmrank.ingest.drafts import Line, Rect, area, hull
 from mmrank.ingest.figures import has_bars, is_white, sides
 from mmrank.ingest.lines import Vector
-from mmrank.ingest.tables import Grid, join_cell
+from mmrank.ingest.tables import Grid, join_cell, with_heads
 from mmrank.types import Cell, Table
 
 THIN = 3.0
@@ -29,17 +30,30 @@ def find_grids(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     candidates = [v for v in vectors if _edge_like(v) and (v.stroked or not is_white(v) or min(sides(v.box)) < THIN)]
     if len(candidates) < 4 or len(candidates) > 3000:
         return []
+    shading = _behind_words(candidates, lines)
     found = []
-    for group in _connected(candidates):
+    for group in _connected([v for v in candidates if id(v) not in shading]):
         box = hull(vector.box for vector in group)
         if len(group) < 4 or box[2] - box[0] < 60 or box[3] - box[1] < 20 or has_bars(group):
             continue
         held = [line for line in lines if _centre_in(line.box, box)]
         if len(held) >= 4:
-            grid = _grid(group, box, held)
+            grid = _grid(_drawn_cells(group, box), box, held)
             if grid:
                 found.append(grid)
     return found
+
+
+def _drawn_cells(group: list[Vector], box: Rect) -> list[Vector]:
+    """The rules alone where they frame cells over the whole box: then what is filled only colours them."""
+    rules = [v for v in group if min(sides(v.box)) < THIN]
+    across = [v for v in rules if v.box[3] - v.box[1] < THIN]
+    down = [v for v in rules if v.box[2] - v.box[0] < THIN]
+    if len(_levels([v.box[1] for v in across])) < 3 or len(_levels([v.box[0] for v in down])) < 3:
+        return group
+    framed = hull(v.box for v in rules)
+    whole = all(abs(a - b) < SNAP for a, b in zip(framed, box, strict=True))
+    return rules if whole else group
 
 
 def _edge_like(vector: Vector) -> bool:
@@ -47,6 +61,28 @@ def _edge_like(vector: Vector) -> bool:
     if min(width, height) < THIN:
         return max(width, height) > 6
     return vector.rectangle and width > 8 and height > 6
+
+
+def _behind_words(vectors: list[Vector], lines: list[Line]) -> set[int]:
+    """Identities of filled rectangles that shade words and are no cells: no larger than the line of text on them.
+
+    A cell leaves room around its text; shading begins and ends with the words, or parts of them, and is no higher
+    than their line.
+    """
+    found = set()
+    rows = sorted(lines, key=lambda line: line.box[1])
+    tops = [line.box[1] for line in rows]
+    tallest = max((line.box[3] - line.box[1] for line in rows), default=0.0)
+    for vector in vectors:
+        x0, y0, x1, y1 = vector.box
+        if vector.stroked or min(sides(vector.box)) < THIN:
+            continue
+        for line in rows[bisect_left(tops, y0 - tallest) : bisect_left(tops, y1)]:
+            a0, b0, a1, b1 = line.box
+            if a0 - 1 <= x0 and x1 <= a1 + 1 and b0 - 2 <= y0 and y1 <= b1 + 2:
+                found.add(id(vector))
+                break
+    return found
 
 
 def _connected(vectors: list[Vector]) -> list[list[Vector]]:
@@ -114,14 +150,14 @@ def _grid(vectors: list[Vector], box: Rect, held: list[Line]) -> Grid | None:
         column = max(0, min(columns - 1, sum(1 for edge in xs[1:] if edge < x)))
         row = max(0, min(len(ys) - 2, sum(1 for edge in ys[1:] if edge < y)))
         words.setdefault(owner[row * columns + column], []).append(line)
-    table = _table(owner, words, columns, len(ys) - 1)
+    table, used = _table(owner, words, columns, len(ys) - 1)
     filled = {(cell.row, cell.column) for cell in table.cells if cell.text}
     if len({row for row, _ in filled}) < 2 or len({column for _, column in filled}) < 2:
         return None
     cell_count = len(set(owner))
     if cell_count < 4 or len(filled) < 0.4 * cell_count or _dominated(owner, words, xs, ys, columns):
         return None
-    return Grid(box, table, held)
+    return Grid(box, table, held, [(xs[column], xs[column + 1]) for column in used])
 
 
 def _dominated(owner: list[int], words: dict[int, list[Line]], xs: list[float], ys: list[float], columns: int) -> bool:
@@ -166,8 +202,8 @@ def _nearest(levels: list[float], value: float) -> int:
     return min(range(len(levels)), key=lambda at: abs(levels[at] - value))
 
 
-def _table(owner: list[int], words: dict[int, list[Line]], columns: int, rows: int) -> Table:
-    """Cells of the grid; rows and columns without any cell of their own are dropped."""
+def _table(owner: list[int], words: dict[int, list[Line]], columns: int, rows: int) -> tuple[Table, list[int]]:
+    """Cells of the grid, and the columns that are left: rows and columns without any cell of their own are dropped."""
     spots: dict[int, list[tuple[int, int]]] = {}
     for at, cell in enumerate(owner):
         spots.setdefault(cell, []).append(divmod(at, columns))
@@ -186,11 +222,13 @@ def _table(owner: list[int], words: dict[int, list[Line]], columns: int, rows: i
                 used_columns.index(column),
                 sum(1 for r in used_rows if row <= r <= last_row),
                 sum(1 for c in used_columns if column <= c <= last_column),
-                row == used_rows[0],
             )
         )
     cells.sort(key=lambda item: (item.row, item.column))
-    return Table(len(used_rows), len(used_columns), tuple(cells))
+    strong = [True] * len(used_rows)
+    for cell in with_text:
+        strong[used_rows.index(starts[cell][0])] &= all(line.bold for line in words[cell])
+    return with_heads(Table(len(used_rows), len(used_columns), tuple(cells)), strong), used_columns
 
 
 def _centre_in(box: Rect, outer: Rect) -> bool:

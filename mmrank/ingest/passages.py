@@ -106,7 +106,8 @@ def _slices(element: Element, limit: int) -> list[str]:
         return [element.text]
     if element.kind is ElementKind.TABLE:
         rows = element.text.split("\n")
-        head, body = rows[:2], rows[2:]
+        heads = 1 + max(1, element.table.header_rows if element.table else 1)  # and the line below the first of them
+        head, body = rows[:heads], rows[heads:]
         slices: list[list[str]] = []
         used = 0
         for row in body:

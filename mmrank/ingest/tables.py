@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import inf
 
 from mmrank.ingest.drafts import Line, Rect, hull, inside
+from mmrank.ingest.heads import NUMBER, head_count
 from mmrank.ingest.lines import Vector
+from mmrank.ingest.wrapping import Columns, joined_rows
 from mmrank.types import Cell, Table
 
-NUMBER = re.compile(r"^[\s$€£¥(+\-–—~<>≤≥±]*\d[\d\s.,:/%()×x±*†‡$€£¥+\-–—]*[A-Za-z%]{0,3}\s*$|^[-–—$%✓✗✔✘]+$")
 LEADERS = re.compile(r"(?:\s?[.·…_]){4,}\s*")
 """Dots that lead from a label to its number."""
+NAMED = re.compile(r"^\s*(table|tab\.|exhibit|figure|fig\.)\s*[\dA-Z]", re.IGNORECASE)
+"""How captions begin."""
 LONGEST_CELL = 60
 """A cell with more characters counts as running text; the first cell of a row may have twice as many."""
 HEADING_SIZE = 1.2
@@ -27,6 +31,8 @@ class Grid:
     box: Rect
     table: Table
     lines: list[Line]
+    columns: Columns = field(default_factory=list)
+    """(x0, x1) of what stands in each column; may be empty where only the cells are known."""
 
 
 def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
@@ -35,14 +41,16 @@ def find_tables(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     rules = _rules(vectors)
     grids: list[Grid] = []
     taken: set[int] = set()
+    running = running_text(upright)
     for group in _rule_groups(rules):
         region = hull(group)
         rows = rows_of([line for line in upright if id(line) not in taken and inside(line.box, region) > 0.6])
         if len(rows) >= 2 and _looks_tabular(rows, 2):
             made = _split_at_headings(rows, group)
+            used = {id(line) for row in rows for line in row} | taken | running
+            made[0] = _with_heads_above(made[0], [line for line in upright if id(line) not in used])
             grids += made
             taken.update(id(line) for grid in made for line in grid.lines)
-    running = running_text(upright)
     free = _pieces(rows_of([line for line in upright if id(line) not in taken and id(line) not in running]))
     end = 0
     for start, stop in _joined(_runs(free), free):
@@ -78,12 +86,15 @@ def find_ruled_lists(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     """Tables with a rule between nearly all rows, which may hold small pictures."""
     grids: list[Grid] = []
     taken: set[int] = set()
+    running = running_text(lines)
     for group in _rule_groups(_rules(vectors), most=60, least=5):
         region = hull(group)
         held = [line for line in lines if line.upright and id(line) not in taken and inside(line.box, region) > 0.6]
         rows = rows_of(held)
         if len(rows) >= 4 and sum(len(row) > 1 for row in rows) >= 0.6 * len(rows) and _looks_tabular(rows, 4):
             made = _split_at_headings(rows, group)
+            used = {id(line) for row in rows for line in row} | taken | running
+            made[0] = _with_heads_above(made[0], [line for line in lines if line.upright and id(line) not in used])
             grids += made
             taken.update(id(line) for grid in made for line in grid.lines)
     return grids
@@ -108,18 +119,30 @@ def running_text(lines: list[Line]) -> set[int]:
     return found
 
 
+def _with_heads_above(grid: Grid, lines: list[Line]) -> Grid:
+    """The table with the rows that stand right above its first rule and are its heads, or its first rows."""
+    top = min(line.box[1] for line in grid.lines)
+    near = [line for line in lines if line.box[3] < top + 1 and line.box[3] > grid.box[1] - 80]
+    rows = rows_of(grid.lines)
+    heads = _heads(rows, _pieces(rows_of(near)))
+    return _grid([*heads, *rows], grid.box) if heads else grid
+
+
 def _heads(run: list[list[Line]], above: list[list[Line]]) -> list[list[Line]]:
     """Rows of column heads that stand right above a run, and short labels between them and it."""
     box = hull(line.box for row in run for line in row)
     size = _size(run)
-    columns = _columns(run)[1:]
+    columns = columns_of(run)[1:]
     top, best = box[1], len(above)
     for at in range(len(above) - 1, -1, -1):
         row = above[at]
         here = hull(line.box for line in row)
         close = -1 < top - here[3] < 2.2 * (here[3] - here[1])
-        within = here[0] > box[0] - 3 and here[2] < box[2] + 6
+        right = row[-1].box[0] if len(row) > 1 else here[2] - 6
+        within = here[0] > box[0] - 3 and right < box[2]
         if not (close and within and all(len(line.text) <= 40 and line.size <= 1.15 * size for line in row)):
+            break
+        if NAMED.match(row[0].text):
             break
         if all(any(min(x1, line.box[2]) > max(x0, line.box[0]) for x0, x1 in columns) for line in row[-2:]):
             best = at
@@ -269,25 +292,32 @@ def _middle(line: Line) -> float:
 def _grid(rows: list[list[Line]], region: Rect | None) -> Grid:
     lines = [line for row in rows for line in row]
     box = hull(line.box for line in lines)
-    return Grid(hull([box, region]) if region else box, make_table(rows), lines)
+    return Grid(hull([box, region]) if region else box, make_table(rows), lines, columns_of(rows))
 
 
 def make_table(rows: list[list[Line]]) -> Table:
     """Cells of rows of lines: columns are what the narrow cells share, wide cells span several."""
-    columns = _columns(rows)
+    columns = columns_of(rows)
+    rows = joined_rows(rows, columns)
     cells: list[Cell] = []
     for at, row in enumerate(rows):
         texts: dict[int, list[str]] = {}
         spans: dict[int, int] = {}
         for line in row:
-            first, last = _place(line.box, columns)
+            first, last = place(line.box, columns)
             texts.setdefault(first, []).append(LEADERS.sub(" ", line.text).strip())
             spans[first] = max(spans.get(first, 1), last - first + 1)
         for column, words in sorted(texts.items()):
             room = min((c for c in texts if c > column), default=len(columns)) - column
             span = max(1, min(spans[column], room))
-            cells.append(Cell(" ".join(words), at, column, 1, span, at == 0))
-    return Table(len(rows), len(columns), tuple(cells))
+            cells.append(Cell(" ".join(words), at, column, 1, span))
+    return with_heads(Table(len(rows), len(columns), tuple(cells)), [all(line.bold for line in row) for row in rows])
+
+
+def with_heads(table: Table, bold: Sequence[bool]) -> Table:
+    """The table with the cells of its header rows marked; `bold` says of each row whether all of it is."""
+    heads = head_count(table_rows(table), bold)
+    return replace(table, cells=tuple(replace(cell, header=cell.row < heads) for cell in table.cells))
 
 
 def join_cell(lines: list[Line]) -> str:
@@ -295,12 +325,13 @@ def join_cell(lines: list[Line]) -> str:
     return " ".join(LEADERS.sub(" ", line.text).strip() for row in rows_of(lines) for line in row)
 
 
-def _columns(rows: list[list[Line]]) -> list[tuple[float, float]]:
+def columns_of(rows: list[list[Line]]) -> Columns:
+    """(x0, x1) of each column: what the cells of the rows with most cells have in common."""
     most = max(len(row) for row in rows)
     spans = sorted((line.box[0], line.box[2]) for row in rows if len(row) >= max(2, 0.5 * most) for line in row) or [
         (line.box[0], line.box[2]) for row in rows for line in row
     ]
-    columns: list[tuple[float, float]] = []
+    columns: Columns = []
     for x0, x1 in spans:
         if columns and x0 < columns[-1][1] - 1:
             columns[-1] = (columns[-1][0], max(columns[-1][1], x1))
@@ -309,7 +340,8 @@ def _columns(rows: list[list[Line]]) -> list[tuple[float, float]]:
     return columns
 
 
-def _place(box: Rect, columns: list[tuple[float, float]]) -> tuple[int, int]:
+def place(box: Rect, columns: list[tuple[float, float]]) -> tuple[int, int]:
+    """First and last of the columns (x0, x1 each) that a box stands in; the nearest one if it touches none."""
     touched = [i for i, (x0, x1) in enumerate(columns) if min(x1, box[2]) - max(x0, box[0]) > 1]
     if touched:
         return touched[0], touched[-1]

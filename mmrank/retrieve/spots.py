@@ -61,7 +61,8 @@ def row_box(element: Element, first: int, last: int) -> BBox:
     table, box = element.table, element.box
     if table is None:
         raise ValueError(f"{element.id} is no table with cells")
-    row = box.height / max(table.row_count, 1)
+    row = box.height / max(table.row_count - table.carried_rows, 1)
+    first, last = max(first - table.carried_rows, 0), max(last - table.carried_rows, 0)
     return _band(box, first * row, (last + 1) * row, MORE_ROWS * row)
 
 
