@@ -13,7 +13,7 @@ import numpy as np
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.estimate import estimated_tokens
-from mmrank.llm.http import ModelServer
+from mmrank.llm.http import ModelServer, token_count
 from mmrank.llm.protocol import Answer, Chat, Content, Form, LabelLogits, Message, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.streaming import BrokenAnswerError
@@ -190,7 +190,7 @@ def _read_piece(line: str) -> tuple[str, str | None]:
 
 
 def _read_answer(body: Any) -> Answer:
-    choice, usage = body["choices"][0], body.get("usage") or {}
+    choice = body["choices"][0]
     text = choice["message"]["content"]
     # A server with a reasoning parser returns thoughts separately; stopped while thinking, there is no other text.
     thoughts = choice["message"].get("reasoning_content") or choice["message"].get("reasoning")
@@ -199,21 +199,22 @@ def _read_answer(body: Any) -> Answer:
     if not isinstance(text, str):
         raise TypeError("the answer holds no text")
     if thoughts:
+        if not isinstance(thoughts, str):
+            raise TypeError("the thoughts are no text")
         text = f"<think>{thoughts}</think>\n{text}"
-    return Answer(
-        text,
-        choice.get("finish_reason") == "stop",
-        int(usage.get("prompt_tokens", 0)),
-        int(usage.get("completion_tokens", 0)),
-    )
+    text = text.encode("utf-8", "replace").decode()  # JSON may hold halves of surrogate pairs
+    finished = choice.get("finish_reason") == "stop"
+    return Answer(text, finished, token_count(body, "prompt_tokens"), token_count(body, "completion_tokens"))
 
 
 def _read_labels(body: Any, labels: Sequence[str]) -> tuple[list[float], int]:
     top = body["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
     seen = {entry["token"]: float(entry["logprob"]) for entry in reversed(top)}
+    if not all(isinstance(token, str) for token in seen) or not all(value <= 0.01 for value in seen.values()):
+        raise ValueError("what is shown are no log-probabilities of tokens")
     least = min(seen.values())
     if not any(label in seen for label in labels):
         row = [math.nan] * len(labels)
     else:
         row = [seen.get(label, least) for label in labels]
-    return row, int((body.get("usage") or {}).get("prompt_tokens", 0))
+    return row, token_count(body, "prompt_tokens")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mmrank.errors import InputError
 from mmrank.llm.estimate import estimated_tokens
-from mmrank.llm.http import ModelServer
+from mmrank.llm.http import ModelServer, token_count
 from mmrank.llm.protocol import ModelInfo
 from mmrank.llm.shorten import shorten, shorten_all
 from mmrank.rerankers.ledger import Ledger
@@ -99,9 +99,8 @@ class Served:
         def read(answer: Any) -> tuple[list[float], int]:
             scores = {int(row["index"]): float(row[value]) for row in answer[rows]}
             if sorted(scores) != list(range(len(texts))) or not all(map(math.isfinite, scores.values())):
-                raise ValueError(f"{len(texts)} candidates were sent, scores came for {sorted(scores)}")
-            tokens = (answer.get("usage") or {}).get("total_tokens", 0)
-            return [scores[i] for i in range(len(texts))], int(tokens)
+                raise ValueError(f"{len(texts)} candidates were sent, and {len(scores)} finite scores came")
+            return [scores[i] for i in range(len(texts))], token_count(answer, "total_tokens")
 
         found: tuple[list[float], int] = self.server.post(self._path, body, read)
         return found
