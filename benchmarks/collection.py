@@ -4,9 +4,9 @@
     python benchmarks/collection.py --passages 60000           10,000 pages only
 
 Measures `Collection.search(k=10)` in a warm process, from the text of the question to hits with boxes and snippets. The
-flat pipeline gets the same passages and vectors and returns ten numbers of passages. Both take turns, so that a busy
-machine slows both. Documents are synthetic: 100 pages of six passages whose words follow Zipf's law, drawn from 200
-different texts, with unit vectors around cluster centres: speed is measured, and nothing about quality. Needs the
+flat pipeline gets the same passages and vectors and returns ten numbers of passages. All take turns, so that a busy
+machine slows them alike. Documents are synthetic: 100 pages of six passages whose words follow Zipf's law, drawn from
+200 different texts, with unit vectors around cluster centres: speed is measured, and nothing about quality. Needs the
 extra "bench". Ends with one JSON line.
 """
 
@@ -19,7 +19,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,56 +146,64 @@ def flat(library: Collection, texts: list[str], vectors: np.ndarray) -> Callable
     return ask
 
 
-def measure(passages: int, beside: bool) -> dict[str, float]:
-    """Milliseconds of a question, p50 and p95, of ours and of the flat pipeline."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        with Collection.create(folder / "library.mmrank", device="cpu") as library:
+def measure(sizes: list[int], folder: Path) -> list[dict[str, float]]:
+    """Milliseconds of a question to each collection, p50 and p95; of the flat pipeline too for the first one.
+
+    All of them take turns, so that a busy machine slows them alike.
+    """
+    asks: dict[str, Callable[[str], object]] = {}
+    questions: list[str] = []
+    with ExitStack() as stack:
+        for size in sizes:
+            library = stack.enter_context(Collection.create(folder / f"{size}.mmrank", device="cpu"))
             started = time.perf_counter()
-            texts, vectors = fill(library, passages)
-            filled = time.perf_counter() - started
-            generator = np.random.default_rng(1)
-            questions = [
-                " ".join(generator.choice(texts[generator.integers(len(texts))].split(), 12).tolist())
-                for _ in range(QUESTIONS)
-            ]
-            asks: dict[str, Callable[[str], object]] = {"ours": lambda question: library.search(question, k=10)}
-            if beside:
+            texts, vectors = fill(library, size)
+            print(f"{len(texts):,} passages filled in {time.perf_counter() - started:.0f} s", flush=True)
+            asks[f"ours {size}"] = partial(library.search, k=10)
+            if size == sizes[0]:
                 asks["flat"] = flat(library, texts, vectors)
-            spent: dict[str, list[float]] = {name: [] for name in asks}
-            for turn in range(2):  # the first warms both up
-                for question in questions:
-                    for name, ask in asks.items():
-                        begun = time.perf_counter()
-                        ask(question)
-                        if turn:
-                            spent[name].append((time.perf_counter() - begun) * 1e3)
-    finally:
-        shutil.rmtree(folder)
+                generator = np.random.default_rng(1)
+                questions = [
+                    " ".join(generator.choice(texts[generator.integers(len(texts))].split(), 12).tolist())
+                    for _ in range(QUESTIONS)
+                ]
+            del texts, vectors
+        spent: dict[str, list[float]] = {name: [] for name in asks}
+        for turn in range(2):  # the first warms all up
+            for question in questions:
+                for name, ask in asks.items():
+                    begun = time.perf_counter()
+                    ask(question)
+                    if turn:
+                        spent[name].append((time.perf_counter() - begun) * 1e3)
     found = {
-        f"{name}_{label}": float(np.quantile(values, share))
+        name: {label: float(np.quantile(values, share)) for label, share in (("p50", 0.5), ("p95", 0.95))}
         for name, values in spent.items()
-        for label, share in (("p50", 0.5), ("p95", 0.95))
     }
-    figures = ", ".join(f"{name} {value:.1f} ms" for name, value in found.items())
-    print(
-        f"{len(texts):,} passages ({len(texts) // PER_PAGE:,} pages, filled in {filled:.0f} s): {figures}", flush=True
-    )
-    return found
+    for name, figures in found.items():
+        print(f"{name}: " + ", ".join(f"{label} {value:.1f} ms" for label, value in figures.items()), flush=True)
+    return [found[f"ours {size}"] | ({"flat": found["flat"]["p50"]} if size == sizes[0] else {}) for size in sizes]
 
 
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", type=int, nargs="+", default=[60_000, 100_000, 1_000_000])
-    sizes = parser.parse_args().passages
-    found = [measure(size, beside=at == 0) for at, size in enumerate(sizes)]
+    parser.add_argument("--folder", type=Path, help="keep the collections in this new folder")
+    arguments = parser.parse_args()
+    folder = arguments.folder or Path(tempfile.mkdtemp())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        found = measure(arguments.passages, folder)
+    finally:
+        if arguments.folder is None:
+            shutil.rmtree(folder)
     ratios = {
-        "search_vs_flat_p50": found[0]["ours_p50"] / found[0]["flat_p50"],
-        "search_p95_over_p50": found[0]["ours_p95"] / found[0]["ours_p50"],
+        "search_vs_flat_p50": found[0]["p50"] / found[0]["flat"],
+        "search_p95_over_p50": found[0]["p95"] / found[0]["p50"],
     }
     if len(found) > 2:
-        ratios["search_1m_over_100k"] = found[2]["ours_p50"] / found[1]["ours_p50"]
+        ratios["search_1m_over_100k"] = found[2]["p50"] / found[1]["p50"]
     rounded = {name: round(value, 3) for name, value in ratios.items()}
     print(json.dumps({"benchmark": "collection", "ratios": rounded}))
 

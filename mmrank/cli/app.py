@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import sys
+from copy import copy
 from typing import NoReturn
 
 import typer
+from typer.models import CommandInfo
 
 from mmrank import __version__
 from mmrank.cli import ask, cache, evaluate, find, inspect, maintain, manage, training
@@ -59,7 +61,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that is not UTF-8 shows a question mark
     try:
-        app()
+        _only(sys.argv[1:2])()
     except MmrankError as error:
         _fail(str(error), error.exit_code)
     except SystemExit as end:
@@ -80,6 +82,21 @@ def main() -> None:
             f" {TRACEBACK}=1 shows.",
             1,
         )
+
+
+def _only(words: list[str]) -> typer.Typer:
+    """The application with the command that is asked for, if there is one: making all takes time before each answer."""
+    asked = [command for command in app.registered_commands if command.callback and [_name(command)] == words]
+    if not asked:
+        return app
+    chosen = copy(app)
+    chosen.registered_commands, chosen.registered_groups = asked, []
+    return chosen
+
+
+def _name(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.name or command.callback.__name__.strip("_").replace("_", "-")
 
 
 def _fail(what: str, code: int) -> NoReturn:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from statistics import median
 
+from mmrank.knowledge import knowledge
 from mmrank.types import Document, ElementKind, Page
 
 TOP_CHARACTERS = 1500
@@ -144,9 +145,7 @@ def _headings(pages: Sequence[Page]) -> list[str]:
 
 @cache
 def _table() -> tuple[_Kind, ...]:
-    import yaml
-
-    rows: list[Mapping[str, object]] = yaml.safe_load(Path(__file__).with_name("kinds.yaml").read_text("utf-8"))
+    rows: list[Mapping[str, object]] = knowledge("mmrank.ingest", "kinds.yaml")
     return tuple(
         _Kind(
             str(row["kind"]),
