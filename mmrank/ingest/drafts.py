@@ -12,6 +12,8 @@ from mmrank.types import ElementKind, Table
 
 Rect = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in points of the shown page, top-left origin."""
+SLANTED = -1
+"""The turn of text that is set neither level nor upright."""
 
 
 @dataclass(slots=True)
@@ -27,7 +29,19 @@ class Line:
     """Confidence of recognition, 0 to 1; None where the file holds the text."""
     block: int = 0
     """Number of the block the file puts it in."""
-    upright: bool = True
+    turn: int = 0
+    """Quarter turns clockwise by which it is set on the page as shown, 0 to 3; `SLANTED` at any other angle."""
+    font: str = ""
+    """Name of the font; "" where the file holds no text."""
+    colour: int = 0
+    """sRGB, as 0xRRGGBB."""
+    painted: bool = True
+    """False for text that the file holds without painting it, as scans do that were made searchable."""
+
+    @property
+    def upright(self) -> bool:
+        """Whether it is read from left to right on the page as shown."""
+        return self.turn == 0
 
 
 @dataclass(slots=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mmrank.ingest.drafts import Line, Rect, shared
+from mmrank.ingest.drafts import SLANTED, Line, Rect, hull, shared
+from mmrank.ingest.letters import clean, with_raised
 from mmrank.ingest.opening import FileError
 from mmrank.ingest.options import Limits
+from mmrank.ingest.spacing import Glyphs, closed_up, is_spaced_word, spaced_out
 from mmrank.ingest.streams import check_content
 
 
@@ -29,6 +32,9 @@ class Vector:
     stroked: bool
     rectangle: bool
     colour: int
+    opaque: bool = True
+    block: int = 0
+    """Number of the block it is among those of the page's lines, in the order of painting."""
 
 
 @dataclass(slots=True)
@@ -43,7 +49,7 @@ class Content:
 
 
 def page_content(page: Any, limits: Limits) -> Content:
-    """Read what is painted on a PyMuPDF page. Text outside the shown page is left out.
+    """Read what is painted on a PyMuPDF page. Text outside the shown page, or cut off by a clip, is left out.
 
     Raises:
         FileError: when the page holds more than the limits allow.
@@ -51,23 +57,29 @@ def page_content(page: Any, limits: Limits) -> Content:
     import pymupdf
 
     check_content(page, limits)
-    flags = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_COLLECT_VECTORS
+    flags = (
+        pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_MEDIABOX_CLIP | pymupdf.TEXT_CLIP | pymupdf.TEXT_COLLECT_VECTORS
+    )
     shown = page.rect
     width, height = shown.width, shown.height
-    place = placer(page)
+    place, turn = placer(page), turner(page)
+    glyphs = Glyphs(page)
     lines: list[Line] = []
     vectors: list[Vector] = []
     for number, block in enumerate(page.get_text("dict", flags=flags)["blocks"]):
         if block["type"] == 0:
-            for line in block["lines"]:
-                made = _line(line, number, place)
+            parts = [part for line in block["lines"] for part in _parts(line)]
+            apart = any(spaced_out(_written(part["spans"])) for part in parts)
+            for part in parts:
+                made = _line(glyphs, part, number, place, turn, apart)
                 if made and _visible(made.box, width, height):
                     lines.append(made)
         elif block["type"] == 3 and block["alpha"]:
             box = place(block["bbox"])
             box = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], width), min(box[3], height))
             if box[2] >= box[0] and box[3] >= box[1]:
-                vectors.append(Vector(box, block["stroked"], block["isrect"], block["color"]))
+                opaque = block["alpha"] > 250
+                vectors.append(Vector(box, block["stroked"], block["isrect"], block["color"], opaque, number))
     rasters = []
     for info in page.get_image_info():
         if info["width"] * info["height"] > limits.pixels:
@@ -96,34 +108,95 @@ def placer(page: Any) -> Any:
     return place
 
 
-def _line(line: dict[str, Any], block: int, place: Any) -> Line | None:
+def turner(page: Any) -> Callable[[tuple[float, float]], int]:
+    """A function that takes the direction of a line on the unrotated page to its turn on the shown page."""
+    quarters = page.rotation // 90
+
+    def turn(direction: tuple[float, float]) -> int:
+        dx, dy = direction
+        if max(abs(dx), abs(dy)) < 0.985:
+            return SLANTED
+        own = (0 if dx > 0 else 2) if abs(dx) > abs(dy) else (1 if dy > 0 else 3)
+        return int((own + quarters) % 4)
+
+    return turn
+
+
+def _parts(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """A line of PyMuPDF, parted where the text turns from painted to unpainted, or from white to another colour."""
     spans = line["spans"]
-    text = "".join(span["text"] for span in spans)
+    kinds = [(span["alpha"] > 0, _whitish(span["color"])) for span in spans]
+    if len(set(kinds)) == 1:
+        return [line]
+    parts: list[dict[str, Any]] = []
+    last = kinds[0]
+    for span, kind in zip(spans, kinds, strict=True):
+        if parts and (kind == last or span["text"].isspace()):
+            parts[-1]["spans"].append(span)
+            parts[-1]["bbox"] = hull([parts[-1]["bbox"], span["bbox"]])
+        else:
+            parts.append({**line, "spans": [span], "bbox": span["bbox"]})
+            last = kind
+    return parts
+
+
+def _whitish(colour: int) -> bool:
+    return min(colour >> 16 & 255, colour >> 8 & 255, colour & 255) > 224
+
+
+def _line(
+    glyphs: Glyphs,
+    line: dict[str, Any],
+    block: int,
+    place: Any,
+    turn: Callable[[tuple[float, float]], int],
+    apart: bool,
+) -> Line | None:
+    """A line of PyMuPDF; `apart` says that the letters of some line in its block are spaced out."""
+    spans = line["spans"]
+    text = _written(spans)
     if not text or text.isspace():
         return None
-    main = max(spans, key=lambda span: len(span["text"].strip()))
-    if main.get("alpha", 255) == 0 and main["size"] < 1:
+    main = max(spans, key=lambda span: len(span["text"].strip())) if len(spans) > 1 else spans[0]
+    painted = main["alpha"] > 0
+    if not painted and main["size"] < 1:
         return None
-    bold = bool(main["flags"] & 16) or "bold" in main["font"].lower() or "black" in main["font"].lower()
-    dx, dy = line["dir"]
-    return Line(clean(text), place(line["bbox"]), main["size"], bold, None, block, abs(dx) > 0.9 and abs(dy) < 0.3)
+    if apart and (spaced_out(text) or is_spaced_word(text)):
+        text = closed_up(glyphs, line)
+    font = main["font"]
+    bold = bool(main["flags"] & 16) or "bold" in font.lower() or "black" in font.lower()
+    return Line(
+        clean(text),
+        place(line["bbox"]),
+        main["size"],
+        bold,
+        None,
+        block,
+        turn(line["dir"]),
+        font,
+        main["color"],
+        painted,
+    )
+
+
+def _written(spans: list[dict[str, Any]]) -> str:
+    """The text of spans, raised marks kept off the words that they stand behind or before."""
+    if len(spans) == 1:
+        return str(spans[0]["text"])
+    text = ""
+    for at, span in enumerate(spans):
+        piece = span["text"]
+        if at and span["flags"] & 1 and span["size"] < 0.92 * spans[at - 1]["size"]:
+            text = with_raised(text, piece)
+        else:
+            text += piece
+        if at == 0 and piece.isdigit() and span["size"] < 0.9 * spans[1]["size"] and spans[1]["text"][:1].isalpha():
+            text += " "
+    return text
 
 
 def _visible(box: Rect, width: float, height: float) -> bool:
     return shared(box, (0, 0, width, height)) > 0
-
-
-LIGATURES = str.maketrans(
-    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00ad": "-", "\u00a0": " ", "\u200b": ""}
-)
-
-
-def clean(text: str) -> str:
-    """Replace ligatures by letters and unusual spaces by spaces, and remove control characters."""
-    text = text.translate(LIGATURES)
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text if unicodedata.category(c) != "Cf")
-    return text.rstrip() if text[:1] != " " else text.strip()
 
 
 def garbled(line: Line) -> bool:

@@ -67,8 +67,8 @@ class Recogniser:
         for text, score, x0, y0, x1, y1 in self._read(picture):
             place = (left + x0 / zoom, top + y0 / zoom, left + x1 / zoom, top + y1 / zoom)
             width, height = place[2] - place[0], place[3] - place[1]
-            upright = width > 0.8 * height or len(text) < 3
-            found.append(Line(text, place, 0.8 * min(width, height), False, score, 0, upright))
+            turn = 0 if width > 0.8 * height or len(text) < 3 else 1
+            found.append(Line(text, place, 0.8 * min(width, height), False, score, 0, turn))
         return found
 
     def _read(self, picture: NDArray[np.uint8]) -> list[list[Any]]:

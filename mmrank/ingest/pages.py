@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmrank.ingest.doubles import without_doubles
 from mmrank.ingest.drafts import Draft, Line, PageDraft, area, hull, inside
 from mmrank.ingest.fast import fast_drafts, without
 from mmrank.ingest.figures import Graphic, graphics, is_background
+from mmrank.ingest.hidden import without_hidden
+from mmrank.ingest.initials import with_initials
 from mmrank.ingest.learned import model_drafts
+from mmrank.ingest.line_numbers import without_line_numbers
 from mmrank.ingest.lines import Content, Raster, garbled, page_content
 from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.options import IngestOptions
@@ -27,11 +31,13 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
     process in reasonable time, are laid out by geometry in either mode.
     """
     content = page_content(page, options.limits)
+    content.lines = without_doubles(without_hidden(page, content))
     scanned = not content.lines
     if recogniser:
         _recognise_unreadable(page, content, recogniser)
         _recognise(page, content, graphics(content), recogniser)
     _split_pictures(page, content, scanned)
+    content.lines = with_initials(without_line_numbers(content.lines))
     learned = options.layout == "model" and len(content.vectors) <= MOST_PATHS_FOR_MODEL
     if learned and any(line.confidence is None for line in content.lines):
         drafts = model_drafts(page, content)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from mmrank.ingest.drafts import Draft, Line, hull
+from mmrank.ingest.letters import join
 from mmrank.ingest.tables import rows_of
 from mmrank.types import ElementKind
 
-BULLET = re.compile(r"^\s*([•●○◦▪■□‣⁃∙·–➢➤✓►▶]|[-*]\s|\(?[a-z0-9]{1,2}[.)]\s)")
+BULLET = re.compile(r"^\s*([•●○◦▪■□‣⁃∙·–➢➤✓►▶]|[-*>›»]\s|\(?[a-z0-9]{1,2}[.)]\s)")
 CAPTION = re.compile(
     r"^\s*(fig(?:ure|\.)?|table|tab\.|chart|exhibit|scheme|algorithm|box|map|plate|photo|diagram|listing|graph)"
     r"\s*\.?\s*((?:[A-Z]\.?)?\d+(?:[.\-]\d+)*[a-z]?|[IVXLC]+)(?:\s*[.:|–—]|\s*-\s|\s*$|\s+(?=(?-i:[A-Z(\"“])))",
@@ -81,22 +82,3 @@ def paragraph(group: list[Line]) -> Draft:
         None,
         sum(scores) / len(scores) if scores else None,
     )
-
-
-def join(texts: list[str]) -> str:
-    """Lines of a paragraph as one text; words split at the end of a line are joined.
-
-    >>> join(["an exam-", "ple of", "state-of-the-", "art"])
-    'an example of state-of-the-art'
-    """
-    result = ""
-    for text in texts:
-        text = text.strip()
-        if not result:
-            result = text
-        elif result.endswith("-") and text[:1].islower() and result[-2:-1].isalpha():
-            word = result.rsplit(maxsplit=1)[-1]
-            result = result + text if "-" in word[:-1] else result[:-1] + text
-        else:
-            result = f"{result} {text}"
-    return result

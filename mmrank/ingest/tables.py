@@ -10,6 +10,7 @@ from math import inf
 
 from mmrank.ingest.drafts import Line, Rect, hull, inside
 from mmrank.ingest.heads import NUMBER, head_count
+from mmrank.ingest.letters import join
 from mmrank.ingest.lines import Vector
 from mmrank.ingest.wrapping import Columns, joined_rows
 from mmrank.types import Cell, Table
@@ -322,7 +323,7 @@ def with_heads(table: Table, bold: Sequence[bool]) -> Table:
 
 def join_cell(lines: list[Line]) -> str:
     """The text of one cell, row by row."""
-    return " ".join(LEADERS.sub(" ", line.text).strip() for row in rows_of(lines) for line in row)
+    return join(LEADERS.sub(" ", line.text).strip() for row in rows_of(lines) for line in row)
 
 
 def columns_of(rows: list[list[Line]]) -> Columns:
