@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmrank.ingest.charts import chart_lines, label_text
 from mmrank.ingest.drafts import Draft, Line, Rect, area, distance, hull, inside
 from mmrank.ingest.figures import Graphic, graphics, is_background, lone_pictures, within_any
 from mmrank.ingest.grids import find_grids
@@ -33,6 +34,7 @@ def fast_drafts(content: Content) -> list[Draft]:
     running = running_text(lines)
     for figure in pictures:
         held = held_lines(figure, lines, running)
+        held += chart_lines(figure, pictures, content, without(lines, held), running)
         lines = without(lines, held)
         drafts.append(
             table_draft(_scanned_table(figure, held)) if _is_table(figure, held) else figure_draft(figure, held)
@@ -113,9 +115,9 @@ def held_lines(figure: Graphic, lines: list[Line], running: set[int]) -> list[Li
 
 def figure_draft(figure: Graphic, held: list[Line]) -> Draft:
     """A figure or chart as an element, with the text inside it."""
-    text = "\n".join(" ".join(line.text.strip() for line in row) for row in rows_of(held))
     scores = [line.confidence for line in held if line.confidence is not None]
     box: Rect = hull([figure.box, *(line.box for line in held)]) if held else figure.box
     numbers = sum(1 for line in held if any(c.isdigit() for c in line.text) and len(line.text) < 12)
     kind = ElementKind.CHART if numbers >= 4 or figure.bars else ElementKind.FIGURE
+    text = label_text(held, chart=kind is ElementKind.CHART)
     return Draft(kind, box, text, line_count=len(held), confidence=sum(scores) / len(scores) if scores else None)

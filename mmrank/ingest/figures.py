@@ -100,12 +100,23 @@ def _bar_rows(painted: list[Vector]) -> list[Rect]:
             for foot in (box[1 - along], box[3 - along]):
                 rows.setdefault((round(box[along + 2] - box[along]), round(foot)), []).append(box)
         for (thick, _), row in rows.items():
-            row.sort(key=lambda box: box[along])
-            near = all(0.08 * thick < b[along] - a[along + 2] < 3 * thick for a, b in pairwise(row))
-            lengths = {round(box[3 - along] - box[1 - along]) for box in row}
-            if len(row) >= 3 and len(lengths) >= 3 and near:
-                hulls.append(hull(row))
+            for bars in _apart(row, along, 3 * thick):
+                near = all(0.08 * thick < b[along] - a[along + 2] for a, b in pairwise(bars))
+                lengths = {round(box[3 - along] - box[1 - along]) for box in bars}
+                if len(bars) >= 3 and len(lengths) >= 3 and near:
+                    hulls.append(hull(bars))
     return hulls
+
+
+def _apart(row: list[Rect], along: int, most: float) -> list[list[Rect]]:
+    """Boxes in a row, parted where the gap to the next one is `most` points or more."""
+    parts: list[list[Rect]] = []
+    for box in sorted(row, key=lambda box: box[along]):
+        if parts and box[along] - parts[-1][-1][along + 2] < most:
+            parts[-1].append(box)
+        else:
+            parts.append([box])
+    return parts
 
 
 def has_bars(vectors: list[Vector]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmrank.ingest.charts import chart_lines
 from mmrank.ingest.drafts import Draft, Line, Rect, hull, inside
 from mmrank.ingest.fast import figure_draft, held_lines, is_frame, table_draft, without
 from mmrank.ingest.figures import Graphic, graphics, has_bars, is_background, within_any
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content, placer
 from mmrank.ingest.paragraphs import paragraph, paragraphs
-from mmrank.ingest.tables import Grid, make_table, rows_of
+from mmrank.ingest.tables import Grid, make_table, rows_of, running_text
 from mmrank.types import ElementKind
 
 KINDS = {
@@ -49,8 +50,10 @@ def model_drafts(page: Any, content: Content) -> list[Draft]:
         drafts.append(table_draft(Grid(hull([box, *(line.box for line in held)]), table, held)))
         lines = without(lines, held)
     content.vectors = [v for v in content.vectors if not within_any(v.box, tables, 0.7)]
-    for figure in _figures(regions, content, lines):
+    pictures = _figures(regions, content, lines)
+    for figure in pictures:
         held = held_lines(figure, lines, set())
+        held += chart_lines(figure, pictures, content, without(lines, held), running_text(lines))
         lines = without(lines, held)
         drafts.append(figure_draft(figure, held))
     for kind, box in regions:
