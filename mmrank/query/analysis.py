@@ -16,6 +16,7 @@ import yaml
 
 from mmrank.names import ORDINALS, canonical
 from mmrank.numerals import roman_to_int
+from mmrank.query.instructions import without_instructions
 from mmrank.types import ElementKind
 
 _NUMBER = r"(\d{1,4}(?:\.\d{1,2}){0,3}|[ivxlc]{1,7}\b|[a-z]\d{0,2}(?:\.\d{1,2}){0,2}\b)"
@@ -98,25 +99,6 @@ _KINDS: tuple[tuple[ElementKind, str], ...] = (
     ),
 )
 
-_NOISE = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        # Examples first: their dots would end the sentences of what follows.
-        r"[,;]?\s*\b(?:e\.g\.|for example|for instance|such as)[,:]?\s*[\[“(][^\])”]*[\])”]?[.?!]*",
-        r"\b(?:please )?(?:write|give|answer|return|format|provide|list|enumerate|round|directly answer|express)\b"
-        r"[^.?!]*\b(?:format(?:ted)?|decimals?|places?|integer|int|float|list|percents?|terms|order|yes|no|million"
-        r"|billion|me|units?)"
-        r"\b[^.?!]*[.?!]*",
-        r"\b(?:the|your) answer (?:should|shall|needs?|must)\b[^.?!]*[.?!]*",
-        r"\b(?:according to|based on|from|in|within|as shown in|of|for) (?:the|this|that) "
-        r"(?:above |given |whole |entire )?"
-        r"(?:document|report|paper|article|survey|guide ?book|guideline|slides?|presentation|deck|text|pdf)s?\b"
-        r"(?!'|\s*\d),?",
-        r"\b(?:answer|return) (?:in|with|only|me)\b[^.?!]*[.?!]*",
-    )
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """What a question names.
@@ -182,7 +164,7 @@ def analyse(question: str) -> Analysis:
     [True, False]
     """
     raw = " ".join(question.split())
-    text = _clean(raw)
+    text = without_instructions(raw)
     return Analysis(
         raw=raw,
         text=text,
@@ -194,15 +176,6 @@ def analyse(question: str) -> Analysis:
         quoted=tuple(found[1] or found[2] for found in _QUOTED.finditer(text)),
         statements=_statements(text),
     )
-
-
-def _clean(raw: str) -> str:
-    text = raw
-    for noise in _NOISE:
-        text = noise.sub(" ", text)
-    text = " ".join(text.split()).strip(" ,;:-")
-    # A question that is all instruction ("List the areas …") is better kept whole.
-    return text if len(text.split()) >= 4 else raw
 
 
 def _handles(text: str) -> tuple[str, ...]:
