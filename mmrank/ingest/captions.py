@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mmrank.ingest.drafts import Rect
 from mmrank.ingest.paragraphs import CAPTION
 from mmrank.types import Element, ElementKind
@@ -31,6 +33,23 @@ def match_captions(elements: list[Element]) -> dict[str, str]:
         if caption_id not in matched and target_id not in matched.values():
             matched[caption_id] = target_id
     return matched
+
+
+def settled(claims: Sequence[Element]) -> list[Element]:
+    """The elements that a name such as "Figure 4" points at, where several captions claim it.
+
+    A line of running text may begin with "Figure 4. " and look like a caption. A claim with a figure or a table beside
+    it is preferred to one without; where none has one, all claims stay.
+
+    Args:
+        claims: the elements that go by the name: captions and what they caption.
+    """
+    captions = [element for element in claims if element.kind is ElementKind.CAPTION]
+    captioned = {caption.caption_of for caption in captions if caption.caption_of}
+    others = {element.id for element in claims} - {caption.id for caption in captions}
+    if not captioned or not captioned >= others:
+        return list(claims)
+    return [element for element in claims if element.caption_of or element.id in captioned]
 
 
 def _distance(a: Rect, b: Rect) -> float:

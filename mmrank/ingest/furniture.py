@@ -7,6 +7,7 @@ from collections import defaultdict
 
 from mmrank.ingest.drafts import Draft, PageDraft
 from mmrank.ingest.headings import body_size
+from mmrank.ingest.labels import mended_labels
 from mmrank.types import ElementKind
 
 EDGE = 0.12
@@ -44,9 +45,16 @@ def mark_furniture(pages: list[PageDraft]) -> None:
             found = _label(draft.text)
             if found:
                 labels[page.page].insert(0 if whole else len(labels[page.page]), found)
-    for page in pages:
-        if labels[page.page]:
-            page.label = labels[page.page][0]
+    for page, label in zip(pages, mended_labels([_chosen(labels[page.page]) for page in pages]), strict=True):
+        page.label = label
+
+
+def _chosen(labels: list[str]) -> str | None:
+    """The label of a page; "12–13" for the two of a spread."""
+    numbers = sorted({int(label) for label in labels if label.isdigit()})
+    if len(numbers) == 2 and numbers[1] == numbers[0] + 1:
+        return f"{numbers[0]}–{numbers[1]}"
+    return labels[0] if labels else None
 
 
 def _side(draft: Draft, page: PageDraft) -> str | None:

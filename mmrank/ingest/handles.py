@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from mmrank.ingest.captions import settled
 from mmrank.ingest.paragraphs import CAPTION
 from mmrank.names import canonical
 from mmrank.types import Document, Element, ElementKind, Page, Section
@@ -16,9 +17,8 @@ def build_handles(pages: list[Page], sections: tuple[Section, ...]) -> dict[str,
     for page in pages:
         for name in _page_names(page):
             found.setdefault(name, []).extend(element.id for element in page.elements)
-        by_id = {element.id: element for element in page.elements}
         for element in page.elements:
-            for name in _captioned(element, by_id):
+            for name in _captioned(element):
                 found.setdefault(name, []).append(element.id)
                 if element.caption_of and element.caption_of not in found[name]:
                     found[name].append(element.caption_of)
@@ -27,6 +27,9 @@ def build_handles(pages: list[Page], sections: tuple[Section, ...]) -> dict[str,
                 counts[kind] = counts.get(kind, 0) + 1
                 if counts[kind] <= 10:
                     found.setdefault(f"{kind} #{counts[kind]}", []).append(element.id)
+    by_id = {element.id: element for page in pages for element in page.elements}
+    for name, ids in found.items():
+        found[name] = [element.id for element in settled([by_id[one] for one in dict.fromkeys(ids)])]
     for section in sections:
         if section.number:
             word = re.match(r"\s*(chapter|part|item|appendix)\b", section.title, re.IGNORECASE)
@@ -39,7 +42,7 @@ def _page_names(page: Page) -> list[str]:
     return [f"page {page.page_number}", f"slide {page.page_number}"]
 
 
-def _captioned(element: Element, by_id: dict[str, Element]) -> list[str]:
+def _captioned(element: Element) -> list[str]:
     if element.kind is not ElementKind.CAPTION:
         return []
     named = CAPTION.match(element.text)

@@ -40,15 +40,24 @@ _PAGE = re.compile(
 _RANGE = re.compile(r"-|–|\bto\b|\bthrough\b", re.IGNORECASE)
 LONGEST_RANGE = 20
 """Longest range of pages of which every page counts; of a longer one only both ends do."""
-_PLACES = {
-    "first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "sixth": 5, "seventh": 6, "eighth": 7, "ninth": 8,
-    "tenth": 9, "last": -1, "final": -1, "second last": -2, "second to last": -2, "second-to-last": -2,
-    "penultimate": -2,
-}  # fmt: skip
+_ROMAN_PAGE = re.compile(
+    r"\b(?i:pages?)\s+((?i:[ivxlc]{2,7})|[ivx](?=\s*(?:[?.,;)]|$|and\b|of\b)))\b"
+    r"(?:\s*(?:,|and|&|to|-|–)\s*((?i:[ivxlc]{2,7}))\b)?"
+)
+_PLACES = {"first": 0, "last": -1, "final": -1, "penultimate": -2, "antepenultimate": -3} | {
+    name: at - 1 for name, at in ORDINALS.items() if name.isalpha()
+}
+_NAMED_PLACE = "|".join(sorted(_PLACES, key=len, reverse=True))
+_FROM_END = r"(?P<end>[\s-]*(?:to|from|before)?(?:[\s-]*the)?[\s-]*(?:last|end))"
 _PLACE = re.compile(
-    rf"\b(?:({'|'.join(sorted(_PLACES, key=len, reverse=True))})|(\d{{1,3}})(?:st|nd|rd|th))\s+(?:page|slide)\b",
+    rf"\b(?:(?P<named>{_NAMED_PLACE}|next(?=[\s-]+to[\s-]))|(?P<counted>\d{{1,3}})(?:st|nd|rd|th)){_FROM_END}?\s+(?:page|slide)\b"
+    rf"|\b(?:page|slide)s?\s+(?:(?:that|which)\s+)?(?:is\s+|comes\s+|stands\s+)?(?:at\s+|in\s+|on\s+)?(?:the\s+)?"
+    rf"(?P<named_after>{_NAMED_PLACE}){_FROM_END.replace('end>', 'end_after>')}?"
+    r"(?=\s*(?:[?.,;)]|$|(?:position|place|of|in)\b))",
     re.IGNORECASE,
 )
+"""A page by its position: "the second to last page", "the page at the second last"."""
+_LAST_BUT = re.compile(r"\blast(?:\s+(?:page|slide))?\s+but\s+(one|two|three)\b", re.IGNORECASE)
 _SEVERAL = re.compile(rf"\b(first|last)\s+(\d|{'|'.join(_COUNTED)})\s+(?:pages|slides)\b", re.IGNORECASE)
 _COVER = re.compile(
     r"\b(?:cover|title|front|opening)\s+(?:page|slide)\b|\b(?:on|of|in) the (?:front )?cover\b|\bfront cover\b",
@@ -99,6 +108,7 @@ _KINDS: tuple[tuple[ElementKind, str], ...] = (
     ),
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Analysis:
     """What a question names.
@@ -108,6 +118,7 @@ class Analysis:
         text: the question without instructions on how to write the answer.
         handles: names of elements, normalised as in `Passage.handles`: "figure 2", "table ii" → "table 2".
         page_numbers: page or slide numbers, as the question gives them.
+        roman_pages: page numbers that the question gives in roman numerals, as front matter has them.
         places: pages named by position: 0 for the first or cover page, -1 for the last.
         kinds: kinds of elements the question is about.
         front: whether it asks about the document itself (title, authors, date, parties), which its first pages tell.
@@ -119,6 +130,7 @@ class Analysis:
     text: str
     handles: tuple[str, ...] = ()
     page_numbers: tuple[int, ...] = ()
+    roman_pages: tuple[int, ...] = ()
     places: tuple[int, ...] = ()
     kinds: frozenset[ElementKind] = frozenset()
     front: bool = False
@@ -169,8 +181,9 @@ def analyse(question: str) -> Analysis:
         raw=raw,
         text=text,
         handles=_handles(raw),
-        page_numbers=_page_numbers(raw),
-        places=_places(raw),
+        page_numbers=_page_numbers(text),
+        roman_pages=_roman_pages(text),
+        places=_places(text),
         kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
         front=_FRONT.search(raw) is not None and not raw.lower().startswith("how many"),
         quoted=tuple(found[1] or found[2] for found in _QUOTED.finditer(text)),
@@ -232,11 +245,24 @@ def _counted(number: str) -> int:
     return int(number) if number.isdigit() else _COUNTED[number.lower()]
 
 
+def _roman_pages(text: str) -> tuple[int, ...]:
+    numbers: dict[int, None] = {}
+    for match in _ROMAN_PAGE.finditer(text):
+        for numeral in filter(None, match.groups()):
+            value = roman_to_int(numeral.lower())
+            if value is not None:
+                numbers[value] = None
+    return tuple(numbers)
+
+
 def _places(text: str) -> tuple[int, ...]:
-    places: list[int] = []
+    places = [-1 - _COUNTED[found[1].lower()] for found in _LAST_BUT.finditer(text)]
+    text = _LAST_BUT.sub(" ", text)
     for match in _PLACE.finditer(text):
-        named, counted = match.groups()
-        places.append(_PLACES[named.lower()] if named else max(int(counted) - 1, 0))
+        named = (match["named"] or match["named_after"] or "").lower()
+        at = max(int(match["counted"]) - 1, 0) if match["counted"] else 1 if named == "next" else _PLACES[named]
+        from_end = (match["end"] or match["end_after"]) and at >= 0
+        places.append(-1 - at if from_end else at)
     for match in _SEVERAL.finditer(text):
         count = _counted(match.group(2))
         places += range(count) if match.group(1).lower() == "first" else range(-count, 0)

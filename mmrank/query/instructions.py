@@ -48,7 +48,9 @@ _EXAMPLE = re.compile(
 )
 _LITERAL = re.compile(r"\[[^\]]*\]|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|‘[^’]*’")
 _WORD = re.compile(r"[^\W\d_]+")
-_PLACE = re.compile(r"\b(?:in|on|at|from|of|to)\s+(?:the\s+)?(?:page|slide|figure|table|section)s?\s*\(?\d", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(?:in|on|at|from|of|to)\s+(?:the\s+)?(?:page|slide|figure|table|section)s?\s*\(?\d", re.IGNORECASE
+)
 
 _WORK_NAMES = r"(?:document|report|paper|article|survey|guide ?book|guideline|slide|presentation|deck|text|pdf)s?"
 _WORK = rf"(?:the|this|that|these)\s+(?:above |given |whole |entire )?{_WORK_NAMES}"
@@ -93,7 +95,7 @@ def _sentences(text: str) -> Iterator[str]:
     start = 0
     for end in _SENTENCE_END.finditer(text):
         before = text[start : end.start()].rsplit(maxsplit=1)
-        last = before[-1].lower().strip("([\"'") if before else ""
+        last = before[-1].lower().lstrip("([\"'") if before else ""
         if end.group().startswith(".") and (last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha())):
             continue
         yield text[start : end.end()].strip()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mmrank.numerals import roman_to_int
+from mmrank.ingest.labels import printed_numbers
 from mmrank.query.analysis import statements
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
@@ -55,25 +55,27 @@ def _mention(name: str) -> re.Pattern[str]:
     return re.compile(rf"\b{short}\s*\.?\s*{re.escape(number)}(?![\d])(?!\.\d)")
 
 
+COUNTED = 0.7
+"""Score of the page that has a number by counting, where the number is printed on another page of the document."""
+
+
 def page_number(question: Question, pool: Pool) -> Scores:
-    """1 for the page with a number that the question names, as printed or as counted."""
+    """1 for the page with a number that the question names: the one it is printed on, else the one so counted."""
     scores = np.zeros(len(pool))
-    for number in question.analysis.page_numbers:
-        for at in range(len(pool.documents)):
-            first, last = int(pool.first[at]), int(pool.last[at])
-            if first + number - 1 <= last and number > 0:
-                scores[first + number - 1] = 1.0
-            for page in range(first, last + 1):
-                if _is_label(pool.label(page), number):
-                    scores[page] = max(scores[page], 0.7)
+    analysis = question.analysis
+    if not (analysis.page_numbers or analysis.roman_pages):
+        return scores
+    for first, last in zip(map(int, pool.first), map(int, pool.last), strict=True):
+        printed = printed_numbers([pool.label(page) for page in range(first, last + 1)])
+        for number in analysis.page_numbers:
+            found = [first + at for at, numbers in enumerate(printed) if number in numbers.arabic]
+            counted = first + number - 1
+            if number > 0 and counted <= last:
+                scores[counted] = max(scores[counted], COUNTED if found and counted not in found else 1.0)
+            scores[found] = 1.0
+        for number in analysis.roman_pages:
+            scores[[first + at for at, numbers in enumerate(printed) if number in numbers.roman]] = 1.0
     return scores
-
-
-def _is_label(label: str | None, number: int) -> bool:
-    if label is None:
-        return False
-    digits = re.search(r"\d+", label)
-    return int(digits.group()) == number if digits else roman_to_int(label.strip().lower()) == number
 
 
 def place(question: Question, pool: Pool) -> Scores:

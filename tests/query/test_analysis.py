@@ -45,6 +45,14 @@ def test_page_numbers_are_found(question: str, numbers: tuple[int, ...]) -> None
 
 
 @pytest.mark.parametrize(
+    ("question", "numbers"),
+    [("page iv of the preface", (4,)), ("on pages ii and iii", (2, 3)), ("the page I have", ()), ("page 4", ())],
+)
+def test_roman_page_numbers_are_found(question: str, numbers: tuple[int, ...]) -> None:
+    assert analyse(question).roman_pages == numbers
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "Who are the authors of the paper?",
@@ -86,6 +94,15 @@ def test_questions_about_what_a_work_says_are_no_questions_about_it(question: st
         ("the third slide", (2,)),
         ("the 12th page", (11,)),
         ("on the second to last page", (-2,)),
+        ("on the second-to-last page", (-2,)),
+        ("the next-to-last slide", (-2,)),
+        ("the penultimate page", (-2,)),
+        ("the last but one page", (-2,)),
+        ("the last page but one", (-2,)),
+        ("the page at the second last", (-2,)),
+        ("the page in the third last position", (-3,)),
+        ("the last chart on the second page", (1,)),
+        ("What page is first mentioned?", ()),
         ("on the first three pages", (0, 1, 2)),
         ("in the last 2 slides", (-2, -1)),
     ],

@@ -42,10 +42,17 @@ def test_a_figure_that_is_named_is_found_where_it_stands_and_faintly_where_it_is
     assert structure.handle(ask("What is in Fig. 2?"), pool).tolist() == [0.25, 1.0, 0.0]
 
 
-def test_a_page_number_is_looked_for_as_counted_and_as_printed(pool_of, ask) -> None:
+def test_a_page_number_is_looked_for_as_printed_and_then_as_counted(pool_of, ask) -> None:
     pool = pool_of([], [], [], [], labels=["i", "ii", "1", "2"])
-    assert structure.page_number(ask("What stands on page 2?"), pool).tolist() == [0, 1.0, 0, 0.7]
+    assert structure.page_number(ask("What stands on page 2?"), pool).tolist() == [0, 0.7, 0, 1.0]
+    assert structure.page_number(ask("What stands on page 4?"), pool).tolist() == [0, 0, 0, 1.0]
+    assert structure.page_number(ask("What stands on page ii?"), pool).tolist() == [0, 1.0, 0, 0]
     assert structure.page_number(ask("What stands on page 12?"), pool).tolist() == [0, 0, 0, 0]
+
+
+def test_a_stray_label_does_not_move_a_page(pool_of, ask) -> None:
+    pool = pool_of(*[[] for _ in range(7)], labels=["2019", "2", None, "3", None, "2019", None])
+    assert structure.page_number(ask("What stands on page 3?"), pool).tolist() == [0, 0, 1.0, 0, 0, 0, 0]
 
 
 def test_what_a_question_quotes_is_looked_for_word_for_word(pool_of, ask) -> None:
