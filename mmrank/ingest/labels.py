@@ -1,8 +1,8 @@
 """The printed numbering of a document, from the labels of its pages.
 
 A label by itself is weak: it may be a year in a footer, a line number, or the number of the last page ("3 / 17"). A
-number belongs to the numbering when its neighbours count on with it: pages 9 to 20 of a file that say "1" to "12". Where
-one page of the file shows two printed ones, a spread, numbers go up by two.
+number belongs to the numbering when its neighbours count on with it: pages 9 to 20 of a file that say "1" to "12".
+Where one page of the file shows two printed ones, a spread, numbers go up by two.
 """
 
 from __future__ import annotations

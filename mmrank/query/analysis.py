@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any
-
-import yaml
 
 from mmrank.names import ORDINALS, canonical
 from mmrank.numerals import roman_to_int
+from mmrank.query.finance import statement_lines
 from mmrank.query.instructions import without_instructions
 from mmrank.types import ElementKind
 
@@ -138,32 +134,6 @@ class Analysis:
     statements: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A financial statement: the titles it goes by and its typical lines."""
-
-    name: str
-    titles: tuple[str, ...]
-    lines: tuple[str, ...]
-
-
-@cache
-def _knowledge() -> dict[str, Any]:
-    knowledge: dict[str, Any] = yaml.safe_load(
-        resources.files("mmrank.query").joinpath("finance.yaml").read_text("utf-8")
-    )
-    return knowledge
-
-
-@cache
-def statements() -> dict[str, Statement]:
-    """The financial statements that are known, by name."""
-    return {
-        name: Statement(name, tuple(entry["titles"]), tuple(entry["lines"]))
-        for name, entry in _knowledge()["statements"].items()
-    }
-
-
 def analyse(question: str) -> Analysis:
     """Find what a question names.
 
@@ -187,7 +157,7 @@ def analyse(question: str) -> Analysis:
         kinds=frozenset(kind for kind, pattern in _KINDS if re.search(pattern, text, re.IGNORECASE)),
         front=_FRONT.search(raw) is not None and not raw.lower().startswith("how many"),
         quoted=tuple(found[1] or found[2] for found in _QUOTED.finditer(text)),
-        statements=_statements(text),
+        statements=statement_lines(text),
     )
 
 
@@ -271,17 +241,3 @@ def _places(text: str) -> tuple[int, ...]:
     if _BACK.search(text):
         places.append(-1)
     return tuple(dict.fromkeys(places))
-
-
-def _statements(text: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    lowered = re.sub(r"[_/]", " ", text.lower()).replace("’", "'")
-    wanted: dict[str, dict[str, None]] = {}
-    for figure in _knowledge()["figures"]:
-        if any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", lowered) for name in figure["names"]):
-            for statement in statements():
-                if statement in figure:
-                    wanted.setdefault(statement, {}).update(dict.fromkeys(figure[statement]))
-    for statement, known in statements().items():
-        if any(title in lowered for title in known.titles):
-            wanted.setdefault(statement, {})
-    return tuple((name, tuple(lines)) for name, lines in wanted.items())

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 _ABBREVIATIONS = frozenset(
-    "no nos fig figs sec sect ch chap vol vs eq tab p pp pg art dr mr mrs ms prof st inc ltd corp co dept est approx e.g i.e"
-    " eg ie etc al cf jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    "no nos fig figs sec sect ch chap vol vs eq tab p pp pg art dr mr mrs ms prof st inc ltd corp co dept est approx"
+    " e.g i.e eg ie etc al cf jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 _SENTENCE_END = re.compile(r"[?!]+[\"')\]]*|(?<=[^\s.])\.[\"')\]]*(?=\s+[\"'(\[]?[A-Z\u00c0-\u00de]|\s+please\b|\s*$)")
 _BRACKETS = re.compile(r"\s*\(([^()]*)\)")
@@ -36,7 +36,7 @@ _OTHERS = frozenset(
     " has have please kindly directly down me us your this that following final result results two three four five six"
     " seven eight nine ten first second nearest whole ascending ascend descending descend alphabetical alphabetically"
     " numeric numerical chronological appropriate single simple short brief full value values numbers digit digits page"
-    " pages like such example examples e g eg if not using use style separated comma commas bracket brackets json python"
+    " pages like such example examples e g eg if not using use style separated comma commas bracket brackets json"
     " point points after up date dates year years month months day days hour hours minute minutes yyyy mm dd line"
     " question questions nothing else just also between item items name names format: their then".split()
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 MOST_PHRASES = 256
-"""Phrases of which a document remembers the pages: lines of financial statements, asked for again and again."""
+"""Phrases of which a document remembers the places: lines of financial statements, asked for again and again."""
 
 
 class DocumentArrays:
@@ -33,7 +33,7 @@ class DocumentArrays:
         self.page_count = len(arrays["kinds"])
         self.passage_pages: NDArray[np.int64] = arrays["passage_pages"].astype(np.int64)
         self._texts: dict[int, str] = {}
-        self._holding: dict[str, NDArray[np.bool_]] = {}
+        self._phrases: dict[tuple[int, ...], NDArray[np.int64]] = {}
 
     @property
     def nbytes(self) -> int:
@@ -69,14 +69,28 @@ class DocumentArrays:
         at = int(np.searchsorted(places, bounds[page]))
         return at < len(places) and int(places[at]) < int(bounds[page + 1])
 
-    def holding(self, phrase: str) -> NDArray[np.bool_]:
-        """(pages,) where a phrase in lower case stands in the text, also within longer words."""
-        found = self._holding.get(phrase)
+    def phrase(self, numbers: tuple[int, ...]) -> NDArray[np.int64]:
+        """Positions at which words stand one after the other, by the numbers of the words; −1 is a word it does not have."""
+        if -1 in numbers:
+            return np.zeros(0, np.int64)
+        found = self._phrases.get(numbers)
         if found is None:
-            found = np.array([phrase in self.text(at) for at in range(self.page_count)], np.bool_)
-            if len(self._holding) < MOST_PHRASES:
-                self._holding[phrase] = found
+            found = self._positions(numbers)
+            if len(self._phrases) < MOST_PHRASES:
+                self._phrases[numbers] = found
         return found
+
+    def _positions(self, numbers: tuple[int, ...]) -> NDArray[np.int64]:
+        starts, places = self.arrays["page_starts"], self.arrays["positions"]
+        begin = places[starts[numbers[0]] : starts[numbers[0] + 1]].astype(np.int64)
+        for step, number in enumerate(numbers[1:], start=1):
+            there = places[starts[number] : starts[number + 1]]
+            if not len(there):
+                return np.zeros(0, np.int64)
+            at = np.searchsorted(there, begin + step)
+            at[at == len(there)] = 0
+            begin = begin[there[at] == begin + step]
+        return begin
 
     def text(self, page: int) -> str:
         """A page's text in lower case, with single spaces, running heads and page numbers left out."""

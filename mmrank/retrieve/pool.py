@@ -91,10 +91,6 @@ class Pool:
         """The printed number of a page."""
         return self._prepared[int(self.owner[at])].labels[int(self.number[at])]
 
-    def text(self, at: int) -> str:
-        """A page's text in lower case with single spaces, without running heads."""
-        return self._prepared[int(self.owner[at])].text(int(self.number[at]))
-
     @cached_property
     def numeric_share(self) -> NDArray[np.float64]:
         """(pages,) share of the words that hold a digit, 0 to 1."""
@@ -107,10 +103,6 @@ class Pool:
     def has_kind(self, kind: ElementKind) -> Flags:
         """(pages,) where an element of this kind stands."""
         return (self._kinds & KIND_BITS[kind]) != 0
-
-    def holding(self, phrase: str) -> Flags:
-        """(pages,) where a phrase in lower case stands in the text, also within longer words."""
-        return _joined([one.holding(phrase) for one in self._prepared], np.bool_)
 
 
 class _Lookup:
@@ -193,20 +185,24 @@ class PageWords:
             found[pair[met], first + one.pages_of(before[met])] = True
         return found
 
-    def phrase(self, words: Sequence[str]) -> Flags:
-        """(pages,) where the words stand one after the other."""
-        found = np.zeros(len(self._pool), np.bool_)
-        for one, numbers, first in self._each(tuple(words)):
-            if not len(numbers) or (numbers < 0).any():
-                continue
-            starts, places = one.arrays["page_starts"], one.arrays["positions"]
-            begin = places[starts[numbers[0]] : starts[numbers[0] + 1]].astype(np.int64)
-            for step, number in enumerate(numbers[1:].tolist(), start=1):
-                there = places[starts[number] : starts[number + 1]]
-                at = np.searchsorted(there, begin + step)
-                at[at == len(there)] = 0
-                begin = begin[there[at] == begin + step]
-            found[first + one.pages_of(begin)] = True
+    def phrases(self, phrases: Sequence[Sequence[str]], within: int | None = None) -> Flags:
+        """(phrases, pages) where the words of a phrase stand one after the other.
+
+        Args:
+            phrases: each of at least one word.
+            within: only among so many words at the top of a page.
+        """
+        asked = tuple(dict.fromkeys(word for phrase in phrases for word in phrase))
+        place = {word: at for at, word in enumerate(asked)}
+        wanted = [[place[word] for word in phrase] for phrase in phrases]
+        found = np.zeros((len(phrases), len(self._pool)), np.bool_)
+        for one, numbers, first in self._each(asked):
+            for at, words in enumerate(wanted):
+                positions = one.phrase(tuple(numbers[words].tolist()))
+                pages = one.pages_of(positions)
+                if within is not None:
+                    pages = pages[positions - one.arrays["page_bounds"][pages] < within]
+                found[at, first + pages] = True
         return found
 
     def _each(self, words: tuple[str, ...]) -> zip[tuple[DocumentArrays, NDArray[np.int64], int]]:

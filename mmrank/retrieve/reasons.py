@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from mmrank.index import tokenize
-from mmrank.query.analysis import statements
+from mmrank.plurals import singular
+from mmrank.query.finance import statements
 from mmrank.retrieve.evidence import Evidence
 from mmrank.retrieve.matching import WordMatcher
 from mmrank.retrieve.pages import PageRanking
-from mmrank.retrieve.words import singular
 from mmrank.types import ElementKind
 
 MAX_WORDS = 6
@@ -49,7 +49,7 @@ def reason(ranking: PageRanking, at: int, evidence: Sequence[Evidence], matcher:
     elif signals["handle"][at] > 0:
         said.append(f"{names}, which the question names, is mentioned here.")
     if signals["statement"][at] > 0:
-        statement = " or the ".join(statements()[name].titles[0] for name, _ in analysis.statements)
+        statement = " or the ".join(statements()[name].titles[0].strip() for name, _ in analysis.statements)
         said.append(f"It looks like the {statement}, from which the figure is computed.")
     said.append(_document(ranking, at))
     said.append(_words(ranking, evidence, matcher, at))

@@ -6,28 +6,34 @@ One function per signal, one number between 0 and 1 per page of the pool.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mmrank.ingest.labels import printed_numbers
-from mmrank.query.analysis import statements
+from mmrank.query.finance import statements
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
 from mmrank.retrieve.signals import Scores
 from mmrank.retrieve.words import words
 from mmrank.types import ElementKind
 
+LIKE_STATEMENT = 0.2
+"""Share of a statement's typical lines that a page must have to be taken for it."""
+NUMERIC = 0.08
+"""Share of its words that must hold a digit."""
+UNTITLED = 0.6
+"""Likeness of a page without the statement's title, where one with the title has 1."""
+TITLE_WORDS = 60
+"""A title stands among so many words at the top of a page."""
 AFTER_COVER = 0.4
 """Score of a document's second page, where its first has 1, for questions about who made a work and when."""
 
 
 def quoted(question: Question, pool: Pool) -> Scores:
     """1 where a phrase that the question quotes occurs word for word."""
-    scores = np.zeros(len(pool))
-    for phrase in filter(None, map(words, question.analysis.quoted)):
-        scores[pool.page_words.phrase(phrase)] = 1.0
-    return scores
+    phrases = list(filter(None, map(words, question.analysis.quoted)))
+    return pool.page_words.phrases(phrases).any(0).astype(np.float64)
 
 
 # Places
@@ -123,13 +129,18 @@ def statement(question: Question, pool: Pool) -> Scores:
     scores = np.zeros(len(pool))
     for name, lines in question.analysis.statements:
         known = statements()[name]
-        typical = np.sum([pool.holding(line) for line in known.lines], axis=0) / len(known.lines)
-        for at in np.flatnonzero((typical >= 0.2) & (pool.numeric_share >= 0.08)).tolist():
-            text = pool.text(at)
-            titled = any(title in text[:400] for title in known.titles)
-            wanted = sum(line in text for line in lines) / len(lines) if lines else 1.0
-            scores[at] = max(scores[at], min(1.0, typical[at] * (1.0 if titled else 0.6) * (0.5 + 0.5 * wanted) * 1.6))
+        typical = _share(pool, known.lines)
+        typical[(typical < LIKE_STATEMENT) | (pool.numeric_share < NUMERIC)] = 0.0
+        titled = pool.page_words.phrases([title.split() for title in known.titles], within=TITLE_WORDS).any(0)
+        wanted = _share(pool, lines) if lines else 1.0
+        likeness = typical * np.where(titled, 1.0, UNTITLED) * (0.5 + 0.5 * wanted) * 1.6
+        scores = np.maximum(scores, np.minimum(likeness, 1.0))
     return scores
+
+
+def _share(pool: Pool, lines: Sequence[str]) -> Scores:
+    """(pages,) share of the lines that a page has."""
+    return pool.page_words.phrases([line.split() for line in lines]).mean(0)
 
 
 STRUCTURAL_SIGNALS: dict[str, Callable[[Question, Pool], Scores]] = {

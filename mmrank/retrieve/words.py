@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mmrank.index import tokenize
+from mmrank.plurals import singular
 
 WORDS_VERSION = 1
 """To be raised whenever `words` gives other words for a text: what was prepared with the earlier ones is made again."""
@@ -21,13 +22,6 @@ def words(text: str) -> list[str]:
     ['country', 'with', '2', 'smartphone', 'buse', 'and', 'glass']
     """
     return [singular(word) for word in tokenize(text)]
-
-
-def singular(word: str) -> str:
-    """A word without its plural ending."""
-    if len(word) <= 3 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    return word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
 
 
 def content_words(text: str) -> tuple[str, ...]:

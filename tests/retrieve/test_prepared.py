@@ -53,9 +53,9 @@ def test_passages_score_as_bags_of_words_do(features_of) -> None:
 
 def test_a_phrase_does_not_reach_over_the_end_of_a_page(pool_of) -> None:
     pool = pool_of([("text", "net")], [("text", "income net income tax")])
-    assert pool.page_words.phrase(["net", "income"]).tolist() == [False, True]
-    assert pool.page_words.phrase(["net", "income", "tax"]).tolist() == [False, True]
-    assert pool.page_words.phrase(["income", "tax", "net"]).tolist() == [False, False]
+    assert pool.page_words.phrases([["net", "income"]]).tolist() == [[False, True]]
+    assert pool.page_words.phrases([["net", "income", "tax"]]).tolist() == [[False, True]]
+    assert pool.page_words.phrases([["income", "tax", "net"]]).tolist() == [[False, False]]
     assert pool.page_words.neighbours([("net", "income"), ("tax", "net")]).tolist() == [[False, True], [False, False]]
 
 
@@ -64,4 +64,4 @@ def test_an_empty_document_has_arrays_too(features_of) -> None:
     arrays = DocumentArrays(prepare(blank.document))
     assert arrays.page_count == 1
     assert arrays.find(np.array([7], np.uint64)).tolist() == [-1]
-    assert Pool([blank]).page_words.phrase(["net"]).tolist() == [False]
+    assert Pool([blank]).page_words.phrases([["net"]]).tolist() == [[False]]
