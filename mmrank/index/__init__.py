@@ -25,7 +25,7 @@ from mmrank.index.records import (
 from mmrank.index.repairing import RepairReport, repair
 from mmrank.index.snapshot import Snapshot
 from mmrank.index.store import Store, check_there
-from mmrank.index.tokenizer import tokenize
+from mmrank.index.tokenizer import placed_words, tokenize
 from mmrank.index.verification import Problem, verify
 from mmrank.index.writer import Writer
 
@@ -52,6 +52,7 @@ __all__ = [
     "export_archive",
     "import_archive",
     "iso_date",
+    "placed_words",
     "pool_tokens",
     "put_in_parallel",
     "repair",

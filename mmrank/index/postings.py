@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.index.tokenizer import tokenize
+from mmrank.index.tokenizer import placed_words
 
 FREEZE = 4_000_000
 """Postings that a builder collects before it packs them."""
@@ -92,7 +92,8 @@ class PostingsBuilder:
         """Add the passages of a document in their order; returns the first one's row number."""
         start = self.rows
         for position, text in enumerate(texts):
-            words = Counter(tokenize(text))
+            found, places = placed_words(text)
+            words = Counter(found)
             row = len(self._documents)
             for word, count in words.items():
                 self._terms.append(self._known.setdefault(word, len(self._known)))
@@ -100,7 +101,7 @@ class PostingsBuilder:
             self._rows.extend([row] * len(words))
             self._documents.append(document)
             self._positions.append(position)
-            self._lengths.append(words.total())
+            self._lengths.append(places[-1] + 1 if places else 0)
             self.rows += 1
         if len(self._terms) > FREEZE:
             self._freeze()

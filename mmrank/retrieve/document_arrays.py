@@ -6,16 +6,13 @@ import json
 import zlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.retrieve.prepared import KIND_BITS, word_key
 from mmrank.types import ElementKind
-
-if TYPE_CHECKING:
-    pass
 
 Array = NDArray[Any]
 MOST_PHRASES = 256
@@ -70,7 +67,7 @@ class DocumentArrays:
         return at < len(places) and int(places[at]) < int(bounds[page + 1])
 
     def phrase(self, numbers: tuple[int, ...]) -> NDArray[np.int64]:
-        """Positions at which words stand one after the other, by the numbers of the words; −1 is a word it does not have."""
+        """Positions at which words stand one after the other, by their numbers; −1 is a word it does not have."""
         if -1 in numbers:
             return np.zeros(0, np.int64)
         found = self._phrases.get(numbers)
@@ -99,19 +96,6 @@ class DocumentArrays:
             begin, end = self.arrays["text_bounds"][page : page + 2].tolist()
             found = zlib.decompress(self.arrays["texts"][begin:end].tobytes()).decode("utf-8", "surrogatepass")
             self._texts[page] = found
-        return found
-
-    def running(self, page: int) -> str:
-        """A page's words in reading order, each with a space before and after it."""
-        begin, end = self.arrays["page_bounds"][page : page + 2].tolist()
-        return f" {' '.join(self.vocabulary[at] for at in self._sequence[begin : end - 1].tolist())} "
-
-    @cached_property
-    def _sequence(self) -> NDArray[np.int32]:
-        """The word at each position."""
-        found = np.zeros(int(self.arrays["page_bounds"][-1]), np.int32)
-        starts = self.arrays["page_starts"]
-        found[self.arrays["positions"]] = np.repeat(np.arange(len(starts) - 1, dtype=np.int32), np.diff(starts))
         return found
 
     @cached_property
@@ -144,11 +128,6 @@ class PageView:
     def text(self) -> str:
         """In lower case, with single spaces."""
         return self._arrays.text(self._page)
-
-    @property
-    def running(self) -> str:
-        """Its words in reading order, each with a space before and after it."""
-        return self._arrays.running(self._page)
 
     @property
     def label(self) -> str | None:

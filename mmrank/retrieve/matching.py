@@ -14,6 +14,11 @@ from mmrank.retrieve.words import words
 PREFIX = 4
 """Letters by which a word that may be one of the question's is found; then the whole word is compared."""
 
+_NUMBER = (
+    r"(?<![^\W_])\d(?:[\d.,’\u00a0\u2009\u202f]*\d)?(?:\s?(?:%|(?:thousand|million|billion|trillion)\b))?(?![^\W_])"
+)
+"""A number, which may be written in several pieces."""
+
 
 class WordMatcher:
     """The words of one question, ready to be found in many texts.
@@ -30,9 +35,11 @@ class WordMatcher:
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         self.weights = weights
-        dense = [re.escape(word) for word in weights if _dense(word)]
+        dense = [re.escape(word) for word in sorted(weights, key=len, reverse=True) if _dense(word)]
         spaced = sorted({re.escape(word[:PREFIX].removesuffix("y")) for word in weights if not _dense(word)})
         either = [*dense, *([rf"(?<![^\W_])(?:{'|'.join(spaced)})[^\W_]*"] if spaced else [])]
+        if any(word[0].isdigit() for word in weights):
+            either.insert(0, _NUMBER)
         self._pattern = re.compile("|".join(either), re.IGNORECASE) if either else None
         self._word = lru_cache(maxsize=1024)(self._compare)
 
@@ -69,7 +76,8 @@ class WordMatcher:
                     yield match.start(), match.end(), word
 
     def _compare(self, written: str) -> str | None:
-        return next((word for word in words(written) if word in self.weights), None)
+        found = [word for word in words(written) if word in self.weights]
+        return max(found, key=lambda word: (self.weights[word], len(word)), default=None)
 
 
 def _dense(word: str) -> bool:

@@ -7,6 +7,7 @@ begins in the array after it, in the way of a compressed sparse row matrix:
   per line.
 - `page_starts`, `positions`: where each word stands in the document's pages, running heads and page numbers left out.
   Places count up through the document, with one place between pages; `page_bounds` (pages + 1,) is where each begins.
+  The form of a number stands where its last piece does (`mmrank.index.placed_words`), and lengths do not count it.
 - `page_frequency` (words,): pages that hold each word.
 - `heading_starts`, `heading_pages`: pages that hold it in a title, heading or caption.
 - `passage_starts`, `passage_rows`, `passage_counts`: passages that hold it, headings of their sections included, and
@@ -32,7 +33,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.retrieve.words import WORDS_VERSION, words
+from mmrank.index import placed_words
+from mmrank.plurals import singular
+from mmrank.retrieve.words import WORDS_VERSION
 from mmrank.types import FURNITURE, Document, ElementKind
 
 HEADING_KINDS = frozenset({ElementKind.TITLE, ElementKind.HEADING, ElementKind.CAPTION})
@@ -56,9 +59,7 @@ def prepare(document: Document) -> Arrays:
     """The arrays of a document; see the module's description."""
     known: dict[str, int] = {}
     pages = [_Page(page.elements, known) for page in document.pages]
-    passages = [
-        Counter(_ids(" ".join(passage.heading_path) + "\n" + passage.text, known)) for passage in document.passages
-    ]
+    passages = [_Text(" ".join(passage.heading_path) + "\n" + passage.text, known) for passage in document.passages]
     keys = np.array([word_key(word) for word in known], np.uint64)
     order = np.argsort(keys)
     rank = np.empty(len(keys), np.int64)
@@ -66,40 +67,56 @@ def prepare(document: Document) -> Arrays:
     names = list(known)
     count = len(keys)
 
-    bounds = _bounds(len(page.ids) + 1 for page in pages)
-    places = [np.arange(len(page.ids)) + start for page, start in zip(pages, bounds.tolist(), strict=False)]
+    texts = [page.text for page in pages]
+    bounds = _bounds(text.length + 1 for text in texts)
+    places = [np.array(text.places, np.int64) + start for text, start in zip(texts, bounds.tolist(), strict=False)]
     arrays: Arrays = {
         "keys": keys[order],
         "vocabulary": _bytes("\n".join(names[at] for at in order.tolist())),
         "page_bounds": bounds.astype(np.int32),
     }
-    said = rank[_joined([page.ids for page in pages])]
+    said = rank[_joined([text.ids for text in texts])]
     arrays["page_starts"], arrays["positions"] = _listed(said, _joined(places), count)
-    held = rank[_joined([sorted(set(page.ids)) for page in pages])]
+    held = rank[_joined([sorted(set(text.ids)) for text in texts])]
     arrays["page_frequency"] = _small(np.bincount(held, minlength=count))
     heads = [sorted(page.heading_ids) for page in pages]
     arrays["heading_starts"], arrays["heading_pages"] = _listed(rank[_joined(heads)], _owners(heads), count)
 
-    bags = [list(bag) for bag in passages]
+    counted = [Counter(passage.ids) for passage in passages]
+    bags = [list(bag) for bag in counted]
     terms = rank[_joined(bags)]
     arrays["passage_starts"], arrays["passage_rows"] = _listed(terms, _owners(bags), count)
-    counts = _joined([list(bag.values()) for bag in passages])
+    counts = _joined([list(bag.values()) for bag in counted])
     arrays["passage_counts"] = _small(counts[np.argsort(terms, kind="stable")])
-    arrays["passage_lengths"] = _small(np.array([bag.total() for bag in passages], np.int64))
+    arrays["passage_lengths"] = _small(np.array([passage.length for passage in passages], np.int64))
     arrays["passage_pages"] = _small(np.array([passage.page for passage in document.passages], np.int64))
 
     arrays["kinds"] = np.array([page.kinds for page in pages], np.uint16)
     numeric = np.array([bool(_DIGIT.search(name)) for name in names], np.bool_)
     arrays["numeric_share"] = np.array(
-        [int(numeric[page.ids].sum()) / max(len(page.ids), 1) if page.ids else 0.0 for page in pages], np.float64
+        [int(numeric[text.written].sum()) / text.length if text.ids else 0.0 for text in texts], np.float64
     )
-    texts = [page.text for page in pages]
-    packed = [zlib.compress(text.encode("utf-8", "surrogatepass")) for text in texts]
+    packed = [zlib.compress(page.shown.encode("utf-8", "surrogatepass")) for page in pages]
     arrays["texts"] = np.frombuffer(b"".join(packed), np.uint8)
     arrays["text_bounds"] = _bounds(map(len, packed)).astype(np.int32)
     arrays["labels"] = _bytes(json.dumps([page.label for page in document.pages]))
     arrays["handles"] = _bytes(json.dumps({name: list(ids) for name, ids in document.handles.items()}))
     return arrays
+
+
+class _Text:
+    """The words of a text, numbered, and where they stand."""
+
+    def __init__(self, text: str, known: dict[str, int]) -> None:
+        found, self.places = placed_words(text)
+        self.ids = [known.setdefault(word, len(known)) for word in map(singular, found)]
+        self.length = self.places[-1] + 1 if self.places else 0
+
+    @property
+    def written(self) -> list[int]:
+        """Without the forms of numbers and pairs of characters that are added to words: one per place."""
+        before = [-1, *self.places]
+        return [word for word, place, last in zip(self.ids, self.places, before, strict=False) if place > last]
 
 
 class _Page:
@@ -108,18 +125,13 @@ class _Page:
     def __init__(self, elements: Iterable[Any], known: dict[str, int]) -> None:
         body = [element for element in elements if element.kind not in FURNITURE]
         text = "\n".join(element.text for element in body)
-        self.ids = _ids(text, known)
-        self.heading_ids = set(
-            _ids("\n".join(element.text for element in body if element.kind in HEADING_KINDS), known)
-        )
+        self.text = _Text(text, known)
+        heads = "\n".join(element.text for element in body if element.kind in HEADING_KINDS)
+        self.heading_ids = set(_Text(heads, known).ids)
         self.kinds = 0
         for element in body:
             self.kinds |= KIND_BITS[element.kind]
-        self.text = " ".join(text.lower().split())
-
-
-def _ids(text: str, known: dict[str, int]) -> list[int]:
-    return [known.setdefault(word, len(known)) for word in words(text)]
+        self.shown = " ".join(text.lower().split())
 
 
 def _listed(owners: NDArray[np.int64], values: NDArray[np.int64], count: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
-from mmrank.retrieve.words import STOPWORDS, words
+from mmrank.retrieve.words import STOPWORDS, written_words
 
 Scores = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ def dense(question: Question, pool: Pool) -> Scores:
 
 def pairs(question: Question, pool: Pool) -> Scores:
     """Share of the question's neighbouring words that are neighbours on the page."""
-    asked = pairwise(words(question.analysis.text))
+    asked = pairwise(written_words(question.analysis.text))
     wanted = {(left, right) for left, right in asked if left not in STOPWORDS and right not in STOPWORDS}
     return pool.page_words.neighbours(sorted(wanted)).sum(0) / max(len(wanted), 1)
 

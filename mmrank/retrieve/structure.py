@@ -15,7 +15,7 @@ from mmrank.query.finance import statements
 from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
 from mmrank.retrieve.signals import Scores
-from mmrank.retrieve.words import words
+from mmrank.retrieve.words import written_words
 from mmrank.types import ElementKind
 
 LIKE_STATEMENT = 0.2
@@ -32,8 +32,10 @@ AFTER_COVER = 0.4
 
 def quoted(question: Question, pool: Pool) -> Scores:
     """1 where a phrase that the question quotes occurs word for word."""
-    phrases = list(filter(None, map(words, question.analysis.quoted)))
-    return pool.page_words.phrases(phrases).any(0).astype(np.float64)
+    phrases = list(filter(None, map(written_words, question.analysis.quoted)))
+    scores = np.zeros(len(pool))
+    scores[pool.page_words.phrases(phrases).any(0)] = 1.0
+    return scores
 
 
 # Places

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mmrank.index import tokenize
+from mmrank.index import placed_words, tokenize
 from mmrank.plurals import singular
 
-WORDS_VERSION = 1
+WORDS_VERSION = 2
 """To be raised whenever `words` gives other words for a text: what was prepared with the earlier ones is made again."""
 STOPWORDS = frozenset(
     "a an the of in on at to for from by with and or is are was were be been being do does did has have had how what "
@@ -22,6 +22,16 @@ def words(text: str) -> list[str]:
     ['country', 'with', '2', 'smartphone', 'buse', 'and', 'glass']
     """
     return [singular(word) for word in tokenize(text)]
+
+
+def written_words(text: str) -> list[str]:
+    """Words without the forms of numbers and pairs of characters that are added to them, one per place.
+
+    >>> written_words("Sales grew 12.5%")
+    ['sale', 'grew', '12', '5']
+    """
+    found, places = placed_words(text)
+    return [singular(word) for word, place, before in zip(found, places, [-1, *places], strict=False) if place > before]
 
 
 def content_words(text: str) -> tuple[str, ...]:

@@ -137,10 +137,10 @@ def test_a_long_build_is_packed_in_between(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Figure 2.1: ROA (2019)", ["figure", "2", "1", "roa", "2019"]),
+        ("Figure 2.1: ROA (2019)", ["figure", "2", "1", "2.1", "roa", "2019"]),
         ("naïve CAFÉ cafe\u0301", ["naïve", "café", "café"]),
         ("ﬁnance Straße", ["finance", "strasse"]),
-        ("東京都 tower", ["東京", "京都", "tower"]),
+        ("東京都 tower", ["東", "東京", "京", "京都", "都", "tower"]),
         ("snake_case-word's", ["snake", "case", "word", "s"]),
         ("हिन्दी", ["हिन्दी"]),
         ("", []),

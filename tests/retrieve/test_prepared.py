@@ -29,7 +29,6 @@ def test_pages_are_what_they_were(features) -> None:
     for view, page in zip(pool.pages, features.document.pages, strict=True):
         text = "\n".join(one.text for one in page.elements if one.kind is not ElementKind.FOOTER)
         found = words(text)
-        assert view.running == f" {' '.join(found)} "
         assert view.text == " ".join(text.lower().split())
         assert view.label == page.label
         assert all(word in view.words for word in found)
@@ -65,3 +64,15 @@ def test_an_empty_document_has_arrays_too(features_of) -> None:
     assert arrays.page_count == 1
     assert arrays.find(np.array([7], np.uint64)).tolist() == [-1]
     assert Pool([blank]).page_words.phrases([["net"]]).tolist() == [[False]]
+
+
+def test_the_form_of_a_number_makes_a_text_no_longer(features_of) -> None:
+    several, single = features_of([("text", "sold 1 234 567 bags")]), features_of([("text", "sold a few more bags")])
+    assert several.prepared.arrays["passage_lengths"].tolist() == single.prepared.arrays["passage_lengths"].tolist()
+    pool = Pool([several])
+    assert pool.page_words.phrases([["567", "bag"], ["1234567", "bag"], ["234", "1234567"]]).tolist() == [
+        [True],
+        [True],
+        [True],
+    ]
+    assert pool.numeric_share.tolist() == [3 / 5]

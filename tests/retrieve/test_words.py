@@ -1,0 +1,73 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmrank.index import placed_words, tokenize
+from mmrank.retrieve.matching import WordMatcher
+from mmrank.retrieve.words import words, written_words
+
+
+@pytest.mark.parametrize(
+    "written", ["1,234,567", "1.234.567", "1234567", "1 234 567", "1\u00a0234\u00a0567", "1’234’567", "1,234,567.0"]
+)
+def test_a_number_is_one_word_however_it_is_written(written):
+    assert "1234567" in words(f"a sum of {written} was paid")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "3 May 2021",
+        "May 3, 2021",
+        "2021-05-03",
+        "03.05.2021",
+        "3rd of May 2021",
+        "5/3/2021",
+        "3 may 2021",
+        "MAY 3 2021",
+    ],
+)
+def test_a_date_is_one_word_however_it_is_written(written):
+    assert "2021-05-03" in words(f"signed on {written}.")
+
+
+def test_amounts_meet_where_the_statement_says_in_what_it_counts():
+    assert "1200000000" in words("$1.2 billion")
+    assert "1200000000" in words("(in millions) Revenue 1,200 in 2019")
+    assert "1200000000" not in words("Revenue 1,200 in 2019")
+    assert "2019000000" not in words("(in millions) Revenue 1,200 in 2019")
+
+
+def test_percent_is_written_in_two_ways():
+    assert "12%" in words("12%") and "12%" in words("12 percent") and "12.5%" in words("12.5 per cent")
+
+
+def test_marks_that_are_no_part_of_a_word():
+    assert words("co\u00adoperation") == ["cooperation"]
+    assert words("Ballast¹ weighs 5²") == ["ballast", "1", "weigh", "5", "2"]
+    assert words("km²") == ["km2"]
+
+
+def test_a_chinese_word_of_one_character_is_found_inside_a_run():
+    assert "税" in tokenize("个人所得税的起征点") and "所得" in tokenize("个人所得税的起征点")
+
+
+@given(st.text(alphabet="0123456789.,' %-/ maybilonth", max_size=60))
+def test_one_form_of_a_number_is_added_to_its_pieces(text):
+    found = iter(tokenize(text))
+    assert all(piece in found for piece in re.findall(r"[^\W_]+", text))
+
+
+@given(st.text(alphabet="0123456789.,%- may税率", max_size=40))
+def test_each_place_holds_one_written_word(text):
+    found, places = placed_words(text)
+    assert len(found) == len(places) and places == sorted(places)
+    assert sorted(set(places)) == list(range(len(written_words(text))))
+
+
+def test_a_number_in_another_form_is_marked_whole():
+    matcher = WordMatcher({"1234567": 1.0, "12%": 0.5})
+    text = "Of 1,234,567 bags 12 % were lost"
+    assert [text[start:end] for start, end, _ in matcher.spans(text)] == ["1,234,567", "12 %"]
