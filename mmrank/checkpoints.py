@@ -10,6 +10,7 @@ No code of a checkpoint runs, nothing is unpickled, nothing asks on standard inp
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import warnings
@@ -54,7 +55,7 @@ def find_checkpoint(source: str | Path, *, revision: str | None = None, trust_re
         MmrankError: when it is not there and cannot be fetched, or is refused by `check_checkpoint`.
     """
     name = str(source)
-    if Path(name).is_dir():
+    if os.path.isdir(name):  # noqa: PTH112 — says no to what is no path, where pathlib raises
         check_checkpoint(Path(name))
         return Checkpoint(name, True, {"trust_remote_code": trust_remote_code, "local_files_only": True})
     checkpoint = Checkpoint(name, False)

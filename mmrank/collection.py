@@ -20,8 +20,9 @@ from mmrank.adding import (
     renew_identities,
 )
 from mmrank.config import FREE, Settings, load_settings
+from mmrank.consent import allow, check_allowed, obeyed
 from mmrank.encoding import encode_document, encoder_of, identity_of
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
 from mmrank.sources import find_files
 from mmrank.types import Document, Hit, Query
 
@@ -84,19 +85,31 @@ class Collection:
 
         given = None if encoder is None or isinstance(encoder, str) else encoder
         if exist_ok and Path(path).is_dir() and any(Path(path).iterdir()):
-            return cls.open(path, encoder=given, **{name: settings[name] for name in FREE & settings.keys()})
+            named = encoder if isinstance(encoder, str) else settings.get("encoder")
+            library = cls.open(path, encoder=given, **{name: settings[name] for name in FREE & settings.keys()})
+            if named == library.settings.encoder:
+                allow(library.settings)
+            return library
         if isinstance(encoder, str):
             settings["encoder"] = encoder
         elif encoder is not None:
             settings["encoder"] = encoder.info.name
         chosen = load_settings(profile, **settings)
         made = given or encoder_of(chosen)
+        if given is None:
+            allow(chosen)
         store = Store.create(path, encoder=identity_of(made), settings=chosen.content(), index=index)
         return cls(store, chosen, made)
 
     @classmethod
     def open(
-        cls, path: str | Path, *, encoder: AnyEncoder | None = None, read_only: bool = False, **settings: Any
+        cls,
+        path: str | Path,
+        *,
+        encoder: AnyEncoder | None = None,
+        read_only: bool = False,
+        allow_models: bool = False,
+        **settings: Any,
     ) -> Self:
         """Open a collection.
 
@@ -104,6 +117,8 @@ class Collection:
             path: its directory.
             encoder: your own, where it was made with one.
             read_only: refuse to change it.
+            allow_models: load the encoder that the collection names even where it is not embedded, now and from now
+                on (`mmrank.consent`). Collections that you made yourself need no consent.
             settings: those that may differ from how it was made, `mmrank.config.FREE`: device, reranker, ….
 
         Raises:
@@ -117,19 +132,28 @@ class Collection:
             raise InputError(f"{', '.join(fixed)}: fixed when a collection is made; make another one for other values")
         store = Store.open(path, encoder=None if encoder is None else identity_of(encoder), read_only=read_only)
         try:
-            return cls(store, load_settings(**{**store.settings, **settings}), encoder)
-        except InputError:
+            library = cls(store, load_settings(**{**obeyed(store.settings), **settings}), encoder)
+            if allow_models:
+                allow(library.settings)
+        except InputError as error:
+            store.close()
+            raise type(error)(f"{path}: {error}") from error
+        except MmrankError:
             store.close()
             raise
+        return library
 
     @classmethod
-    def repair(cls, path: str | Path, *, encoder: AnyEncoder | None = None, wait: float = 0.0) -> RepairReport:
+    def repair(
+        cls, path: str | Path, *, encoder: AnyEncoder | None = None, wait: float = 0.0, allow_models: bool = False
+    ) -> RepairReport:
         """Repair what `mmrank.index.verify` finds, and upgrade a collection of an earlier format.
 
         Args:
             path: its directory.
             encoder: your own, where it was made with one.
             wait: seconds to wait for another writer to finish.
+            allow_models: as in `open`.
 
         Raises:
             MmrankError: when its catalog is damaged; an export, or the files themselves, bring it back.
@@ -140,7 +164,7 @@ class Collection:
 
         def encode(document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
             if not made:
-                with cls.open(path, encoder=encoder, read_only=True) as library:
+                with cls.open(path, encoder=encoder, read_only=True, allow_models=allow_models) as library:
                     made.append((library.encoder, library.settings))
             return encode_document(made[0][0], document, made[0][1])
 
@@ -183,12 +207,14 @@ class Collection:
         """The encoder it was made with, loaded on first use.
 
         Raises:
-            InputError: when the installed encoder is not the one that made the vectors.
+            InputError: when the installed encoder is not the one that made the vectors, or is one of others that you
+                have not allowed (`open(…, allow_models=True)`).
         """
         from mmrank.index import Store
 
         if self._given_encoder is not None:
             return self._given_encoder
+        check_allowed(self.settings, self.path)
         encoder = encoder_of(self.settings)
         Store.open(self.path, encoder=identity_of(encoder), read_only=True).close()
         return encoder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrank.cli.find import Rerank, chosen_documents, draw_hits, plain_hit, reranker_settings
-from mmrank.cli.manage import DEFAULT, CollectionPath, Json
+from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json
 from mmrank.cli.output import console, errors, make_picture_folder, print_json
 from mmrank.errors import InputError
 
@@ -44,13 +44,14 @@ def ask(
         typer.Option("--set", help="A setting of the model: image_tokens=1200 (docs/settings.md). May be repeated."),
     ] = None,
     draw: Annotated[Path | None, typer.Option(help="Folder for pictures of the cited pages, boxes outlined.")] = None,
+    allow_models: AllowModels = False,
     json: Json = False,
 ) -> None:
     """Answer a question in sentences, each with the page and the boxes that it rests on."""
     from mmrank.collection import Collection
 
     writer = _writer(model, set_)
-    with Collection.open(collection, read_only=True) as library:
+    with Collection.open(collection, read_only=True, allow_models=allow_models) as library:
         chosen = chosen_documents(library, document, folder, where or [], since, until)
         if draw is not None:
             make_picture_folder(draw)

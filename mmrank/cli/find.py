@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mmrank.cli.manage import DEFAULT, CollectionPath, Json
+from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json
 from mmrank.cli.output import console, errors, make_picture_folder, print_json, save_picture
 from mmrank.errors import InputError, MmrankError
 from mmrank.hits import NO_ANSWER
@@ -84,6 +84,7 @@ def search(
         bool, typer.Option("--explain", help="Let a small language model write a reason for each hit.")
     ] = False,
     draw: Annotated[Path | None, typer.Option(help="Folder for page pictures with the evidence marked.")] = None,
+    allow_models: AllowModels = False,
     json: Json = False,
 ) -> None:
     """Find the pages that answer a question, with boxes and reasons."""
@@ -92,7 +93,7 @@ def search(
 
     settings = rerank_options(weight, depth, unit, passages, set_)
     asked = Query(query, None if image is None else _picture(image))
-    with Collection.open(collection, read_only=True, **settings) as library:
+    with Collection.open(collection, read_only=True, allow_models=allow_models, **settings) as library:
         if settings and (rerank or library.settings.reranker) in (None, "none"):
             raise InputError(
                 "--weight, --depth, --unit, --passages and --set are for a reranker; name one with --rerank"

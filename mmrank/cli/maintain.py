@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mmrank.cli.manage import DEFAULT, CollectionPath, Json
+from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json
 from mmrank.cli.output import console, errors, print_json
+from mmrank.errors import MmrankError
+
+FOLDERS_SHOWN = 5
 
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")]
 
@@ -29,24 +32,47 @@ def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
 
     check_there(collection)
     problems = check(collection)
+    notes = _notes(collection)
     if json:
-        print_json({"problems": problems})
+        print_json({"problems": problems, "notes": notes})
     elif not problems:
         console.print(f"{collection} is undamaged.", highlight=False)
     else:
         for problem in problems:
             console.print(str(problem), style="red", highlight=False)
         console.print("Repair it with: mmrank repair")
+    if not json:
+        for note in notes:
+            console.print(f"It {note}.", style="yellow", highlight=False)
     if problems:
         raise typer.Exit(1)
 
 
-def repair(collection: CollectionPath = DEFAULT, wait: Wait = 0.0, json: Json = False) -> None:
+def _notes(collection: Path) -> list[str]:
+    """What the collection says about models, servers and files outside of it."""
+    from mmrank.collection import Collection
+    from mmrank.consent import wishes
+
+    try:
+        with Collection.open(collection, read_only=True) as library:
+            folders = sorted({str(Path(record.path).parent) for record in library.documents()})
+            said = wishes(library.store.settings, library.settings)
+    except MmrankError:  # too damaged to be opened, which the problems say
+        return []
+    if folders:
+        shown = ", ".join(map(str, folders[:FOLDERS_SHOWN])) + (", …" if len(folders) > FOLDERS_SHOWN else "")
+        said.append(f"draws pages from files in {len(folders)} folder{'s'[: len(folders) > 1]}: {shown}")
+    return said
+
+
+def repair(
+    collection: CollectionPath = DEFAULT, wait: Wait = 0.0, allow_models: AllowModels = False, json: Json = False
+) -> None:
     """Rebuild what can be rebuilt, bring an older format up to date, and list what was lost."""
     from mmrank.collection import Collection
 
     with errors.status("repairing …"):
-        report = Collection.repair(collection, wait=wait)
+        report = Collection.repair(collection, wait=wait, allow_models=allow_models)
     if json:
         print_json(report)
         return

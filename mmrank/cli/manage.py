@@ -18,6 +18,12 @@ CollectionPath = Annotated[
     Path, typer.Option("--collection", "-c", help="Directory of the collection.", envvar="MMRANK_COLLECTION")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AllowModels = Annotated[
+    bool,
+    typer.Option(
+        "--allow-models", help="Load the encoder that the collection names, now and from now on (docs/security.md)."
+    ),
+]
 DEFAULT = Path("library.mmrank")
 
 
@@ -47,6 +53,7 @@ def index_(
         typer.Option("--meta", help="Metadata of the files, key=value; may be given several times."),
     ] = None,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    allow_models: AllowModels = False,
     json: Json = False,
 ) -> None:
     """Read PDFs, pictures, text and Markdown into a collection, which is created if there is none.
@@ -63,7 +70,7 @@ def index_(
     wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout, "ocr": ocr}
     changes = {name: value for name, value in wanted.items() if value is not None}
     with (
-        _open_or_create(collection, index, workers, changes) as library,
+        _open_or_create(collection, index, workers, allow_models, changes) as library,
         progress_bar("reading", quiet=json or not errors.is_terminal) as step,
     ):
         report = library.add(*sources, metadata=metadata, progress=step, wait=wait)
@@ -154,7 +161,9 @@ def _pairs(texts: list[str], whose: str) -> dict[str, str]:
     return found
 
 
-def _open_or_create(path: Path, index: str | None, workers: int, changes: dict[str, object]) -> Collection:
+def _open_or_create(
+    path: Path, index: str | None, workers: int, allow_models: bool, changes: dict[str, object]
+) -> Collection:
     """Open the collection at a path, if it was made with these settings, or create one if there is none.
 
     Raises:
@@ -166,7 +175,7 @@ def _open_or_create(path: Path, index: str | None, workers: int, changes: dict[s
     if not (path.is_dir() and any(path.iterdir())):
         profile = str(changes.pop("profile", "cpu"))
         return Collection.create(path, profile=profile, index=index or "auto", workers=workers, **changes)  # type: ignore[arg-type]
-    library = Collection.open(path, workers=workers)
+    library = Collection.open(path, workers=workers, allow_models=allow_models)
     with library.store.snapshot() as snapshot:
         held = library.settings.model_dump() | {"index": snapshot.index_factory()}
     if index is not None:

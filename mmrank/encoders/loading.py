@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -88,7 +89,7 @@ def _checkpoint(
     from mmrank.encoders.conventions import CONVENTIONS
     from mmrank.encoders.revision import checkpoint_revision
 
-    local = Path(name).is_dir()
+    local = os.path.isdir(name)  # noqa: PTH112 — says no to what is no path, where pathlib raises
     convention = CONVENTIONS.get(name)
     if convention is None and not local and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise InputError(

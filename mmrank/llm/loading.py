@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError
@@ -79,7 +79,7 @@ def engine_of(name: str) -> str:
         return "server"
     if name.endswith(".gguf"):
         return "llama.cpp"
-    if name in EMBEDDED or Path(name).is_dir() or name.count("/") == 1:
+    if name in EMBEDDED or os.path.isdir(name) or name.count("/") == 1:  # noqa: PTH112
         return "transformers"
     raise InputError(
         f"unknown model {name!r}; there are: {', '.join(EMBEDDED)}, a .gguf file, a folder, owner/name on the hub,"
