@@ -58,6 +58,8 @@ class Draft:
     table: Table | None = None
     confidence: float | None = None
     level: int | None = None
+    stamp: bool = False
+    """Whether it is stamped over the page, or runs along its margin: neither title nor heading."""
     columns: list[tuple[float, float]] = field(default_factory=list)
     """(x0, x1) of each column of a table; empty where unknown."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
 
 from mmrank.ingest.drafts import Draft, PageDraft
 from mmrank.ingest.headings import body_size
@@ -13,40 +15,70 @@ from mmrank.types import ElementKind
 EDGE = 0.12
 """Share of the page's height, at its top and its bottom, in which furniture stands."""
 LABEL = re.compile(r"^\W*(?:page\s+|p\.\s*)?(\d{1,5}|[ivxlc]{1,7})\W*(?:(?:of|/|\|)\W*\d+)?\W*$", re.IGNORECASE)
+NUMBERS = re.compile(r"\d+|\b[ivxlc]+\b")
+ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
+NAMED_NUMBER = re.compile(
+    r"\b(?:number|no|nr|invoice|order|case|claim|policy|account|reference|ref|id|file|docket|certificate|ticket|customer|"
+    r"contract|patient|receipt|rechnung|rechnungsnummer|nummer|facture|numéro|factura|número|fattura)\b\W*\d|[#№]\s*\d"
+)
+"""A number that is named, and is not a page's."""
+FARTHEST_LABEL = 3000
+"""A number that is larger than the count of its page by more than this is no page number."""
+PICTURES = frozenset({ElementKind.FIGURE, ElementKind.CHART})
 PLAIN = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION, ElementKind.TABLE})
+
+
+@dataclass(slots=True)
+class _Edge:
+    """A draft at the top or the bottom of a page."""
+
+    page: PageDraft
+    draft: Draft
+    side: str
+    text: str
+    shape: str
+    """Its text with "#" for each number."""
+    numbers: tuple[int, ...]
+
+    def same(self, other: _Edge) -> bool:
+        """Whether two are alike but for numbers that go on with the pages."""
+        pages = other.page.page - self.page.page
+        grown = [b - a for a, b in zip(self.numbers, other.numbers, strict=True)]
+        return bool(grown) and all(step in {0, pages, 2 * pages} for step in grown) and any(grown)
 
 
 def mark_furniture(pages: list[PageDraft]) -> None:
     """Turn repeated edge text into headers and footers and set each page's label, in place.
 
-    Numbers in it may change from page to page, except in large type and in captions: "Chapter 3" at the top is a
-    heading, and "Table 2" and "Table 3" at the top of two pages are two tables.
+    Numbers in it may change where they go on with the pages, except in large type and in captions: "Chapter 3" at the
+    top is a heading, and "Table 2" and "Table 3" at the top of two pages are two tables. Other numbers that change,
+    such as those of invoices, are what a page is about. Stamps that repeat are furniture too, but for the first. A page
+    keeps its only text unless it is a page number, or the same on other pages.
     """
-    large = 1.15 * body_size(pages)
-    seen: dict[tuple[str, str], set[int]] = defaultdict(set)
-    edges: list[tuple[PageDraft, Draft, str, str]] = []
-    for page in pages:
-        for draft in page.drafts:
-            side = _side(draft, page)
-            if side and draft.kind in PLAIN and draft.line_count <= 3 and len(draft.text) < 200:
-                key = draft.text.strip().lower()
-                if draft.size <= large and draft.kind is not ElementKind.CAPTION:
-                    key = re.sub(r"\d+|\b[ivxlc]+\b", "#", key)
-                edges.append((page, draft, side, key))
-                seen[side, key].add(page.page)
+    edges = _edges(pages)
     least = max(2, min(4, len(pages) // 4)) if len(pages) > 2 else 99
+    same: dict[tuple[str, str], set[int]] = defaultdict(set)
+    alike: dict[tuple[str, str], list[_Edge]] = defaultdict(list)
+    for edge in edges:
+        same[edge.side, edge.text].add(edge.page.page)
+        alike[edge.side, edge.shape].append(edge)
+    counted = {id(edge) for group in alike.values() if _on(group) >= least for edge in _counting(group)}
     labels: dict[int, list[str]] = defaultdict(list)
-    for page, draft, side, key in edges:
-        repeated = len(seen[side, key]) >= least
+    for edge in edges:
+        draft, page = edge.draft, edge.page
+        repeated = len(same[edge.side, edge.text]) >= least
         whole = LABEL.match(draft.text.strip())
-        if repeated or (whole and len(pages) > 1 and _outermost(draft, page, side)):
-            draft.kind = ElementKind.HEADER if side == "top" else ElementKind.FOOTER
-            draft.table = None
-            found = _label(draft.text)
-            if found:
-                labels[page.page].insert(0 if whole else len(labels[page.page]), found)
+        alone = whole and len(pages) > 1 and _outermost(draft, page, edge.side) and _plausible(edge, alike)
+        if not (repeated or id(edge) in counted or alone) or (not repeated and not whole and _only_text(draft, page)):
+            continue
+        draft.kind = ElementKind.HEADER if edge.side == "top" else ElementKind.FOOTER
+        draft.table = None
+        found = _label(draft.text)
+        if found:
+            labels[page.page].insert(0 if whole else len(labels[page.page]), found)
     for page, label in zip(pages, mended_labels([_chosen(labels[page.page]) for page in pages]), strict=True):
         page.label = label
+    _mark_stamps(pages)
 
 
 def _chosen(labels: list[str]) -> str | None:
@@ -55,6 +87,75 @@ def _chosen(labels: list[str]) -> str | None:
     if len(numbers) == 2 and numbers[1] == numbers[0] + 1:
         return f"{numbers[0]}–{numbers[1]}"
     return labels[0] if labels else None
+
+
+def _edges(pages: list[PageDraft]) -> list[_Edge]:
+    large = 1.15 * body_size(pages)
+    found = []
+    for page in pages:
+        for draft in page.drafts:
+            side = _side(draft, page)
+            if side and draft.kind in PLAIN and draft.line_count <= 3 and len(draft.text) < 200 and not draft.stamp:
+                text = draft.text.strip().lower()
+                fixed = draft.size > large or draft.kind is ElementKind.CAPTION
+                numbers = () if fixed else tuple(_value(number[0]) for number in NUMBERS.finditer(text))
+                shape = text if fixed else NUMBERS.sub("#", text)
+                found.append(_Edge(page, draft, side, text, shape, numbers))
+    return found
+
+
+def _value(number: str) -> int:
+    """The value of a decimal or Roman number; of letters that are none, one that nothing goes on from."""
+    if number.isdigit():
+        return int(number)
+    values = [ROMAN[letter] for letter in number]
+    return sum(-a if a < b else a for a, b in pairwise([*values, 0]))
+
+
+def _on(group: list[_Edge]) -> int:
+    return len({edge.page.page for edge in group})
+
+
+def _counting(group: list[_Edge]) -> list[_Edge]:
+    """Those of alike drafts whose numbers count the pages: all of them, where most go on from a neighbour's.
+
+    A number with a name of its own, or far from the page's, counts something else, though it may grow by one per page.
+    """
+    if NAMED_NUMBER.search(group[0].text):
+        return []
+    going = []
+    for at, edge in enumerate(group):
+        near = group[max(0, at - 2) : at] + group[at + 1 : at + 3]
+        if any(0 < abs(other.page.page - edge.page.page) <= 2 and edge.same(other) for other in near):
+            going.append(edge)
+    far = [edge for edge in going if min(edge.numbers) - edge.page.page > FARTHEST_LABEL]
+    if len(far) > 0.5 * len(going):
+        return []
+    return group if len(going) >= 0.6 * len(group) else going
+
+
+def _plausible(edge: _Edge, alike: dict[tuple[str, str], list[_Edge]]) -> bool:
+    """Whether a bare number may be the page's: near its count, going on from another page's, or the only one."""
+    others = [other for other in alike[edge.side, edge.shape] if other is not edge]
+    near = bool(edge.numbers) and abs(edge.numbers[0] - edge.page.page - 1) <= 30
+    return near or not others or any(edge.same(other) for other in others)
+
+
+def _only_text(draft: Draft, page: PageDraft) -> bool:
+    """Whether a page holds no other text and no picture."""
+    return not any(other is not draft and (other.text.strip() or other.kind in PICTURES) for other in page.drafts)
+
+
+def _mark_stamps(pages: list[PageDraft]) -> None:
+    """Turn stamps that stand on several pages into headers, but for the first of each."""
+    seen: set[str] = set()
+    for page in pages:
+        for draft in page.drafts:
+            if draft.stamp and draft.kind is ElementKind.TEXT:
+                text = re.sub(r"[\W\d]+", " ", draft.text.lower()).strip()
+                if text in seen:
+                    draft.kind = ElementKind.HEADER
+                seen.add(text)
 
 
 def _side(draft: Draft, page: PageDraft) -> str | None:

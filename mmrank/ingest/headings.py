@@ -54,7 +54,7 @@ def _step(draft: Draft) -> tuple[float, bool]:
 def _is_heading(draft: Draft, body: float) -> bool:
     if draft.kind is ElementKind.HEADING:
         return True
-    if draft.kind not in {ElementKind.TEXT, ElementKind.LIST_ITEM} or draft.line_count > 3:
+    if draft.stamp or draft.kind not in {ElementKind.TEXT, ElementKind.LIST_ITEM} or draft.line_count > 3:
         return False
     text = draft.text.strip()
     if not 2 < len(text) < 160 or not any(c.isalpha() for c in text) or text[-1] in ",;":
@@ -78,6 +78,7 @@ def _title(pages: list[PageDraft], body: float) -> Draft | None:
             draft
             for draft in page.drafts
             if draft.kind in {ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.HEADING}
+            and not draft.stamp
             and draft.size > 1.2 * body
             and len(draft.text) > 3
             and draft.line_count <= 5

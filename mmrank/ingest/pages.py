@@ -17,6 +17,7 @@ from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.order import reading_order
 from mmrank.ingest.scans import drawn_regions
+from mmrank.ingest.stamps import take_stamps
 from mmrank.types import ElementKind
 
 PICTURES = {ElementKind.FIGURE, ElementKind.CHART}
@@ -37,6 +38,7 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
         _recognise_unreadable(page, content, recogniser)
         _recognise(page, content, graphics(content), recogniser)
     _split_pictures(page, content, scanned)
+    stamps = take_stamps(content)
     content.lines = with_initials(without_line_numbers(content.lines))
     learned = options.layout == "model" and len(content.vectors) <= MOST_PATHS_FOR_MODEL
     if learned and any(line.confidence is None for line in content.lines):
@@ -50,7 +52,7 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
         ground = draft.kind in PICTURES and is_background(draft.box, content)
         (grounds if ground else others).append(draft)
     order = reading_order([draft.box for draft in others])
-    return PageDraft(number, content.width, content.height, [others[i] for i in order] + grounds)
+    return PageDraft(number, content.width, content.height, [others[i] for i in order] + grounds + stamps)
 
 
 def _split_pictures(page: Any, content: Content, scanned: bool) -> None:

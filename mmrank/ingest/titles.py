@@ -333,7 +333,11 @@ def _lines(page: Page) -> list[_Line]:
 
 
 def _level(element: Element) -> bool:
-    """False for text that runs up or down the page, such as stamps in a margin."""
+    """False for text that runs up, down or across the page, such as stamps."""
+    if element.kind is ElementKind.TEXT and len(element.text) < 60:
+        across = element.box.height > 48 and element.box.height > 0.5 * element.box.width
+        if across:
+            return False
     return len(element.text) < 5 or element.box.height < 2 * element.box.width or " " not in element.text.strip()
 
 
