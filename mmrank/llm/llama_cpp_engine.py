@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from mmrank.llm.prefix import common_prefix
 from mmrank.llm.protocol import Answer, Chat, LabelLogits, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.stops import cut_at
+from mmrank.llm.templates import ChatTemplate
 from mmrank.llm.threads import idle_threads
 from mmrank.llm.token_mask import TokenMask
 
@@ -98,8 +98,7 @@ class LlamaChat:
             {"role": message.role, "content": quote_control_tokens(message.text, self._controls)}
             for message in (chat[:-1] if continues else chat)
         ]
-        prompt = self._template.render(messages=turns, add_generation_prompt=True)
-        return str(prompt) + (last.text if continues else "")
+        return self._template.render(turns) + (last.text if continues else "")
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
         """Answer each chat `samples` times, one after the other.
@@ -146,16 +145,11 @@ class LlamaChat:
         return [ids[0] for ids in coded]
 
     @cached_property
-    def _template(self) -> Any:
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
+    def _template(self) -> ChatTemplate:
         source = self._llama.metadata.get("tokenizer.chat_template")
-        if not source:
-            raise MmrankError(f"{self._info.name} has no chat template; use an instruction-tuned model")
-        environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
         names = {"bos_token": self._llama.token_bos(), "eos_token": self._llama.token_eos()}
-        environment.globals.update({name: self._special(token) for name, token in names.items()})
-        return environment.from_string(source)
+        tokens = {name: self._special(token) for name, token in names.items()}
+        return ChatTemplate(source, name=self._info.name, tokens=tokens)
 
     @cached_property
     def _attributes(self) -> list[int]:

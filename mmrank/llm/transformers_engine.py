@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,13 +13,14 @@ import torch
 from mmrank.adapters import merged, read_adapter
 from mmrank.checkpoints import check_tokenizer, find_checkpoint, load_language_model, load_tokenizer, loading
 from mmrank.device import choose_device, choose_dtype
-from mmrank.errors import InputError, MmrankError
+from mmrank.errors import InputError
 from mmrank.llm.attention_reading import read_attention
 from mmrank.llm.generation import Decoding, end_tokens
 from mmrank.llm.head import answer_log_likelihoods, label_logits
 from mmrank.llm.prefix import PrefixCache, common_prefix
 from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, LogLikelihoods, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
+from mmrank.llm.templates import ChatTemplate
 from mmrank.processors import load_processor
 from mmrank.types import ImageRef
 
@@ -130,10 +132,7 @@ class TransformersChat:
             {"role": message.role, "content": self._content(message.content)}
             for message in (chat[:-1] if continues else chat)
         ]
-        template = self.processor if self.processor is not None else self.tokenizer
-        if not getattr(template, "chat_template", None) and not getattr(self.tokenizer, "chat_template", None):
-            raise MmrankError(f"{self._info.name} has no chat template; use an instruction-tuned model")
-        prompt = str(template.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        prompt = self._template.render(turns)
         return prompt + last.text if continues else prompt
 
     def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
@@ -229,6 +228,13 @@ class TransformersChat:
         """
         limit = self._info.context_tokens
         return read_attention(self.model, self.tokenizer, beginning, endings, context_tokens=limit)
+
+    @cached_property
+    def _template(self) -> ChatTemplate:
+        source = getattr(self.processor, "chat_template", None) or self.tokenizer.chat_template
+        if isinstance(source, dict):
+            source = source.get("default")
+        return ChatTemplate(source, name=self._info.name, tokens=self.tokenizer.special_tokens_map)
 
     def _content(self, content: Sequence[str | ImageRef]) -> Any:
         pieces = [quote_control_tokens(p, self._controls) if isinstance(p, str) else p for p in content]
