@@ -3,38 +3,57 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmrank.config import Settings
+from mmrank.describing import Said, describe_again
 from mmrank.encoding import encode_document
-from mmrank.errors import InputError, MmrankError
+from mmrank.errors import MmrankError
+from mmrank.naming import Plan, plan_names
+from mmrank.progress import AddProgress, Meter
+from mmrank.renaming import place_documents, twins_noted
 from mmrank.types import Document
 
 if TYPE_CHECKING:
+    from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
-    from mmrank.index import DocumentRecord, Store, Writer
+    from mmrank.index import DocumentRecord, FilePlace, Store
     from mmrank.ingest import Outcome
+
+    Encoded = tuple[Vectors, Vectors, list[Vectors] | None]
 
 COMMIT_PAGES = 500
 COMMIT_SECONDS = 10.0
 """A long run commits at least this often, so that an interruption costs little."""
-RENEWED_TOGETHER = 20
-"""Documents that are prepared again in one change."""
-
-AddProgress = Callable[["Outcome", int, int], None]
-"""Called after each file with its outcome, how many files are done, and how many there are."""
+LEAST_WAIT = 10.0
+"""Seconds that a commit waits for another writer, so that what was read is not lost to one that is soon done."""
 
 
 @dataclass(slots=True)
 class AddReport:
     """What became of each file, by name.
 
-    `failed` maps a name to the reason, `duplicates` to the name of the file with the same content, `moved` to the name
-    it had before. `described` are documents that were there already and got other metadata. `notes` are sentences about
-    metadata: a sidecar that lies beside no document or cannot be read, or that contradicts what was given.
+    Attributes:
+        added: documents that are new.
+        replaced: documents whose files had changed.
+        unchanged: names whose files hold what they held.
+        moved: by new name, the name that a document had before.
+        duplicates: by name, the document that has the same content: it is found under both names.
+        failed: by name, why a file could not be read.
+        unread: by name, the pages that could not be read, from 0, and why; the rest of the document was.
+        attached: by name, the files attached to a document that were not read.
+        gone: names of documents whose files are not there any more, in the folders that were given.
+        pruned: those of them that were removed.
+        described: documents that were there already and got other metadata.
+        passed_over: by suffix, how many files of the folders are of kinds that are not read.
+        links: links in the folders that lead elsewhere and were not followed.
+        notes: sentences about metadata (a sidecar that lies beside no document or cannot be read, or that contradicts
+            what was given) and about whatever else was passed over.
+        pages: pages that were read.
+        seconds: that it took.
     """
 
     added: list[str] = field(default_factory=list)
@@ -43,15 +62,21 @@ class AddReport:
     moved: dict[str, str] = field(default_factory=dict)
     duplicates: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, dict[int, str]] = field(default_factory=dict)
+    attached: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
     described: list[str] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     pages: int = 0
     seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether every file could be read."""
-        return not self.failed
+        """Whether every file could be read, with all its pages."""
+        return not self.failed and not self.unread
 
 
 def add_files(
@@ -64,320 +89,154 @@ def add_files(
     cache: Path | None = None,
     progress: AddProgress | None = None,
     wait: float = 0.0,
+    retry: bool = False,
 ) -> AddReport:
     """Read files under given names into a store; see `Collection.add_files`. `encoder` is called when it is needed."""
+    from mmrank.index import FilePlace
     from mmrank.ingest import FileError, IngestOptions, read_documents
     from mmrank.ingest.opening import stamp
 
     started = time.monotonic()
     report = AddReport()
-    said = _Said.of(files, metadata or {}, report)
+    said = Said.of(files, metadata or {}, report.notes)
     with store.snapshot() as snapshot:
         records = snapshot.documents()
-    digests: dict[Path, str] = {}
+    contents: dict[str, str] = {}
     for path, name in files:
         try:
-            digests[path.absolute()] = stamp(path).digest
+            contents[str(path.absolute())] = stamp(path).digest
         except FileError as error:
             report.failed[name] = str(error)
-    known = {record.id: record for record in records}
-    todo: dict[str, tuple[Path, str]] = {}
-    twins: dict[str, str] = {}
-    moves: dict[str, tuple[str, str]] = {}
-    for path, name in files:
-        content = digests.get(path.absolute())
-        record = known.get(content or "")
-        if content is None:
-            continue
-        if content in todo:
-            twins[name] = todo[content][1]
-        elif content in moves:
-            twins[name] = moves[content][0]
-        elif record is None:
-            todo[content] = (path, name)
-        elif record.name == name and (record.path == str(path.absolute()) or Path(record.path).exists()):
-            report.unchanged.append(name)
-        elif record.name != name and _still_there(record, digests):
-            report.duplicates[name] = record.name
-        else:
-            moves[content] = (name, str(path.absolute()))
-    stay = [record for record in records if record.id not in moves]
-    said.remember(records, {content: name for content, (name, _) in moves.items()})
-    same = {record.name: record for record in records}
-    report.described = _describe_again(store, [same[name] for name in report.unchanged], said, wait)
-    if moves:
-        _move(store, moves, said, wait)
-        report.moved = {name: known[content].name for content, (name, _) in moves.items()}
-    if todo:
+    plan = plan_names([FilePlace(name, str(path.absolute())) for path, name in files], contents, records)
+    said.remember(records, plan.places)
+    places = {record.id: list(plan.places.get(record.id, record.places)) for record in records}
+    if retry:
+        _read_again(plan, records, places)
+    report.unchanged, report.moved = plan.unchanged, plan.moved
+    still = [record for record in records if record.id not in plan.places and _goes_by(record, report.unchanged)]
+    place_documents(store, plan.places, lambda document, record: _described(said, document, record), wait)
+    report.described = describe_again(store, still, said, wait)
+    if plan.unread:
+        with store.write(wait=wait):
+            pass  # another writer is met before anything is read, not after
+        todo = [(Path(place.path), place.name) for place in plan.unread.values()]
+        batch = _Batch(store, encoder, settings, said, report, max(wait, LEAST_WAIT))
+        batch.names = {place.name for record in records for place in record.places} - set(plan.moved.values())
+        batch.twins = {
+            content: [*places.get(content, ())[1:], *plan.waiting.get(content, ())] for content in plan.unread
+        }
+        meter = Meter(todo)
+
+        def tick(reading: Mapping[str, tuple[int, int]]) -> None:
+            batch.commit_in_time()
+            if progress is not None:
+                progress(meter.now(reading))
+
         options = IngestOptions(layout=settings.layout, ocr=settings.ocr, passage_tokens=settings.passage_tokens)
-        outcomes = read_documents(list(todo.values()), options=options, workers=settings.workers, cache=cache)
-        names = {record.name for record in stay}
-        _write(store, encoder, settings, outcomes, len(todo), names, said, report, progress, wait)
-    for name, first in twins.items():
+        if progress is not None:
+            progress(meter.now({}))
+        try:
+            for outcome in read_documents(todo, options=options, workers=settings.workers, cache=cache, tick=tick):
+                batch.take(outcome)
+                if progress is not None:
+                    progress(meter.finished(outcome.path, outcome.pages))
+                batch.commit_in_time()
+        finally:
+            batch.commit()  # also after Ctrl-C: what was read by then is kept
+    for name, first in plan.twins.items():
         if first in report.failed:
             report.failed[name] = report.failed[first]
         else:
             report.duplicates[name] = first
-    # What a file held before it became a twin is in no file any more.
-    outdated = [record.id for record in stay if record.name in report.duplicates]
-    if outdated:
-        with store.write(wait=wait) as writer:
-            for content in outdated:
-                writer.remove(content)
     report.seconds = time.monotonic() - started
     return report
 
 
-def _still_there(record: DocumentRecord, digests: Mapping[Path, str]) -> bool:
-    """Whether the file of a record still has its content; files that were not given are read from disk."""
-    from mmrank.ingest import FileError
-    from mmrank.ingest.opening import stamp
-
-    path = Path(record.path)
-    try:
-        return digests.get(path.absolute(), "") == record.id or (
-            path.absolute() not in digests and stamp(path).digest == record.id
-        )
-    except FileError:
-        return False
+def _goes_by(record: DocumentRecord, names: Sequence[str]) -> bool:
+    return any(place.name in names for place in record.places)
 
 
-@dataclass(slots=True)
-class _Said:
-    """What people say of the files to add: by name, what was given now or before, and what the sidecars say."""
-
-    given: dict[str, dict[str, str]]
-    sidecars: dict[str, dict[str, str]]
-
-    @classmethod
-    def of(cls, files: Sequence[tuple[Path, str]], metadata: Mapping[str, object], report: AddReport) -> _Said:
-        """Check what was given and read the sidecars; what is wrong with these is noted in the report.
-
-        Raises:
-            InputError: when what was given cannot be stored, or names a file that is not added.
-        """
-        from mmrank.descriptions import checked, contradictions, lonely_sidecars, read_sidecar
-
-        per_file = {key: value for key, value in metadata.items() if isinstance(value, Mapping)}
-        names = [name for _, name in files]
-        unknown = sorted(per_file.keys() - set(names))
-        if unknown:
-            raise InputError(f"metadata are given for {unknown[0]!r}, which is not among the files to add")
-        of_all = checked({key: value for key, value in metadata.items() if key not in per_file}, "metadata")
-        given = {name: of_all | checked(per_file.get(name, {}), f"metadata of {name}") for name in names}
-        sidecars: dict[str, dict[str, str]] = {}
-        for path, name in files:
-            try:
-                sidecars[name] = read_sidecar(path)
-            except InputError as error:
-                sidecars[name] = {}
-                report.notes.append(f"{name}: its sidecar is left out: {error}")
-            report.notes += contradictions(name, given[name], sidecars[name])
-        report.notes += [
-            f"{sidecar} lies beside no document" for sidecar in lonely_sidecars([path for path, _ in files])
-        ]
-        return cls(given, sidecars)
-
-    def remember(self, records: Sequence[DocumentRecord], moved: Mapping[str, str]) -> None:
-        """Add what was said before of the documents that are replaced, moved or stay."""
-        from mmrank.descriptions import given_in
-
-        for record in records:
-            name = moved.get(record.id, record.name)
-            if name in self.given:
-                self.given[name] = given_in(record) | self.given[name]
-
-    def metadata(self, document: Document) -> dict[str, str]:
-        """All metadata of a document that was read."""
-        from mmrank.descriptions import describe
-
-        return describe(document, given=self.given[document.name], sidecar=self.sidecars[document.name])
-
-
-def _describe_again(store: Store, records: Sequence[DocumentRecord], said: _Said, wait: float) -> list[str]:
-    """Give documents of unchanged files what is said of them now, and identities of earlier versions anew.
-
-    Returns:
-        The names of those that changed.
-    """
-    from mmrank.descriptions import FROM_SIDECAR, given_in, is_current
-
-    changed = {}
-    for record in records:
-        given, sidecar = said.given[record.name], said.sidecars[record.name]
-        held = {key: value for key, value in sidecar.items() if key not in given}
-        if not is_current(record) or (given_in(record), given_in(record, FROM_SIDECAR)) != (given, held):
-            changed[record.id] = (given, sidecar)
-    return describe_stored(store, changed, wait)
-
-
-def describe_stored(
-    store: Store, said: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]], wait: float = 0.0
-) -> list[str]:
-    """Find the metadata of stored documents again, and lay over them what people say. Returns the names of those that
-    changed.
-
-    Args:
-        store: holds the documents.
-        said: by id, what was given, and what the sidecar says.
-        wait: seconds to wait for another writer to finish.
-    """
+def _described(said: Said, document: Document, record: DocumentRecord) -> dict[str, str]:
     from mmrank.descriptions import describe, kept_in
 
-    changed: list[tuple[str, str, dict[str, str]]] = []
-    if not said:
-        return []
-    with store.snapshot() as snapshot:
-        for record in snapshot.documents():
-            if record.id not in said:
-                continue
-            document = snapshot.document(record.id)
-            given, sidecar = said[record.id]
-            metadata = describe(document, given=given, sidecar=sidecar, kept=kept_in(record, document))
-            if metadata != record.metadata or metadata.get("title", "") != record.title:
-                changed.append((record.id, record.name, metadata))
-    if changed:
-        with store.write(wait=wait) as writer:
-            for identifier, _, metadata in changed:
-                writer.describe(identifier, metadata.get("title", ""), metadata)
-    return [name for _, name, _ in changed]
+    given, sidecar = said.of_document(document.name, document.path, record)
+    return describe(document, given=given, sidecar=sidecar, kept=kept_in(record, document))
 
 
-def renew_identities(store: Store, wait: float = 0.0) -> list[str]:
-    """Find identities of an earlier version again, from what is stored. Returns the names of those that changed."""
-    from mmrank.descriptions import FROM_SIDECAR, given_in, is_current
-
-    with store.snapshot() as snapshot:
-        outdated = [record for record in snapshot.documents() if not is_current(record)]
-    return describe_stored(
-        store, {record.id: (given_in(record), given_in(record, FROM_SIDECAR)) for record in outdated}, wait
-    )
+def _read_again(plan: Plan, records: Sequence[DocumentRecord], places: Mapping[str, Sequence[FilePlace]]) -> None:
+    """Read files again of which pages are missing, if they are among those that were given."""
+    for record in records:
+        here = [place for place in places[record.id] if place.name in plan.unchanged]
+        if record.unread and here:
+            plan.unread[record.id] = places[record.id][0]
+            plan.unchanged = [name for name in plan.unchanged if name not in {place.name for place in here}]
 
 
-def _move(store: Store, moves: Mapping[str, tuple[str, str]], said: _Said, wait: float) -> None:
-    """Give documents, by content, new names and paths without reading or encoding them again."""
-    from mmrank.ingest.store import moved
+class _Batch:
+    """Documents that were read and encoded, written together."""
 
-    with store.snapshot() as snapshot:
-        documents = [moved(snapshot.document(content), name=name, path=path) for content, (name, path) in moves.items()]
-    _put_again(store, [(document, said.metadata(document)) for document in documents], wait)
+    def __init__(
+        self,
+        store: Store,
+        encoder: Callable[[], AnyEncoder],
+        settings: Settings,
+        said: Said,
+        report: AddReport,
+        wait: float,
+    ) -> None:
+        self._store, self._encoder, self._settings = store, encoder, settings
+        self._said, self._report, self._wait = said, report, wait
+        self._held: list[tuple[Document, dict[str, str], Encoded, Any]] = []
+        self._pages = 0
+        self._since = 0.0
+        self.names: set[str] = set()
+        self.twins: dict[str, list[FilePlace]] = {}
 
+    def take(self, outcome: Outcome) -> None:
+        """Encode what was read, and note what was not."""
+        from mmrank.descriptions import describe
+        from mmrank.index import FilePlace
+        from mmrank.retrieve.prepared import prepare
 
-def _put_again(store: Store, documents: Sequence[tuple[Document, dict[str, str]]], wait: float) -> None:
-    """Replace documents that are in the store, by id, with the vectors they have. Each comes with its metadata."""
-    from mmrank.retrieve.prepared import ARRAYS_VERSION
+        document = outcome.document
+        if document is None:
+            self._report.failed[outcome.name] = outcome.error or "could not be read"
+            return
+        try:
+            given, sidecar = self._said.of_document(document.name, document.path, None)
+            metadata = describe(document, given=given, sidecar=sidecar)
+            metadata |= twins_noted([FilePlace(document.name, document.path), *self.twins.get(document.id, ())])
+            named = replace(document, title=metadata.get("title", ""))
+            vectors = encode_document(self._encoder(), named, self._settings)
+            self._held.append((named, metadata, vectors, prepare(named)))
+        except MmrankError as error:
+            self._report.failed[outcome.name] = str(error)
+            return
+        self._since = self._since or time.monotonic()
+        self._pages += len(document.pages)
 
-    with store.snapshot() as snapshot:
-        vectors = [
-            (
-                snapshot.passage_vectors(document.id),
-                snapshot.document_vectors(document.id),
-                snapshot.token_vectors(document.id) if store.encoder.multi_vector else None,
-                snapshot.arrays(document.id, ARRAYS_VERSION),
-            )
-            for document, _ in documents
-        ]
-    with store.write(wait=wait) as writer:
-        for document, _ in documents:
-            writer.remove(document.id)
-        for (document, metadata), (passages, merged, tokens, arrays) in zip(documents, vectors, strict=True):
-            document = replace(document, title=metadata.get("title", ""))
-            kept = None if arrays is None else (arrays, ARRAYS_VERSION)
-            writer.put(document, passages, merged, tokens, metadata=metadata, arrays=kept)
+    def commit_in_time(self) -> None:
+        """Write what was taken, if it is much or was taken some time ago."""
+        if self._held and (self._pages >= COMMIT_PAGES or time.monotonic() - self._since > COMMIT_SECONDS):
+            self.commit()
 
+    def commit(self) -> None:
+        """Write what was taken. A document that cannot be written is reported, and the others are written."""
+        from mmrank.retrieve.prepared import ARRAYS_VERSION
 
-def _write(
-    store: Store,
-    encoder: Callable[[], AnyEncoder],
-    settings: Settings,
-    outcomes: Iterator[Outcome],
-    total: int,
-    names: set[str],
-    said: _Said,
-    report: AddReport,
-    progress: AddProgress | None,
-    wait: float,
-) -> None:
-    done = 0
-    exhausted = False
-    cut: list[KeyboardInterrupt] = []
-    stream = _until_cut(outcomes, cut)  # one for all commits: closing the generator would close `outcomes`
-    while not exhausted:
-        pages, begun = 0, time.monotonic()
-        with store.write(wait=wait) as writer:
-            exhausted = True
-            for outcome in stream:
-                done += 1
-                document = outcome.document
-                if document is None:
-                    report.failed[outcome.name] = outcome.error or "could not be read"
-                elif (problem := _put(writer, encoder(), document, settings, said)) is not None:
-                    report.failed[outcome.name] = problem
-                else:
-                    (report.replaced if outcome.name in names else report.added).append(outcome.name)
-                    report.pages += len(document.pages)
-                    pages += len(document.pages)
-                if progress is not None:
-                    progress(outcome, done, total)
-                if pages >= COMMIT_PAGES or time.monotonic() - begun > COMMIT_SECONDS:
-                    exhausted = False
-                    break
-    if cut:
-        raise cut[0]
-
-
-def _until_cut(outcomes: Iterator[Outcome], cut: list[KeyboardInterrupt]) -> Iterator[Outcome]:
-    """The outcomes until Ctrl-C, which is noted in `cut`: what was read by then is committed."""
-    try:
-        yield from outcomes
-    except KeyboardInterrupt as error:
-        cut.append(error)
-
-
-def free_names(files: Sequence[tuple[Path, str]], records: Sequence[DocumentRecord]) -> list[tuple[Path, str]]:
-    """Give each file a name that no other file has, by as many of its folders as that takes.
-
-    A file that is in the collection keeps its name.
-    """
-    owner = {record.name: record.path for record in records if Path(record.path).exists()}
-    known = {path: name for name, path in owner.items()}
-    named = []
-    for path, name in files:
-        place = str(path.absolute())
-        chosen = known.get(place, name)
-        folders = list(path.absolute().parts[: -len(Path(name).parts)])
-        while owner.get(chosen, place) != place:
-            chosen = f"{folders.pop()}/{chosen}"
-        owner[chosen] = place
-        named.append((path, chosen))
-    return named
-
-
-def renew_arrays(store: Store, wait: float = 0.0) -> list[str]:
-    """Prepare the documents for ranking that are not, or were by an earlier version. Returns their names."""
-    from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
-
-    renewed: list[str] = []
-    with store.snapshot() as snapshot:
-        outdated = snapshot.without_arrays(ARRAYS_VERSION)
-        for begin in range(0, len(outdated), RENEWED_TOGETHER):
-            with store.write(wait=wait) as writer:
-                for identifier in outdated[begin : begin + RENEWED_TOGETHER]:
-                    document = snapshot.document(identifier)
-                    writer.put_arrays(identifier, prepare(document), ARRAYS_VERSION)
-                    renewed.append(document.name)
-    return renewed
-
-
-def _put(writer: Writer, encoder: AnyEncoder, document: Document, settings: Settings, said: _Said) -> str | None:
-    """Encode a document and write it. Returns what went wrong, which concerns this document alone, or None."""
-    from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
-
-    try:
-        metadata = said.metadata(document)
-        named = replace(document, title=metadata.get("title", ""))
-        prepared = (prepare(named), ARRAYS_VERSION)
-        writer.put(named, *encode_document(encoder, named, settings), metadata=metadata, arrays=prepared)
-    except MmrankError as error:
-        return str(error)
-    return None
+        if not self._held:
+            return
+        written, failed = [], {}
+        with self._store.write(wait=self._wait) as writer:
+            for document, metadata, vectors, arrays in self._held:
+                try:
+                    passages, merged, tokens = vectors
+                    writer.put(document, passages, merged, tokens, metadata, (arrays, ARRAYS_VERSION))
+                    written.append(document)
+                except MmrankError as error:
+                    failed[document.name] = str(error)
+        self._held, self._pages, self._since = [], 0, 0.0
+        self._report.failed |= failed
+        for document in written:
+            (self._report.replaced if document.name in self.names else self._report.added).append(document.name)
+            self._report.pages += len(document.pages)

@@ -10,20 +10,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import (
-    AddProgress,
-    AddReport,
-    add_files,
-    describe_stored,
-    free_names,
-    renew_arrays,
-    renew_identities,
-)
+from mmrank.adding import AddReport, add_files
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.consent import allow, check_allowed, obeyed
+from mmrank.describing import describe_stored, renew_identities
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError, MmrankError
-from mmrank.sources import find_files
+from mmrank.naming import free_names, gone_places, without_names
+from mmrank.progress import AddProgress
+from mmrank.renaming import place_documents, renew_arrays
+from mmrank.sources import find
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
@@ -252,9 +248,10 @@ class Collection:
 
         records = self.documents()
         for record in records:
-            if name in (record.name, record.id):
+            if name == record.id or any(name == place.name for place in record.places):
                 return record
-        close = difflib.get_close_matches(name, [record.name for record in records], n=3)
+        known = [place.name for record in records for place in record.places]
+        close = difflib.get_close_matches(name, known, n=3)
         hint = f"; did you mean {', '.join(close)}?" if close else f"; it holds {len(records)} others"
         raise InputError(f"{self.path} holds no document {name!r}{hint}")
 
@@ -264,13 +261,17 @@ class Collection:
         self,
         *sources: str | Path,
         metadata: Mapping[str, object] | None = None,
+        follow_links: bool = False,
+        prune: bool = False,
+        retry: bool = False,
         progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
         """Read files into the collection.
 
         An unchanged file is skipped. A changed file replaces its earlier version. A file that was moved or renamed is
-        recognised by its content and not read again. One bad file never stops the others. Work is committed while it
+        recognised by its content and not read again. Files of the same content are read once and found under each of
+        their names. One bad file never stops the others, and one bad page costs that page. Work is committed while it
         goes on: after an interruption, add the same sources again.
 
         Args:
@@ -278,15 +279,30 @@ class Collection:
             metadata: what you say of the files, by key: texts or lists of texts, for all of them; or by name of a
                 document a mapping of such. It wins over what a sidecar says ("report.pdf.meta.yaml" beside
                 "report.pdf") and over what is found, and stays when the file is added again.
-            progress: called after each file.
+            follow_links: also read what links in folders lead to, wherever that is.
+            prune: remove documents whose files are not in the given folders any more; otherwise they are only named.
+            retry: read files again of which pages could not be read.
+            progress: called with how far the reading is, about once per second.
             wait: seconds to wait for another writer to finish.
 
         Raises:
             InputError: when a source does not exist, a folder holds no document, or metadata cannot be stored.
             MmrankError: when the collection cannot be written to.
         """
-        files = free_names(find_files(sources), self.documents())
-        return self.add_files(files, metadata=metadata, progress=progress, wait=wait)
+        found = find(sources, follow_links=follow_links)
+        files = free_names(found.files, self.documents())
+        report = self.add_files(files, metadata=metadata, retry=retry, progress=progress, wait=wait)
+        report.passed_over = dict(sorted(found.passed_over.items()))
+        report.links = [str(link) for link in found.links]
+        report.notes += found.notes
+        gone = gone_places(self.documents(), found.within)
+        report.gone = sorted(place.name for places in gone.values() for place in places)
+        if prune and gone:
+            records = {record.id: record for record in self.documents()}
+            left = {i: without_names(records[i], [place.name for place in places]) for i, places in gone.items()}
+            place_documents(self._store, left, wait=wait)
+            report.pruned = report.gone
+        return report
 
     def add_files(
         self,
@@ -294,6 +310,7 @@ class Collection:
         *,
         metadata: Mapping[str, object] | None = None,
         cache: Path | None = None,
+        retry: bool = False,
         progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
@@ -303,7 +320,8 @@ class Collection:
             files: paths and the names they get.
             metadata: as `add` takes it.
             cache: folder that keeps what was read from each file, by content and settings.
-            progress: called after each file.
+            retry: as `add` takes it.
+            progress: as `add` takes it.
             wait: seconds to wait for another writer to finish.
         """
         return add_files(
@@ -313,6 +331,7 @@ class Collection:
             files,
             metadata=metadata,
             cache=cache,
+            retry=retry,
             progress=progress,
             wait=wait,
         )
@@ -351,14 +370,16 @@ class Collection:
     def remove(self, *names: str, wait: float = 0.0) -> int:
         """Remove documents, by name or id. Returns how many were removed.
 
+        A document that goes by several names, since several files hold its content, stays under those that are not
+        named here.
+
         Raises:
             InputError: when one of them does not exist; then nothing is removed.
         """
-        records = {record.id for record in map(self.record, names)}
-        if records:
-            with self._store.write(wait=wait) as writer:
-                for identifier in sorted(records):
-                    writer.remove(identifier)
+        records = {name: self.record(name) for name in names}
+        wholly = [record.id for name, record in records.items() if name == record.id]
+        places = {record.id: () if record.id in wholly else without_names(record, names) for record in records.values()}
+        place_documents(self._store, places, wait=wait)
         return len(records)
 
     # Questions

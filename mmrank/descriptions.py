@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
 from mmrank.ingest.identity import IDENTITY_KEYS, IDENTITY_VERSION, identity
-from mmrank.names import JOINT
+from mmrank.names import ATTACHED, JOINT, TWINS, UNREAD
 from mmrank.periods import Period
 from mmrank.types import Document
 
@@ -24,6 +24,8 @@ SIDECAR_SUFFIX = ".meta.yaml"
 RESERVED = "mmrank:"
 """Keys that begin so say where the others come from. They cannot be given."""
 GIVEN, FROM_SIDECAR, VERSION = f"{RESERVED}given", f"{RESERVED}sidecar", f"{RESERVED}identity"
+CARRIED = frozenset({TWINS, UNREAD, ATTACHED})
+"""Keys of mmrank's own that no description changes: they say what became of the file."""
 LONGEST_KEY, LONGEST_VALUE = 64, 2000
 """Characters."""
 
@@ -112,7 +114,9 @@ def describe(
         sidecar: what its sidecar says.
         kept: metadata of other origin, which give way to all others.
     """
-    return marked({**(kept or {}), **document.metadata, **identity(document)}, given, sidecar)
+    return marked({**(kept or {}), **document.metadata, **identity(document)}, given, sidecar) | {
+        key: value for key, value in {**document.metadata, **(kept or {})}.items() if key in CARRIED
+    }
 
 
 def marked(found: Mapping[str, str], given: Mapping[str, str], sidecar: Mapping[str, str]) -> dict[str, str]:
@@ -135,7 +139,11 @@ def kept_in(record: DocumentRecord, document: Document) -> dict[str, str]:
     """Metadata of other origin: of a program that wrote them into the store itself."""
     said = given_in(record).keys() | given_in(record, FROM_SIDECAR).keys()
     own = document.metadata.keys() | IDENTITY_KEYS | said
-    return {key: value for key, value in record.metadata.items() if key not in own and not key.startswith(RESERVED)}
+    return {
+        key: value
+        for key, value in record.metadata.items()
+        if (key not in own and not key.startswith(RESERVED)) or key in CARRIED
+    }
 
 
 def is_current(record: DocumentRecord) -> bool:

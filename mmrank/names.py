@@ -8,6 +8,12 @@ from mmrank.numerals import roman_value
 
 JOINT = " · "
 """What stands between several values of one key of metadata."""
+TWINS = "mmrank:twins"
+"""Key of metadata: further files with a document's content, as JSON, [[name, path], …]."""
+UNREAD = "mmrank:unread"
+"""Key of metadata: pages that could not be read, as JSON, [[first, last, reason], …], 0-based."""
+ATTACHED = "mmrank:attached"
+"""Key of metadata: names of the files that are attached to a document, as a JSON list."""
 
 WORDS = {
     "fig": "figure",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError, MmrankError
+from mmrank.formats import open_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -53,7 +54,7 @@ def render(
     if max_pixels < 1:
         raise InputError(f"max_pixels must be at least 1, got {max_pixels}")
     try:
-        with PYMUPDF_LOCK, pymupdf.open(path) as file:
+        with PYMUPDF_LOCK, open_file(path) as file:
             shown = file[page]
             clip = pymupdf.Rect(*(box or tuple(shown.rect))) & shown.rect
             if clip.is_empty:

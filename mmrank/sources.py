@@ -3,54 +3,205 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from mmrank.descriptions import SIDECAR_SUFFIX
 from mmrank.errors import InputError
+from mmrank.formats import SUFFIXES
 
-SUFFIXES = frozenset({".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".txt", ".md", ".xps", ".epub", ".svg"})
-"""Suffixes of the files that are read from a folder. A file that is named by itself is read whatever its suffix."""
+DEEPEST = 100
+"""Folders within folders, from the one that is given, that are looked into."""
+CATALOG = "catalog.sqlite3"
+"""A folder that holds such a file is a collection, and no source."""
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+
+Within = Callable[[str], bool]
+"""Whether a path lies in a source, there or not."""
 
 
-def find_files(sources: Iterable[str | Path]) -> list[tuple[Path, str]]:
+@dataclass(slots=True)
+class Found:
+    """What lies at the sources.
+
+    Attributes:
+        files: (path, name in the collection) of each file to read.
+        passed_over: by suffix, how many files of the folders are of kinds that are not read.
+        links: links that lead out of their folder, to another folder or to nothing, and were not followed.
+        notes: a sentence for whatever else was passed over.
+        within: for each folder and glob, whether a path lies in it.
+    """
+
+    files: list[tuple[Path, str]] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    links: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    within: list[Within] = field(default_factory=list)
+
+
+def find_files(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = False) -> list[tuple[Path, str]]:
     """Files and their names: relative to the folder they were found under, else the file's own name.
 
+    Args and Raises: as `find`.
+    """
+    return find(sources, follow_links=follow_links).files
+
+
+def find(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = False) -> Found:
+    """What lies at the sources.
+
     Args:
-        sources: files, folders (searched recursively, hidden files left out) and globs.
+        sources: files, folders (searched recursively, hidden files and collections left out) and globs.
+        follow_links: also read what links in folders lead to, wherever that is.
 
     Raises:
         InputError: when a source does not exist, a glob matches nothing or a folder holds no document.
     """
-    found: dict[Path, str] = {}
+    found = Found()
+    taken: dict[Path, str] = {}
     for source in sources:
-        text = str(source)
+        text = os.fspath(source)
         if not text.strip():
             raise InputError("an empty path was given; name a file, a folder or a glob")
-        for path, name in _expand(text):
-            found.setdefault(path.absolute(), name)
-    if not found:
+        if _URL.match(text):
+            raise InputError(f"{text} is a URL, and mmrank fetches nothing: download it, and add the file or its bytes")
+        for path, name in _expand(text, found, follow_links):
+            taken.setdefault(path.absolute(), name)
+    if not taken:
         raise InputError("no files were given; name a file, a folder or a glob")
-    return list(found.items())
+    found.files = list(taken.items())
+    return found
 
 
-def _expand(source: str) -> Iterator[tuple[Path, str]]:
+def _expand(source: str, found: Found, follow_links: bool) -> Iterator[tuple[Path, str]]:
     path = Path(source).expanduser()
-    if path.is_dir() and path.suffix.lower() not in SUFFIXES:
-        files = [
-            file
-            for file in sorted(path.rglob("*"))
-            if file.suffix.lower() in SUFFIXES
-            and not any(part.startswith(".") for part in file.relative_to(path).parts)
-        ]
+    if path.is_dir():
+        before = sum(found.passed_over.values())
+        files = sorted(_walk(path, found, follow_links))
         if not files:
-            raise InputError(f"the folder {source} holds no documents ({', '.join(sorted(SUFFIXES))})")
+            others = sum(found.passed_over.values()) - before
+            held = f"; its {others} files are of other kinds" if others else ""
+            raise InputError(f"the folder {source} holds no documents ({', '.join(sorted(SUFFIXES))}){held}")
+        found.within.append(_folder(path))
         yield from ((file, file.relative_to(path).as_posix()) for file in files)
     elif path.exists() or path.is_symlink():
-        yield path, path.name
+        if not _is_sidecar(path):
+            yield path, path.name
     elif glob.has_magic(source):
-        matches = sorted(glob.glob(str(path), recursive=True))
+        matches = sorted(map(Path, glob.glob(str(path), recursive=True)))
         if not matches:
             raise InputError(f"nothing matches {source}")
-        yield from ((Path(match), Path(match).name) for match in matches if Path(match).is_file())
+        found.within.append(_pattern(path))
+        fixed = os.path.realpath(_fixed(path))
+        for match in matches:
+            if not match.is_file() or _is_sidecar(match):
+                continue
+            if follow_links or _inside(os.path.realpath(match), fixed):
+                yield match, match.name
+            else:
+                found.links.append(match)
     else:
         raise InputError(f"there is no file or folder {source}")
+
+
+def _walk(root: Path, found: Found, follow_links: bool) -> Iterator[Path]:
+    """The files of a folder of kinds that are read; what is passed over is noted."""
+    real = os.path.realpath(root)
+    seen = {real}
+    folders = [(str(root), 0)]
+    deep = special = 0
+    while folders:
+        folder, depth = folders.pop()
+        try:
+            with os.scandir(folder) as scan:
+                entries = list(scan)
+        except OSError as error:
+            found.notes.append(f"{folder} cannot be looked into: {error.strerror or error}")
+            continue
+        if any(entry.name == CATALOG for entry in entries):
+            continue
+        seen.add(os.path.realpath(folder))
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name.endswith(SIDECAR_SUFFIX):
+                continue
+            place = Path(entry.path)
+            if entry.is_symlink():
+                target = os.path.realpath(entry.path)
+                known = _is_dir(entry) and target in seen
+                if not (follow_links or (_inside(target, real) and _is_file(entry))) or not place.exists() or known:
+                    found.links.append(place)
+                    continue
+                if _is_dir(entry):
+                    seen.add(target)
+            if _is_dir(entry):
+                if depth < DEEPEST:
+                    folders.append((entry.path, depth + 1))
+                else:
+                    deep += 1
+            elif not _is_file(entry):
+                special += 1
+            elif place.suffix.lower() in SUFFIXES:
+                yield place
+            else:
+                found.passed_over[place.suffix.lower()] += 1
+    if deep:
+        found.notes.append(f"{root} holds folders more than {DEEPEST} deep, which were not looked into")
+    if special:
+        found.notes.append(f"{root} holds {special} pipes, sockets or devices, which were passed over")
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Whether a file says something of the document beside it, and is none itself."""
+    return path.name.endswith(SIDECAR_SUFFIX) and Path(str(path).removesuffix(SIDECAR_SUFFIX)).exists()
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _fixed(pattern: Path) -> Path:
+    """The folder that everything a glob matches lies in."""
+    folder = Path()
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        folder /= part
+    return folder
+
+
+def _folder(path: Path) -> Within:
+    folder = os.path.normpath(path.absolute())
+    return lambda file: _inside(os.path.normpath(file), folder)
+
+
+def _pattern(path: Path) -> Within:
+    parts = Path(os.path.normpath(path.absolute())).parts
+    return lambda file: _matches(Path(os.path.normpath(file)).parts, parts)
+
+
+def _matches(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether a glob matches a path, part by part; "**" stands for any number of folders."""
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_matches(parts[at:], pattern[1:] or ("*",)) for at in range(len(parts)))
+    return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])

@@ -95,7 +95,8 @@ def _show_collection(path: Path, json: bool) -> None:
         for record in records:
             added = record.added.strftime("%Y-%m-%d %H:%M")
             kind = record.metadata.get("kind", "")
-            table.add_row(record.name, record.title, kind, str(record.pages), str(record.passages), added)
+            names = "\n".join([record.name, *(f"= {twin.name}" for twin in record.twins)])
+            table.add_row(names, record.title, kind, str(record.pages), str(record.passages), added)
         console.print(table)
 
 

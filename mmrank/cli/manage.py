@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrank.cli.output import console, errors, print_json, progress_bar
+from mmrank.cli.output import console, print_json
+from mmrank.cli.progress import reading_progress
+from mmrank.cli.reports import print_report
 
 if TYPE_CHECKING:
     from mmrank.collection import Collection
@@ -25,6 +28,8 @@ AllowModels = Annotated[
     ),
 ]
 DEFAULT = Path("library.mmrank")
+LONGEST_CREATION = 10.0
+"""Seconds that another process may take to make a collection."""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,50 +57,49 @@ def index_(
         list[str] | None,
         typer.Option("--meta", help="Metadata of the files, key=value; may be given several times."),
     ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove documents whose files are not in the folders any more.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Read files again of which pages could not be read.")] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Also read what links in folders lead to, wherever that is.")
+    ] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     allow_models: AllowModels = False,
     json: Json = False,
 ) -> None:
-    """Read PDFs, pictures, text and Markdown into a collection, which is created if there is none.
+    """Read PDFs, office files, web pages, books, pictures, text and Markdown into a collection, made if there is none.
 
-    Running it again reads only what is new or has changed. Metadata of report.pdf may also stand in a file
-    report.pdf.meta.yaml beside it, as lines "key: value"; what --meta says wins.
+    Running it again reads only what is new or has changed, and names what is gone. Metadata of report.pdf may also
+    stand in a file report.pdf.meta.yaml beside it, as lines "key: value"; what --meta says wins.
     """
     from mmrank.descriptions import checked
-    from mmrank.sources import find_files
+    from mmrank.sources import find
 
-    find_files(sources)  # so that no collection is created for sources that do not exist
+    find(sources, follow_links=follow_links)  # so that no collection is created for sources that do not exist
     metadata = _pairs(said or [], "--meta")
     checked(metadata, "--meta")
     wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout, "ocr": ocr}
     changes = {name: value for name, value in wanted.items() if value is not None}
     with (
-        _open_or_create(collection, index, workers, allow_models, changes) as library,
-        progress_bar("reading", quiet=json or not errors.is_terminal) as step,
+        _open_or_create(collection, index, workers, allow_models, changes, wait) as library,
+        reading_progress(quiet=json) as step,
     ):
-        report = library.add(*sources, metadata=metadata, progress=step, wait=wait)
+        report = library.add(
+            *sources,
+            metadata=metadata,
+            follow_links=follow_links,
+            prune=prune,
+            retry=retry,
+            progress=step,
+            wait=wait,
+        )
         total = len(library)
     if json:
         print_json({**asdict(report), "documents": total})
     else:
-        counts = {
-            "added": len(report.added),
-            "replaced": len(report.replaced),
-            "unchanged": len(report.unchanged),
-            "moved": len(report.moved),
-            "described anew": len(report.described),
-            "duplicates": len(report.duplicates),
-            "failed": len(report.failed),
-        }
-        summary = ", ".join(f"{number} {word}" for word, number in counts.items() if number) or "nothing to do"
-        console.print(f"{summary}; {report.pages} pages in {report.seconds:.1f} s; {total} documents in {collection}")
-        for name, twin in report.duplicates.items():
-            console.print(f"  {name} is the same as {twin}", style="yellow", markup=False)
-        for note in report.notes:
-            console.print(f"  {note}", style="yellow", markup=False, highlight=False)
-        for name, reason in report.failed.items():
-            console.print(f"  {name}: {reason}", style="red", markup=False)
-    if report.failed:
+        print_report(report, f"{total} documents in {collection}")
+    if not report.ok:
         raise typer.Exit(1)
 
 
@@ -162,19 +166,28 @@ def _pairs(texts: list[str], whose: str) -> dict[str, str]:
 
 
 def _open_or_create(
-    path: Path, index: str | None, workers: int, allow_models: bool, changes: dict[str, object]
+    path: Path, index: str | None, workers: int, allow_models: bool, changes: dict[str, object], wait: float
 ) -> Collection:
     """Open the collection at a path, if it was made with these settings, or create one if there is none.
+
+    Where another process is just making one there, that one is opened, within `wait` seconds.
 
     Raises:
         InputError: when it was made with other settings.
     """
     from mmrank.collection import Collection
     from mmrank.errors import InputError
+    from mmrank.sources import CATALOG
 
-    if not (path.is_dir() and any(path.iterdir())):
-        profile = str(changes.pop("profile", "cpu"))
-        return Collection.create(path, profile=profile, index=index or "auto", workers=workers, **changes)  # type: ignore[arg-type]
+    end = time.monotonic() + min(wait, LONGEST_CREATION)
+    while not (path / CATALOG).is_file():
+        made = {"profile": "cpu", **changes}
+        try:
+            return Collection.create(path, index=index or "auto", workers=workers, **made)  # type: ignore[arg-type]
+        except InputError:
+            if not (path / CATALOG).is_file() and time.monotonic() > end:
+                raise
+            time.sleep(0.1)
     library = Collection.open(path, workers=workers, allow_models=allow_models)
     with library.store.snapshot() as snapshot:
         held = library.settings.model_dump() | {"index": snapshot.index_factory()}

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +16,10 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.printable import escaped_json, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from PIL.Image import Image
 
-    from mmrank.ingest import Outcome
 
 PIPED_WIDTH = 140
 
@@ -109,38 +106,3 @@ def save_picture(image: Image, path: Path) -> None:
 def _check_writable(place: Path, path: Path) -> None:
     if not os.access(place, os.W_OK):
         raise MmrankError(f"{path} cannot be written: permission denied")
-
-
-@contextmanager
-def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[Outcome, int, int], None]]:
-    """A bar over files with pages per second and the time left, on standard error."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, disable=quiet, transient=True) as bar:
-        task = bar.add_task(title, total=None, rate="")
-        pages = 0
-
-        def step(outcome: Outcome, done: int, total: int) -> None:
-            nonlocal pages
-            pages += outcome.pages
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{pages / elapsed:.1f} pages/s" if elapsed > 0 else ""
-            bar.update(task, completed=done, total=total, rate=rate, description=outcome.name[-40:])
-
-        yield step

@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 
 from mmrank.errors import InputError
-from mmrank.names import JOINT
+from mmrank.names import JOINT, TWINS
 from mmrank.printable import is_text
 
 
@@ -80,14 +80,25 @@ class Filter:
         for column, chosen in (("id", self.documents), ("name", self.names)):
             if chosen is not None:
                 # One JSON parameter: SQLite bounds the number of parameters of a statement.
-                terms.append(f"documents.{column} IN (SELECT value FROM json_each(?))")
+                term = f"documents.{column} IN (SELECT value FROM json_each(?))"
                 values.append(_json_list(chosen))
+                if column == "name":
+                    term = f"({term} OR {_of_twins('json_extract(twin.value, ?) IN (SELECT value FROM json_each(?))')})"
+                    values += ["$[0]", _json_list(chosen)]
+                terms.append(term)
         if self.folder is not None:
             within = []
             for column, low in product(("name", "path"), self.prefixes):
                 # "0" is the character after "/": a range over an index, and no wildcards to escape.
                 within.append(f"documents.{column} >= ? AND documents.{column} < ?")
                 values += [low, low[:-1] + "0"]
+            twins = []
+            twin_values: list[object] = []
+            for part, low in product(("$[0]", "$[1]"), self.prefixes):
+                twins.append("json_extract(twin.value, ?) >= ? AND json_extract(twin.value, ?) < ?")
+                twin_values += [part, low, part, low[:-1] + "0"]
+            within.append(_of_twins(" OR ".join(twins)))
+            values += twin_values
             terms.append(f"({' OR '.join(within)})")
         for key, value in self.metadata.items():
             terms.append(
@@ -102,6 +113,15 @@ class Filter:
             terms.append("substr(documents.date, 1, ?) <= ?")
             values += [len(str(self.until)), str(self.until)]
         return " AND ".join(terms) or "1", values
+
+
+def _of_twins(condition: str) -> str:
+    """A condition over the further files of a document, each `twin.value`, a JSON list of its name and path."""
+    return (
+        "EXISTS (SELECT 1 FROM metadata AS held,"
+        " json_each(CASE WHEN json_valid(held.value) THEN held.value ELSE '[]' END) AS twin"
+        f" WHERE held.document = documents.number AND held.key = '{TWINS}' AND twin.type = 'array' AND ({condition}))"
+    )
 
 
 def iso_date(value: str, whose: str) -> str:

@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from mmrank.errors import InputError, MmrankError
+from mmrank.names import ATTACHED, TWINS, UNREAD
 
 Level = Literal["passage", "document"]
 """What a search returns: single passages, or whole documents."""
@@ -58,6 +59,54 @@ class DocumentRecord:
     added: datetime
     date: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def twins(self) -> tuple[FilePlace, ...]:
+        """Further files with the same content."""
+        return tuple(FilePlace(name, path) for name, path in _rows(self.metadata, TWINS, str, str))
+
+    @property
+    def places(self) -> tuple[FilePlace, ...]:
+        """The document's own file, and its twins."""
+        return (FilePlace(self.name, self.path), *self.twins)
+
+    @property
+    def unread(self) -> dict[int, str]:
+        """The pages that could not be read, 0-based, and why."""
+        return {
+            page: reason
+            for first, last, reason in _rows(self.metadata, UNREAD, int, int, str)
+            for page in range(max(0, first), min(last, self.pages - 1) + 1)
+        }
+
+    @property
+    def attached(self) -> tuple[str, ...]:
+        """Names of the files that are attached to it."""
+        try:
+            names = json.loads(self.metadata.get(ATTACHED, "[]"))
+        except (ValueError, RecursionError):
+            return ()
+        return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+
+
+def _rows(metadata: Mapping[str, str], key: str, *types: type) -> list[Any]:
+    """The rows of a JSON value; rows of another form, which mmrank never wrote, are left out."""
+    try:
+        rows = json.loads(metadata.get(key, "[]"))
+    except (ValueError, RecursionError):
+        return []
+    return [
+        row
+        for row in (rows if isinstance(rows, list) else ())
+        if isinstance(row, list) and len(row) == len(types) and all(map(isinstance, row, types))
+    ]
+
+
+class FilePlace(NamedTuple):
+    """A file, and the name it has in the collection."""
+
+    name: str
+    path: str
 
 
 class DocumentPlace(NamedTuple):

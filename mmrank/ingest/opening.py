@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import MmrankError
+from mmrank.formats import PICTURES, open_file
 from mmrank.ingest.options import Limits
 from mmrank.pictures import content_digest
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"})
-REFERRING = frozenset({".svg", ".html", ".htm", ".xhtml", ".fb2"})
-"""Kinds of files that may refer to other files. They are read from memory, where those cannot be found."""
+LARGEST_FILE = 16 << 30
+"""Bytes. Larger files, which may be nothing but holes, are refused before anything of them is read."""
 
 
 class FileError(MmrankError):
@@ -47,6 +46,8 @@ def stamp(path: Path) -> Stamp:
             raise FileError(f"{path} is a device or a pipe, not a file")
         if not before.st_size:
             raise FileError(f"{path} is empty")
+        if before.st_size > LARGEST_FILE:
+            raise FileError(f"{path} claims {before.st_size} bytes, more than the {LARGEST_FILE} allowed")
         digest = content_digest(path)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror or error}") from error
@@ -78,10 +79,7 @@ def opened(path: Path, limits: Limits) -> Iterator[Any]:
     if suffix in PICTURES:
         _check_picture(path, limits)
     try:
-        if suffix in REFERRING:
-            file = pymupdf.open(stream=path.read_bytes(), filetype=suffix[1:])
-        else:
-            file = pymupdf.open(os.fspath(path))
+        file = open_file(path)
     except Exception as error:  # PyMuPDF raises several unrelated types
         raise FileError(f"{path} cannot be opened: {_reason(error)}") from error
     with file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +34,11 @@ class Outcome:
     """Time since work on it began."""
     cached: bool = False
     """Whether it had been finished by an earlier run."""
+
+
+TICK_SECONDS = 0.5
+Tick = Callable[[Mapping[str, tuple[int, int]]], None]
+"""Called with the files that are being read, by path: how many of their pages were read, and how many they have."""
 
 
 class TaskEngine(Protocol):
@@ -144,6 +149,7 @@ def read_documents(
     workers: int = 0,
     engine: Literal["local", "ray"] | TaskEngine = "local",
     cache: Path | None = None,
+    tick: Tick | None = None,
 ) -> Iterator[Outcome]:
     """Read files in worker processes. Outcomes come as they are finished, a bounded number at a time.
 
@@ -153,6 +159,7 @@ def read_documents(
         workers: processes; 0 for one per core (with Ray: one per processor of the cluster).
         engine: "local" for processes on this machine, "ray" for a Ray cluster that sees the same paths, or an
             engine made by the caller; it is closed at the end.
+        tick: called about once per second while outcomes are waited for, in the thread that asks for them.
         cache: directory of finished documents and recognised pictures; a run that was interrupted continues from there.
 
     Raises:
@@ -162,7 +169,7 @@ def read_documents(
     store = DocumentStore(Path(cache), options) if cache else None
     machine = _engine(engine, workers)
     try:
-        yield from _stream(iter(files), options, machine, store)
+        yield from _stream(iter(files), options, machine, store, tick)
     finally:
         machine.close()
 
@@ -182,7 +189,11 @@ def _engine(engine: str | TaskEngine, workers: int) -> TaskEngine:
 
 
 def _stream(
-    files: Iterator[tuple[str | Path, str]], options: IngestOptions, engine: TaskEngine, store: DocumentStore | None
+    files: Iterator[tuple[str | Path, str]],
+    options: IngestOptions,
+    engine: TaskEngine,
+    store: DocumentStore | None,
+    tick: Tick | None,
 ) -> Iterator[Outcome]:
     running: dict[Future[tuple[dict[str, Any], bytes]], tuple[_Job, dict[str, Any]]] = {}
     waiting: deque[tuple[_Job, dict[str, Any], bytes]] = deque()
@@ -211,7 +222,9 @@ def _stream(
             running[engine.submit(task)] = (job, task)
         if not running:
             continue
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        finished, _ = wait(running, timeout=None if tick is None else TICK_SECONDS, return_when=FIRST_COMPLETED)
+        if tick is not None:
+            tick({})
         for future in finished:
             job, task = running.pop(future)
             if job.dropped:
