@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from mmrank.ingest.drafts import Rect
 
 SLACK = 2.0
 """Boxes may overlap by this much, in points, and still count as separate."""
+MOST_COMPARISONS = 200_000
+"""Boxes × gutters that are weighed on a page. Where there are more, the gutters with the least text across them are."""
 
 
 def reading_order(boxes: Sequence[Rect]) -> list[int]:
@@ -26,61 +30,86 @@ def reading_order(boxes: Sequence[Rect]) -> list[int]:
 def _order(ids: list[int], boxes: Sequence[Rect], depth: int) -> list[int]:
     if len(ids) < 2:
         return ids
-    gutter = _gutter(ids, boxes) if depth < 12 else None
+    gutter = _gutter([boxes[i] for i in ids]) if depth < 12 else None
     if gutter is None:
         return _by_rows(ids, boxes)
     crossing = sorted(
         (i for i in ids if boxes[i][0] < gutter - SLACK and boxes[i][2] > gutter + SLACK),
         key=lambda i: boxes[i][1],
     )
-    rest = [i for i in ids if i not in set(crossing)]
+    wide = set(crossing)
+    rest = sorted((i for i in ids if i not in wide), key=lambda i: boxes[i][1] + boxes[i][3])
+    middles = [boxes[i][1] + boxes[i][3] for i in rest]
     result: list[int] = []
-    for wide in [*crossing, None]:
-        if wide is None:
-            band = rest
-        else:
-            middle = (boxes[wide][1] + boxes[wide][3]) / 2
-            band = [i for i in rest if (boxes[i][1] + boxes[i][3]) / 2 < middle]
-        taken = set(band)
-        rest = [i for i in rest if i not in taken]
+    start = 0
+    for i in [*crossing, None]:
+        stop = len(rest) if i is None else max(start, bisect_left(middles, boxes[i][1] + boxes[i][3]))
+        band = sorted(rest[start:stop])
         left = [i for i in band if (boxes[i][0] + boxes[i][2]) / 2 <= gutter]
         right = [i for i in band if (boxes[i][0] + boxes[i][2]) / 2 > gutter]
         result += _order(left, boxes, depth + 1) + _order(right, boxes, depth + 1)
-        if wide is not None:
-            result.append(wide)
+        if i is not None:
+            result.append(i)
+        start = stop
     return result
 
 
-def _gutter(ids: list[int], boxes: Sequence[Rect]) -> float | None:
+def _gutter(held: list[Rect]) -> float | None:
     """The x that separates the boxes best: much text side by side, little across."""
+    edges = sorted({box[2] for box in held})[:-1]
+    crossed = _across(edges, held)
+    most = max(16, MOST_COMPARISONS // len(held))
+    if len(edges) > most:
+        edges = sorted(sorted(edges, key=lambda edge: crossed[edge])[:most])
+    held = sorted(held, key=lambda box: box[1])
     best, best_score = None, 0.0
-    for candidate in sorted({boxes[i][2] for i in ids})[:-1]:
-        x = candidate + SLACK / 2
-        left = [boxes[i] for i in ids if boxes[i][2] <= x + SLACK]
-        right = [boxes[i] for i in ids if boxes[i][0] >= x - SLACK]
+    for edge in edges:
+        x = edge + SLACK / 2
+        left = [box for box in held if box[2] <= x + SLACK]
+        right = [box for box in held if box[0] >= x - SLACK]
         if not left or not right:
             continue
         beside = _common_height(left, right)
-        if beside <= 0:
-            continue
-        across = sum(boxes[i][3] - boxes[i][1] for i in ids if boxes[i][0] < x - SLACK and boxes[i][2] > x + SLACK)
-        score = beside - 0.5 * across
-        if score > best_score:
-            edge = min(b[0] for b in right)
-            best, best_score = (candidate + max(edge, candidate)) / 2, score
+        score = beside - 0.5 * crossed[edge]
+        if beside > 0 and score > best_score:
+            best, best_score = (edge + max(min(box[0] for box in right), edge)) / 2, score
     return best
 
 
+def _across(edges: list[float], held: list[Rect]) -> dict[float, float]:
+    """For a gutter at each edge: the heights of the boxes that cross it by more than the slack, summed."""
+    begun, ended = (_sums(held, side) for side in (0, 2))
+    result = {}
+    for edge in edges:
+        x = edge + SLACK / 2
+        before = begun[1][bisect_left(begun[0], x - SLACK)]
+        result[edge] = before - ended[1][bisect_right(ended[0], x + SLACK)]
+    return result
+
+
+def _sums(held: list[Rect], side: int) -> tuple[list[float], list[float]]:
+    """The boxes' left (0) or right (2) edges in order, and the heights of the boxes up to each, summed."""
+    ordered = sorted(held, key=lambda box: box[side])
+    return [box[side] for box in ordered], [0.0, *accumulate(box[3] - box[1] for box in ordered)]
+
+
 def _common_height(left: list[Rect], right: list[Rect]) -> float:
-    """Height over which both sides hold something."""
-    total = 0.0
-    for a in left:
-        covered = [(max(a[1], b[1]), min(a[3], b[3])) for b in right if b[1] < a[3] and b[3] > a[1]]
-        end = a[1]
-        for start, stop in sorted(covered):
-            total += max(0.0, stop - max(start, end))
-            end = max(end, stop)
-    return total
+    """Height over which both sides hold something; `right` is sorted by its tops."""
+    starts: list[float] = []
+    stops: list[float] = []
+    for box in right:
+        if stops and box[1] <= stops[-1]:
+            stops[-1] = max(stops[-1], box[3])
+        else:
+            starts.append(box[1])
+            stops.append(box[3])
+    sums = [0.0, *accumulate(stop - start for start, stop in zip(starts, stops, strict=True))]
+
+    def covered(y: float) -> float:
+        at = bisect_right(starts, y) - 1
+        return sums[at] + min(y, stops[at]) - starts[at] if at >= 0 else 0.0
+
+    return sum(covered(box[3]) - covered(box[1]) for box in left)
 
 
 def _by_rows(ids: list[int], boxes: Sequence[Rect]) -> list[int]:
