@@ -186,10 +186,12 @@ def _runs(rows: list[list[Line]]) -> list[tuple[int, int]]:
     """First and last of at least three tabular rows, with at most two other short rows in a row between them."""
     runs: list[tuple[int, int]] = []
     start, last = -1, -1
+    extent = (inf, -inf)  # where the run begins and ends across the page
     for at, row in enumerate([*rows, []]):
         open_run = start >= 0
-        near = open_run and bool(row) and at - last <= 3 and _follows(rows[at - 1], row, rows[start : last + 1])
+        near = open_run and bool(row) and at - last <= 3 and _follows(rows[at - 1], row, extent)
         if near and _tabular(row):
+            extent = _widened(extent, rows[last + 1 : at + 1])
             last = at
             continue
         if near and at - last <= 2 and all(_length(cell) < 2 * LONGEST_CELL for cell in row):
@@ -199,7 +201,13 @@ def _runs(rows: list[list[Line]]) -> list[tuple[int, int]]:
             if sum(1 for item in run if _tabular(item)) >= 3 and _numeric(run):
                 runs.append((start, last))
         start, last = (at, at) if row and _tabular(row) else (-1, -1)
+        extent = _widened((inf, -inf), [row])
     return runs
+
+
+def _widened(extent: tuple[float, float], rows: list[list[Line]]) -> tuple[float, float]:
+    boxes = [cell.box for row in rows for cell in row]
+    return min([extent[0], *(box[0] for box in boxes)]), max([extent[1], *(box[2] for box in boxes)])
 
 
 def _pieces(rows: list[list[Line]]) -> list[list[Line]]:
@@ -215,12 +223,11 @@ def _length(cell: Line) -> int:
     return len(LEADERS.sub(" ", cell.text))
 
 
-def _follows(above: list[Line], row: list[Line], run: list[list[Line]]) -> bool:
+def _follows(above: list[Line], row: list[Line], extent: tuple[float, float]) -> bool:
     height = max(cell.box[3] - cell.box[1] for cell in row)
     gap = min(cell.box[1] for cell in row) - max(cell.box[3] for cell in above)
-    box = hull(cell.box for item in run for cell in item)
     here = hull(cell.box for cell in row)
-    return gap < 1.8 * height and min(box[2], here[2]) > max(box[0], here[0])
+    return gap < 1.8 * height and min(extent[1], here[2]) > max(extent[0], here[0])
 
 
 def _numeric(run: list[list[Line]]) -> bool:
