@@ -36,25 +36,26 @@ class Recogniser:
         self._known: dict[str, list[list[Any]]] = {}
         self._engine: Any = None
 
-    def lines(self, page: Any, box: Rect, density: float) -> list[Line]:
+    def lines(self, page: Any, box: Rect, density: float, turn: int = 0) -> list[Line]:
         """Lines of text in a box of a page, top to bottom.
 
         Args:
             page: a PyMuPDF page.
             box: the region, in points of the shown page.
             density: pixels per point of the picture in it; 0 if it is painted by paths.
+            turn: quarter turns clockwise by which the text is expected to be set.
         """
 
         longest = max(box[2] - box[0], box[3] - box[1])
         finest = min(max(density, 1.0) if density else 4.0, 4.0, LONGEST_SIDE_FOR_SMALL_TEXT / longest)
         zoom = min(max(density, 1.0) if density else 2.0, 3.0, LONGEST_SIDE / longest)
-        found = self._at(page, box, zoom)
+        found = self._at(page, box, zoom, turn)
         heights = sorted(line.size / 0.8 * zoom for line in found)
         if heights and heights[len(heights) // 2] < SMALL_TEXT_HEIGHT and finest > 1.3 * zoom:
-            found = self._at(page, box, min(finest, 2 * zoom))
+            found = self._at(page, box, min(finest, 2 * zoom), turn)
         return found
 
-    def _at(self, page: Any, box: Rect, zoom: float) -> list[Line]:
+    def _at(self, page: Any, box: Rect, zoom: float, turn: int) -> list[Line]:
         """Lines of text in a box of a page, rendered at `zoom` pixels per point."""
         import pymupdf
 
@@ -64,11 +65,13 @@ class Recogniser:
         picture = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.width, 3)
         left, top = pixels.x / zoom, pixels.y / zoom
         found = []
-        for text, score, x0, y0, x1, y1 in self._read(picture):
+        for text, score, *corners in self._read(np.ascontiguousarray(np.rot90(picture, turn))):
+            x0, y0, x1, y1 = _unturned(corners, turn, pixels.width, pixels.height)
             place = (left + x0 / zoom, top + y0 / zoom, left + x1 / zoom, top + y1 / zoom)
             width, height = place[2] - place[0], place[3] - place[1]
-            turn = 0 if width > 0.8 * height or len(text) < 3 else 1
-            found.append(Line(text, place, 0.8 * min(width, height), False, score, 0, turn))
+            along = corners[2] - corners[0] > 0.8 * (corners[3] - corners[1]) or len(text) < 3
+            own = turn if along else (turn + 1) % 4
+            found.append(Line(text, place, 0.8 * min(width, height), False, score, 0, own))
         return found
 
     def _read(self, picture: NDArray[np.uint8]) -> list[list[Any]]:
@@ -132,6 +135,18 @@ class Recogniser:
                 }
             )
         return self._engine
+
+
+def _unturned(box: list[float], turn: int, width: int, height: int) -> Rect:
+    """A box of a picture that was turned counterclockwise, in the picture as it was, of this size in pixels."""
+    x0, y0, x1, y1 = box
+    if turn == 1:
+        return (width - y1, x0, width - y0, x1)
+    if turn == 2:
+        return (width - x1, height - y1, width - x0, height - y0)
+    if turn == 3:
+        return (y0, height - x1, y1, height - x0)
+    return (x0, y0, x1, y1)
 
 
 def _blank(picture: NDArray[np.uint8]) -> bool:

@@ -16,8 +16,10 @@ from mmrank.ingest.lines import Content, Raster, garbled, page_content
 from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.order import reading_order
+from mmrank.ingest.orientation import oriented_lines
 from mmrank.ingest.scans import drawn_regions
 from mmrank.ingest.stamps import take_stamps
+from mmrank.ingest.turning import main_turn, sideways_tables, turn_back, turned, turned_box
 from mmrank.types import ElementKind
 
 PICTURES = {ElementKind.FIGURE, ElementKind.CHART}
@@ -38,21 +40,34 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
         _recognise_unreadable(page, content, recogniser)
         _recognise(page, content, graphics(content), recogniser)
     _split_pictures(page, content, scanned)
+    turn = main_turn(content.lines)
+    if not turn:
+        drafts = _drafts(page, content, options)
+    else:
+        frame = turned(content, turn)
+        drafts = _drafts(None, frame, options)
+        turn_back(drafts, turn, frame)
+    return PageDraft(number, content.width, content.height, drafts)
+
+
+def _drafts(page: Any, content: Content, options: IngestOptions) -> list[Draft]:
+    """Drafts of what is painted, in reading order; by geometry where there is no page for the layout model to see."""
     stamps = take_stamps(content)
     content.lines = with_initials(without_line_numbers(content.lines))
+    sideways = sideways_tables(content)
     learned = options.layout == "model" and len(content.vectors) <= MOST_PATHS_FOR_MODEL
-    if learned and any(line.confidence is None for line in content.lines):
+    if page is not None and learned and any(line.confidence is None for line in content.lines):
         drafts = model_drafts(page, content)
     else:
         drafts = fast_drafts(content)
     # Page-wide pictures lie under everything else, so they say nothing about the order.
     grounds: list[Draft] = []
     others: list[Draft] = []
-    for draft in drafts:
+    for draft in [*drafts, *sideways]:
         ground = draft.kind in PICTURES and is_background(draft.box, content)
         (grounds if ground else others).append(draft)
     order = reading_order([draft.box for draft in others])
-    return PageDraft(number, content.width, content.height, [others[i] for i in order] + grounds + stamps)
+    return [others[i] for i in order] + grounds + stamps
 
 
 def _split_pictures(page: Any, content: Content, scanned: bool) -> None:
@@ -87,7 +102,14 @@ def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: 
         if len(content.vectors) <= 20:
             whole = hull(raster.box for raster in content.rasters)
         density = max((figure.pixels_per_point for figure in figures), default=0.0)
-        content.lines = _blocked(recogniser.lines(page, whole, density), 0)
+        content.lines = oriented_lines(page, whole, density, recogniser)
+        turn = main_turn(content.lines)
+        boxes = [line.box for line in content.lines]
+        for line in content.lines:
+            line.box = turned_box(line.box, turn, content.width, content.height)
+        _blocked(content.lines, 0)
+        for line, box in zip(content.lines, boxes, strict=True):
+            line.box = box
         return
     for figure in figures:
         outlines = figure.curved >= 20
