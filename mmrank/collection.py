@@ -77,10 +77,10 @@ class Collection:
             InputError: for unknown settings, or where something is at `path` already.
             MmrankError: when the directory cannot be made.
         """
-        from mmrank.index import Store
+        from mmrank.index import Store, is_vacant
 
         given = None if encoder is None or isinstance(encoder, str) else encoder
-        if exist_ok and Path(path).is_dir() and any(Path(path).iterdir()):
+        if exist_ok and not is_vacant(Path(path)):
             named = encoder if isinstance(encoder, str) else settings.get("encoder")
             library = cls.open(path, encoder=given, **{name: settings[name] for name in FREE & settings.keys()})
             if named == library.settings.encoder:
@@ -129,6 +129,7 @@ class Collection:
         store = Store.open(path, encoder=None if encoder is None else identity_of(encoder), read_only=read_only)
         try:
             library = cls(store, load_settings(**{**obeyed(store.settings), **settings}), encoder)
+            store.mapped = library.settings.mapped
             if allow_models:
                 allow(library.settings)
         except InputError as error:

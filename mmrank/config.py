@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         description="an encoder with one vector per token keeps about one in this many, each the mean of similar ones;"
         " 1 keeps all",
     )
+    mapped: bool = Field(
+        default=True,
+        description="map the files of vectors and words into memory, which opens them at once; no reads them instead,"
+        " for a network disk or a folder where others write: a file that is cut while it is mapped ends the program",
+    )
     search_documents: int = Field(
         default=10,
         ge=1,
@@ -137,6 +142,7 @@ FREE = frozenset(
         "device",
         "dtype",
         "workers",
+        "mapped",
         "search_documents",
         "search_passages",
         "reranker",
@@ -156,7 +162,7 @@ def load_settings(profile: str = "cpu", **changes: object) -> Settings:
     Raises:
         InputError: for an unknown profile, an unknown setting or a wrong value; names all of them.
     """
-    if profile not in PROFILES:
+    if not isinstance(profile, str) or profile not in PROFILES:
         raise InputError(f"unknown profile {profile!r}; there are: {', '.join(PROFILES)}")
     environment = {name.upper() for name in os.environ}
     chosen = {name: value for name, value in PROFILES[profile].items() if f"MMRANK_{name.upper()}" not in environment}

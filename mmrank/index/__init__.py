@@ -8,6 +8,7 @@ names below are all that other rooms use. Importing them loads neither FAISS nor
 """
 
 from mmrank.index.archive import export_archive, import_archive
+from mmrank.index.creation import is_vacant
 from mmrank.index.filters import Filter, iso_date
 from mmrank.index.milvus import MilvusStore
 from mmrank.index.multivector import MaxSim, pool_tokens
@@ -53,6 +54,7 @@ __all__ = [
     "check_there",
     "export_archive",
     "import_archive",
+    "is_vacant",
     "iso_date",
     "placed_words",
     "pool_tokens",

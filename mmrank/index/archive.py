@@ -1,23 +1,31 @@
-"""A whole collection in one file, and back: `mmrank export` and `mmrank import`."""
+"""A whole collection in one file: `mmrank export`, and back: `mmrank import`."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
-import os
-import shutil
+import secrets
 import sqlite3
 import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
+from mmrank.index.beneath import CATALOG, SEGMENTS
+from mmrank.index.creation import drafted, is_vacant
+from mmrank.index.properties import read_properties, write_property
 from mmrank.index.records import EncoderIdentity
+from mmrank.index.segment_data import SegmentData
 from mmrank.index.store import Store
+from mmrank.index.unpacking import MANIFEST, unpack_archive
 from mmrank.index.writer import Writer
 
-MANIFEST = "manifest.json"
+BLOCK = 1 << 20
 
 
 def export_archive(store: Store, file: str | Path) -> None:
@@ -27,31 +35,42 @@ def export_archive(store: Store, file: str | Path) -> None:
 
     Raises:
         InputError: when the file is there already or cannot be written.
+        MmrankError: when the disk is full, or the collection is damaged; nothing is left of the file.
     """
     file = Path(file)
-    if file.exists():
-        raise InputError(f"{file} is there already; export to a new file")
-    draft = file.with_name(f"{file.name}.part")
-    copy = file.with_name(f"{file.name}.catalog")
     try:
-        with store.snapshot() as snapshot, tarfile.open(draft, "w") as archive:
-            snapshot.copy_catalog(copy)
-            contents: dict[str, str] = {}
-            contents[catalog.CATALOG] = _add(archive, catalog.CATALOG, copy.read_bytes())
-            for segment in snapshot.segments():
-                name = f"{catalog.SEGMENTS}/{segment.info.file}"
-                contents[name] = _add(archive, name, segment.raw())
-            _add(archive, MANIFEST, json.dumps(contents, indent=1).encode())
-        draft.replace(file)
-    except OSError as error:
-        raise InputError(f"cannot export to {file}: {error.strerror or error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
-        copy.unlink(missing_ok=True)
+        if file.exists() or file.is_symlink():
+            raise InputError(f"{file} is there already; export to a new file")
+        with (
+            tempfile.TemporaryDirectory(prefix=f".{file.name[:50]}.", suffix=".exporting", dir=file.parent) as folder,
+            store.snapshot() as snapshot,
+        ):
+            draft, copy = Path(folder) / "archive", Path(folder) / CATALOG
+            with tarfile.open(draft, "w") as archive:
+                snapshot.copy_catalog(copy)
+                contents: dict[str, str] = {}
+                with copy.open("rb") as source:
+                    contents[CATALOG] = _add(archive, CATALOG, source, copy.stat().st_size)
+                copy.unlink()
+                for segment in snapshot.segments():
+                    name = f"{SEGMENTS}/{segment.info.file}"
+                    contents[name] = _add(archive, name, _Blocks(segment), segment.info.bytes)
+                manifest = json.dumps(contents, indent=1).encode()
+                _add(archive, MANIFEST, io.BytesIO(manifest), len(manifest))
+            if file.exists():
+                raise InputError(f"{file} was made by somebody else meanwhile; export to a new file")
+            draft.replace(file)
+    except (OSError, ValueError) as error:
+        if isinstance(error, MmrankError):
+            raise
+        raise InputError(f"cannot export to {file}: {getattr(error, 'strerror', None) or error}") from error
+    except sqlite3.Error as error:
+        said = "no space left on the disk, or it cannot be written" if "full" in str(error) else error
+        raise MmrankError(f"cannot export to {file}: {said}") from error
 
 
 def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdentity | None = None) -> Store:
-    """Make a collection of what `export_archive` wrote.
+    """Make a collection of what `export_archive` wrote. The archive may come from a stranger.
 
     Args:
         file: the archive.
@@ -60,71 +79,98 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
 
     Raises:
         InputError: when `path` is taken, or the file is missing or is not such an archive.
-        MmrankError: when the archive is damaged; nothing is left at `path`.
+        MmrankError: when the archive is damaged, or holds what an export does not; nothing is left at `path`.
     """
     file, path = Path(file), Path(path)
-    if not file.is_file():
-        raise InputError(f"there is no file {file}")
-    if path.exists() and not path.is_dir():
-        raise InputError(f"{path} is a file; a collection needs a folder of its own")
-    if path.exists() and any(path.iterdir()):
-        raise InputError(f"{path} is not empty; a collection needs a folder of its own")
-    draft = path.with_name(f"{path.name}.importing")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        (draft / catalog.SEGMENTS).mkdir(parents=True)
-        (draft / catalog.CACHE).mkdir()
-        _unpack(file, draft)
+    _check_given(file, path)
+    with _reporting(file), drafted(path) as draft:
+        held = unpack_archive(file, draft)
         connection = catalog.connect(draft, read_only=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            catalog.write_head(draft, catalog.read_properties(connection)["version"])
-            store = Store.open(draft, encoder=encoder)
-            Writer(draft, connection, store.encoder, lambda _: None).rebuild_indexes()
+            named = {info.file for info in catalog.committed_segments(connection)}
+            for name in sorted(held ^ named):
+                raise MmrankError(
+                    f"the file {name!r} is in the archive, but its catalog does not name it"
+                    if name in held
+                    else f"the catalog names the file {name!r}, which is not in the archive"
+                )
+            write_property(connection, "identity", secrets.token_hex(16))  # it is another collection from now on
+            catalog.write_head(draft, read_properties(connection).version)
+            with Store.open(draft, encoder=encoder) as store:
+                store.snapshot().close()
+                Writer(draft, connection, store.encoder, lambda _: None).rebuild_indexes()
         finally:
             connection.close()
-        if path.exists():
-            path.rmdir()
-        draft.replace(path)
-    except (OSError, sqlite3.Error, tarfile.TarError, ValueError, KeyError) as error:
-        if isinstance(error, MmrankError):
-            raise
-        raise MmrankError(f"cannot import {file}: {error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return Store.open(path, encoder=encoder)
 
 
-def _add(archive: tarfile.TarFile, name: str, data: bytes | memoryview) -> str:
+def _check_given(file: Path, path: Path) -> None:
+    try:
+        there = file.is_file()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if not there:
+        raise InputError(f"there is no file {file}" if not file.exists() else f"{file} is not a file")
+    if not is_vacant(path):
+        if path.is_dir():
+            raise InputError(f"{path} is not empty; a collection needs a folder of its own")
+        raise InputError(f"{path} is a file; a collection needs a folder of its own")
+
+
+@contextmanager
+def _reporting(file: Path) -> Iterator[None]:
+    """Errors of an import, with the name of the archive."""
+    try:
+        yield
+    except InputError:
+        raise
+    except MmrankError as error:
+        said = str(error) if str(file) in str(error) else f"{file} cannot be imported: {error}"
+        raise MmrankError(said) from error
+    except sqlite3.Error as error:
+        raise MmrankError(f"{file} cannot be imported: {catalog.translated(error, file)}") from error
+    except (OSError, tarfile.TarError, ValueError, KeyError, RecursionError) as error:
+        raise MmrankError(f"{file} cannot be imported: {getattr(error, 'strerror', None) or error}") from error
+
+
+class _Blocks:
+    """The bytes of a segment, to be read a piece at a time."""
+
+    def __init__(self, segment: SegmentData) -> None:
+        self._blocks = segment.blocks()
+        self._left = memoryview(b"")
+
+    def read(self, size: int) -> bytes:
+        parts = []
+        while size > 0:
+            if not self._left:
+                self._left = next(self._blocks, memoryview(b""))
+            if not self._left:
+                break
+            parts.append(self._left[:size])
+            self._left = self._left[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+
+class _Hashing:
+    """A file that is read, with the checksum of what was read."""
+
+    def __init__(self, source: BinaryIO | _Blocks) -> None:
+        self._source = source
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self.digest.update(data)
+        return data
+
+
+def _add(archive: tarfile.TarFile, name: str, source: BinaryIO | _Blocks, size: int) -> str:
+    """Add a file to an archive; returns its checksum."""
     entry = tarfile.TarInfo(name)
-    entry.size = len(data)
-    archive.addfile(entry, io.BytesIO(data))
-    return hashlib.sha256(data).hexdigest()
-
-
-def _unpack(file: Path, folder: Path) -> None:
-    if not tarfile.is_tarfile(file):
-        raise InputError(f"{file} is not an export of a collection: it is not a tar file")
-    with tarfile.open(file, "r:") as archive:
-        # Only names of our own form are taken, so nothing can be written outside the folder.
-        members = {member.name: member for member in archive.getmembers() if member.isfile()}
-        if MANIFEST not in members:
-            raise InputError(f"{file} is not an export of a collection: it holds no {MANIFEST}")
-        stream = archive.extractfile(members[MANIFEST])
-        assert stream is not None
-        for name, checksum in json.load(stream).items():
-            place, _, leaf = name.rpartition("/")
-            known = name == catalog.CATALOG or (place == catalog.SEGMENTS and leaf.endswith(".safetensors"))
-            if not known or name not in members:
-                raise MmrankError(f"{file} is damaged: {name} is missing or does not belong in it")
-            source = archive.extractfile(members[name])
-            assert source is not None
-            digest = hashlib.sha256()
-            with (folder / name).open("xb") as target:
-                while block := source.read(1 << 20):
-                    digest.update(block)
-                    target.write(block)
-                target.flush()
-                os.fsync(target.fileno())
-            if digest.hexdigest() != checksum:
-                raise MmrankError(f"{file} is damaged: {name} is not what was exported")
+    entry.size = size
+    hashing = _Hashing(source)
+    archive.addfile(entry, cast(BinaryIO, hashing))
+    return hashing.digest.hexdigest()

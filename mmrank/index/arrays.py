@@ -14,16 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import MmrankError
-
-TABLE = """
-CREATE TABLE IF NOT EXISTS arrays (
-  document INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE,
-  version TEXT NOT NULL,
-  crc INTEGER NOT NULL,
-  body BLOB NOT NULL
-)
-"""
-"""Not in collections made before there were arrays; a writer adds it there."""
+from mmrank.index.schema import ARRAYS
 
 
 def write_arrays(connection: sqlite3.Connection, number: int, arrays: Mapping[str, NDArray[Any]], version: str) -> None:
@@ -31,7 +22,7 @@ def write_arrays(connection: sqlite3.Connection, number: int, arrays: Mapping[st
     from safetensors.numpy import save
 
     body = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
-    connection.execute(TABLE)
+    connection.execute(ARRAYS)
     connection.execute("INSERT OR REPLACE INTO arrays VALUES (?, ?, ?, ?)", (number, version, zlib.crc32(body), body))
 
 

@@ -28,19 +28,33 @@ class Connections:
         self._read_only = read_only
         # Reentrant: the garbage collector may give a connection back in the middle of any of these methods.
         self._lock = threading.RLock()
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[catalog.CatalogConnection] = []
+        self._place = catalog.place_of(path, read_only)
+        self.replaced = 0
+        """Counts how often another catalog took the place of the one that was read."""
         self._process = os.getpid()
 
-    def borrow(self) -> sqlite3.Connection:
-        """A connection outside any transaction, an idle one where there is one."""
+    def borrow(self) -> catalog.CatalogConnection:
+        """A connection outside any transaction, an idle one where there is one.
+
+        Raises:
+            MmrankError: when the catalog cannot be read, or is gone.
+        """
+        place = catalog.place_of(self._path, self._read_only)
         with self._lock:
             if self._process != os.getpid():  # after a fork: SQLite connections do not cross it
                 self._process, self._idle = os.getpid(), []
+            if place != self._place:
+                self._place = place
+                self.replaced += 1
+                self.close()
             if self._idle:
                 return self._idle.pop()
-        return catalog.connect(self._path, read_only=self._read_only)
+        connection = catalog.connect(self._path, read_only=self._read_only)
+        connection.place = place
+        return connection
 
-    def give_back(self, connection: sqlite3.Connection) -> None:
+    def give_back(self, connection: catalog.CatalogConnection) -> None:
         """End the connection's transaction, and keep it for the next reader."""
         try:
             connection.execute("ROLLBACK")
@@ -48,7 +62,8 @@ class Connections:
             connection.close()
             return
         with self._lock:
-            if len(self._idle) < MOST_IDLE and self._process == os.getpid():
+            same = connection.place == self._place and self._process == os.getpid()
+            if same and len(self._idle) < MOST_IDLE:
                 self._idle.append(connection)
                 return
         connection.close()

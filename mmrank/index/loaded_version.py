@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmrank.index.bm25 import Words, WordsSegment
 from mmrank.index.postings import Postings
 from mmrank.index.records import Level
-from mmrank.index.segments import SegmentData
+from mmrank.index.segment_data import SegmentData
 from mmrank.index.vector_index import CachedIndex, VectorSegment
 
 Runs = Mapping[int, list[tuple[int, int]]]
@@ -35,6 +35,15 @@ class LoadedVersion:
 
     version: int
     segments: Mapping[int, LiveSegment]
+
+    def check_lengths(self) -> None:
+        """Make sure that no mapped file was cut: looking at what is gone would end the process.
+
+        Raises:
+            MmrankError: names the file.
+        """
+        for segment in self.segments.values():
+            segment.data.check_length()
 
     @cached_property
     def words(self) -> Words:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from mmrank.index.catalog import committed_segments, removed_rows
 from mmrank.index.new_segments import NewSegments
 from mmrank.index.postings import Postings
-from mmrank.index.segments import SegmentData, SegmentInfo, VectorWriter, WordsWriter
+from mmrank.index.rows import check_rows, count, damaged, size
+from mmrank.index.segment_checks import check_offsets, check_postings
+from mmrank.index.segment_data import SegmentData
+from mmrank.index.segments import SegmentInfo, VectorWriter, WordsWriter
 
 MANY = 8
 """Small segments of one kind that are left alone."""
@@ -64,11 +67,8 @@ def merge_all(new: NewSegments, connection: sqlite3.Connection) -> list[SegmentI
 def move(new: NewSegments, connection: sqlite3.Connection, info: SegmentInfo) -> None:
     """Copy the rows of a segment whose documents are still there into the new one, and drop the segment."""
     target = new.of(info.kind)
-    data = SegmentData(new.folder, info)
-    places = connection.execute(
-        "SELECT document, start, rows FROM placements WHERE segment = ? AND kind = ? ORDER BY start",
-        (info.number, info.kind),
-    ).fetchall()
+    data = new.read(info)
+    places = placements(connection, info)
     if not places:
         new.drop(info.number, info.file)
         return
@@ -83,13 +83,35 @@ def move(new: NewSegments, connection: sqlite3.Connection, info: SegmentInfo) ->
     new.drop(info.number, info.file)
 
 
+def placements(connection: sqlite3.Connection, info: SegmentInfo) -> list[tuple[int, int, int]]:
+    """Where documents stand in a segment: (number of the document, first row, rows), by first row.
+
+    Raises:
+        MmrankError: when they do not lie in it one after the other.
+    """
+    places = connection.execute(
+        "SELECT document, start, rows FROM placements WHERE segment = ? AND kind = ? ORDER BY start, rows",
+        (info.number, info.kind),
+    ).fetchall()
+    check_rows("placements", places, document=size, start=count, rows=count)
+    end = 0
+    for _, start, rows in places:
+        if start < end or start + rows > info.rows:
+            raise damaged("placements", "start", start)
+        end = start + rows
+    return places
+
+
 def copy_rows(target: VectorWriter | WordsWriter, data: SegmentData, rows: NDArray[np.int64]) -> int:
     """Append some rows of a mapped segment to one being written; returns the first new row number."""
     if isinstance(target, WordsWriter):
-        return target.builder.take(Postings.of(data.arrays), rows)
+        postings = Postings.of(data.arrays)
+        check_postings(postings)
+        return target.builder.take(postings, rows)
     documents, positions = data.documents[rows], data.positions[rows]
     if target.kind != "token":
         return target.append(data.vectors[rows], documents, positions)
+    check_offsets(data.offsets, data.info.items)
     starts = data.offsets[rows]
     lengths = data.offsets[rows + 1] - starts
     # Every token of every kept row, in order.

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.index.beneath import SEGMENTS
 from mmrank.index.quantise import quantise
+from mmrank.index.segment_data import SegmentData
 from mmrank.index.segments import Kind, SegmentInfo, VectorKind, VectorWriter, WordsWriter
 
 
@@ -18,18 +20,26 @@ class NewSegments:
 
     Args:
         connection: the catalog, within the change.
-        folder: of segment files.
+        path: the collection.
         dimension: of the vectors.
+        mapped: map the segments that are read into memory, see `SegmentData`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, dimension: int) -> None:
-        self.folder = folder
+    def __init__(self, connection: sqlite3.Connection, path: Path, dimension: int, mapped: bool = True) -> None:
+        self.path = path
+        self.folder = path / SEGMENTS
+        self._mapped = mapped
         self.dropped: list[str] = []
         """Files of segments that the change drops: to be deleted once it is committed."""
         self._connection = connection
         self._dimension = dimension
         self._vectors: dict[VectorKind, VectorWriter] = {}
         self._words: WordsWriter | None = None
+
+    def read(self, info: SegmentInfo) -> SegmentData:
+        """A segment that is there already."""
+        dimension = None if info.kind == "words" else self._dimension
+        return SegmentData(self.path, info, mapped=self._mapped, dimension=dimension)
 
     def vectors(self, kind: VectorKind) -> VectorWriter:
         """The new segment of vectors of this kind."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank import codec
 from mmrank.errors import MmrankError
 from mmrank.index import catalog
-from mmrank.index.records import EncoderIdentity
-from mmrank.index.snapshot import read_document
+from mmrank.index.beneath import CACHE, CATALOG, SEGMENTS, delete, names_in
+from mmrank.index.bodies import read_document, read_passage
+from mmrank.index.properties import read_properties
 from mmrank.index.store import check_there
 from mmrank.index.vector_index import drop_cache
 from mmrank.index.verification import Problem, verify
 from mmrank.index.writer import Writer
-from mmrank.types import Document, Passage
+from mmrank.types import Document
 
 Vectors = NDArray[np.float32]
 Encode = Callable[[Document], tuple[Vectors, Vectors, Sequence[Vectors] | None]]
@@ -55,7 +54,7 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
     """
     path = Path(path)
     check_there(path)
-    if (path / catalog.CATALOG).is_file():
+    if (path / CATALOG).is_file():
         _bring_up_to_date(path, wait)
     problems = tuple(verify(path))
     broken = [problem for problem in problems if problem.kind == "catalog"]
@@ -66,8 +65,9 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
     connection = catalog.connect(path, read_only=False)
     try:
         catalog.begin_write(connection, path, wait)
-        for folder in (catalog.SEGMENTS, catalog.CACHE):
-            (path / folder).mkdir(exist_ok=True)
+        for folder in (SEGMENTS, CACHE):
+            if names_in(path, folder) is None:
+                (path / folder).mkdir()
         report = _repair(path, connection, problems, encode)
     except sqlite3.Error as error:
         raise catalog.translated(error, path) from error
@@ -93,8 +93,7 @@ def _repair(
     vectors = {name for problem in problems if problem.kind == "vectors" for name in problem.documents} - lost
     words = {name for problem in problems if problem.kind == "words" for name in problem.documents} - lost - vectors
     arrays = {name for problem in problems if problem.kind == "arrays" for name in problem.documents}
-    properties = catalog.read_properties(connection)
-    writer = Writer(path, connection, EncoderIdentity(**properties["encoder"]), lambda _: None)
+    writer = Writer(path, connection, read_properties(connection).encoder, lambda _: None, mapped=False)
     encoded: list[str] = []
     try:
         for name in sorted(lost):
@@ -110,7 +109,7 @@ def _repair(
         for name in sorted(arrays - lost):
             connection.execute("DELETE FROM arrays WHERE document = ?", (_number(connection, name),))
         for problem in problems:
-            if problem.kind in ("words", "vectors") and problem.file != catalog.CATALOG:
+            if problem.kind in ("words", "vectors") and problem.file != CATALOG:
                 _drop_segment(connection, writer, problem.file.rpartition("/")[2])
         writer.touch()
         writer.commit()
@@ -118,14 +117,14 @@ def _repair(
         writer.abandon()
         raise
     for problem in problems:
-        file = path / problem.file
+        folder, _, name = problem.file.rpartition("/")
         if problem.kind == "head":  # only now: a note of a later version is kept until the loss of it is committed
-            file.unlink(missing_ok=True)
+            delete(path, folder, name)
             catalog.write_head(path, writer.version)
         elif problem.kind == "cache":
-            drop_cache(file)
+            drop_cache(path / problem.file)
         elif problem.kind == "leftover":
-            file.unlink(missing_ok=True)
+            delete(path, folder, name)
     writer.rebuild_indexes()
     return RepairReport(problems, tuple(encoded), tuple(sorted(lost)))
 
@@ -153,7 +152,7 @@ def _encode_again(connection: sqlite3.Connection, writer: Writer, name: str, enc
 def _count_again(connection: sqlite3.Connection, writer: Writer, name: str) -> None:
     number = _number(connection, name)
     rows = connection.execute("SELECT body FROM passages WHERE document = ? ORDER BY position", (number,))
-    texts = [codec.from_json(Passage, zlib.decompress(row[0])).text for row in rows]
+    texts = [read_passage(row[0], name).text for row in rows]
     writer.put_words(number, texts)
 
 

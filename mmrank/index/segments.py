@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import mmap
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -23,16 +22,16 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.errors import MmrankError
 from mmrank.index.postings import PostingsBuilder
 
 VectorKind = Literal["passage", "document", "token"]
 Kind = Literal["passage", "document", "token", "words"]
+KINDS: tuple[Kind, ...] = ("passage", "document", "token", "words")
 HEADER = 1024
 """Bytes before the first tensor: eight of length, then JSON padded with spaces."""
 
-_DTYPES = {"F32": "<f4", "I64": "<i8", "I32": "<i4", "U16": "<u2", "I8": "|i1", "U8": "|u1"}
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+DTYPES = {"F32": "<f4", "I64": "<i8", "I32": "<i4", "U16": "<u2", "I8": "|i1", "U8": "|u1"}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class TensorFile:
 
     def add(self, name: str, dtype: str, array: NDArray[Any]) -> None:
         """Append a whole tensor."""
-        data = np.ascontiguousarray(array, _DTYPES[dtype])
+        data = np.ascontiguousarray(array, DTYPES[dtype])
         self._layout[name] = {
             "dtype": dtype,
             "shape": list(data.shape),
@@ -202,77 +201,3 @@ class WordsWriter:
 
 def _joined(arrays: Sequence[NDArray[Any]], dtype: str) -> NDArray[Any]:
     return np.concatenate(arrays).astype(dtype, copy=False) if arrays else np.zeros(0, dtype)
-
-
-class SegmentData:
-    """A segment file mapped into memory; its arrays are read-only views."""
-
-    def __init__(self, folder: Path, info: SegmentInfo) -> None:
-        self.info = info
-        path = folder / info.file
-        try:
-            with path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size != info.bytes:
-                    raise MmrankError(
-                        f"{path} is damaged: it has {size} bytes instead of {info.bytes}; run `mmrank repair`"
-                    )
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except FileNotFoundError:
-            raise MmrankError(f"{path} is missing; run `mmrank repair`") from None
-        try:
-            header = json.loads(self._map[8:HEADER])
-            self._arrays = {name: self._view(entry) for name, entry in header.items() if name != "__metadata__"}
-            if header["__metadata__"]["sha256"] != info.checksum:
-                raise ValueError("its header has another checksum than the catalog")
-            if self._map[:8] != (HEADER - 8).to_bytes(8, "little") or len(self.documents) != info.rows:
-                raise ValueError("its header contradicts the catalog")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise MmrankError(f"{path} is damaged: {error}; run `mmrank repair`") from error
-        self.path = path
-
-    def _view(self, entry: dict[str, Any]) -> NDArray[Any]:
-        begin, end = entry["data_offsets"]
-        dtype = np.dtype(_DTYPES[entry["dtype"]])
-        count = int(np.prod(entry["shape"]))
-        if count * dtype.itemsize != end - begin or HEADER + end > self.info.bytes or begin < 0:
-            raise ValueError("its header contradicts itself")
-        return np.frombuffer(self._map, dtype, count, HEADER + begin).reshape(entry["shape"])
-
-    @property
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """All tensors by name."""
-        return self._arrays
-
-    @property
-    def vectors(self) -> NDArray[Any]:
-        """(items, dimension)."""
-        return self._arrays["vectors"]
-
-    @property
-    def documents(self) -> NDArray[np.int64]:
-        """(rows,) numbers of documents."""
-        return self._arrays["documents"]
-
-    @property
-    def positions(self) -> NDArray[np.int32]:
-        """(rows,) places within the document."""
-        return self._arrays["positions"]
-
-    @property
-    def offsets(self) -> NDArray[np.int64]:
-        """(rows + 1,) of a token segment."""
-        return self._arrays["offsets"]
-
-    @property
-    def scales(self) -> NDArray[np.float32]:
-        """(items,) of a token segment."""
-        return self._arrays["scales"]
-
-    def raw(self) -> memoryview:
-        """The bytes of the file."""
-        return memoryview(self._map)
-
-    def checksum(self) -> str:
-        """SHA-256 of everything after the header, as the file stands now."""
-        return hashlib.sha256(memoryview(self._map)[HEADER:]).hexdigest()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -15,14 +15,19 @@ import numpy as np
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
+from mmrank.index.beneath import CACHE, CATALOG, SEGMENTS, delete, is_segment_name, names_in
 from mmrank.index.connections import Connections
+from mmrank.index.creation import create, is_vacant
 from mmrank.index.faiss_gpu import load_faiss
 from mmrank.index.loaded_version import LiveSegment, LoadedVersion
 from mmrank.index.lookups import Lookups
+from mmrank.index.properties import Properties, read_properties, read_property, read_version
 from mmrank.index.records import EncoderIdentity
-from mmrank.index.segments import SegmentData
+from mmrank.index.rows import damaged
+from mmrank.index.segment_data import SegmentData
+from mmrank.index.segments import SegmentInfo
 from mmrank.index.snapshot import Snapshot
-from mmrank.index.vector_index import CachedIndex, cache_name
+from mmrank.index.vector_index import CachedIndex, cache_name, is_cache_name
 from mmrank.index.writer import Step, Writer
 
 
@@ -33,15 +38,20 @@ class Store:
     committed version.
     """
 
-    def __init__(self, path: Path, encoder: EncoderIdentity, settings: Mapping[str, Any], read_only: bool) -> None:
+    def __init__(self, path: Path, properties: Properties, read_only: bool) -> None:
         self.path = path
-        self.encoder = encoder
-        self.settings = settings
+        self.encoder = properties.encoder
+        self.settings = properties.settings
         self.read_only = read_only
+        self.mapped = True
+        """Whether segments are mapped into memory. Read instead, they can be cut by others without ending the process,
+        which matters on network disks; opening then takes as long as reading them does."""
+        self._identity = properties.identity
         self._lock = threading.Lock()
         self._connections = Connections(path, read_only)
         self._lookups = Lookups()
         self._loaded: LoadedVersion | None = None
+        self._replaced = 0
 
     @classmethod
     def create(
@@ -55,7 +65,7 @@ class Store:
         """Make an empty collection.
 
         Args:
-            path: a folder that is absent or empty.
+            path: a folder that is absent or empty, or that a creation left which was cut off.
             encoder: what makes the vectors; opening with another one is refused.
             settings: any JSON, kept with the collection.
             index: a FAISS factory string for segments too large to scan ("HNSW32", "IVF1024,SQ8", …), "Flat" to scan
@@ -66,8 +76,7 @@ class Store:
         """
         path = Path(path)
         check_factory(index, encoder.dimension)
-        properties = {"version": 0, "encoder": asdict(encoder), "settings": dict(settings or {}), "index": index}
-        catalog.create(path, properties)
+        create(path, Properties(0, encoder, dict(settings or {}), index, secrets.token_hex(16)))
         return cls.open(path, encoder=encoder)
 
     @classmethod
@@ -88,13 +97,15 @@ class Store:
         check_there(path)
         connection = catalog.connect(path, read_only=read_only)
         try:
-            properties = catalog.read_properties(connection)
-            stored = EncoderIdentity(**properties["encoder"])
-            version = properties["version"]
-        except (sqlite3.Error, KeyError, TypeError, ValueError) as error:
-            raise MmrankError(f"{path}/{catalog.CATALOG} is damaged ({error}); run `mmrank verify`") from error
+            properties = read_properties(connection)
+            catalog.committed_segments(connection)  # so that what they are called is known to be harmless
+        except sqlite3.Error as error:
+            raise catalog.translated(error, path) from error
+        except MmrankError as error:
+            raise MmrankError(f"{path}: {error}; `mmrank verify` checks all of it") from error
         finally:
             connection.close()
+        stored, version = properties.encoder, properties.version
         if encoder is not None and encoder != stored:
             raise InputError(
                 f"{path} was made with the encoder {stored}, not with {encoder}"
@@ -104,10 +115,10 @@ class Store:
         noted = catalog.read_head(path)
         if noted is not None and noted > version:
             raise MmrankError(
-                f"{path} stands at version {version}, but version {noted} was committed: {catalog.CATALOG}-wal was"
+                f"{path} stands at version {version}, but version {noted} was committed: {CATALOG}-wal was"
                 " damaged, or not copied along; restore it from a copy, or accept the loss with `mmrank repair`"
             )
-        return cls(path, stored, properties["settings"], read_only)
+        return cls(path, properties, read_only)
 
     @contextmanager
     def write(self, wait: float = 0.0, on_step: Step = lambda _: None) -> Iterator[Writer]:
@@ -129,8 +140,9 @@ class Store:
         try:
             catalog.begin_write(connection, self.path, wait)
             try:
+                self._check_identity(read_properties(connection).identity)
                 self._clear_away(connection)
-                writer = Writer(self.path, connection, self.encoder, on_step)
+                writer = Writer(self.path, connection, self.encoder, on_step, self.mapped)
                 on_step("begun")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -144,7 +156,7 @@ class Store:
         except sqlite3.Error as error:
             raise catalog.translated(error, self.path) from error
         except OSError as error:
-            reason = f"{error.strerror} ({error.filename})" if error.filename else error.strerror
+            reason = f"{error.strerror} ({error.filename})" if error.filename else error.strerror or error
             raise MmrankError(f"{self.path} cannot be written: {reason}; nothing was changed") from error
         finally:
             connection.close()
@@ -183,10 +195,11 @@ class Store:
             connection = self._connections.borrow()
             try:
                 connection.execute("BEGIN")
-                version = int(connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()[0])
+                catalog.check_tables(connection, self.path)
+                self._check_identity(read_property(connection, "identity"))
                 return Snapshot(
                     connection,
-                    self._load(version, connection),
+                    self._load(read_version(connection), connection),
                     dimension=self.encoder.dimension,
                     connections=self._connections,
                     lookups=self._lookups,
@@ -211,76 +224,97 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _check_identity(self, found: object) -> None:
+        """Notice that another collection has taken the place of the one that was opened.
+
+        Raises:
+            MmrankError: when it has.
+        """
+        if self._identity is None and isinstance(found, str):
+            self._identity = found  # of a collection made before there were identities, which a writer gave one
+        if found != self._identity:
+            raise MmrankError(
+                f"another collection has taken the place of {self.path} since it was opened; open it again"
+            )
+        with self._lock:
+            if self._connections.replaced != self._replaced:  # a copy, or an earlier state, lies in its place
+                self._replaced = self._connections.replaced
+                self._loaded, self._lookups = None, Lookups()
+
     def _load(self, version: int, connection: sqlite3.Connection) -> LoadedVersion:
         """A version, with the segments that it shares with the one loaded last taken from there."""
         loaded = self._loaded
         if loaded is not None and loaded.version == version:
+            loaded.check_lengths()
             return loaded
         with self._lock:
             known = self._loaded
             if known is not None and known.version == version:
                 return known
-            removed: dict[int, list[tuple[int, int]]] = {}
-            for segment, start, rows in connection.execute(
-                "SELECT segment, start, rows FROM removed ORDER BY segment, start"
-            ):
-                removed.setdefault(segment, []).append((start, rows))
+            removed = catalog.removed_runs(connection)
             segments: dict[int, LiveSegment] = {}
             for info in catalog.committed_segments(connection):
                 before = known.segments.get(info.number) if known else None
-                gone = tuple(removed.get(info.number, ()))
-                if before and before.removed == gone:
-                    segments[info.number] = before
-                    continue
-                if before:
-                    data = before.data
-                elif (self.path / catalog.SEGMENTS / info.file).exists() or not self._moved_on(version):
-                    data = SegmentData(self.path / catalog.SEGMENTS, info)
-                else:
-                    raise SegmentGoneError
-                alive = None
-                if gone:
-                    alive = np.ones(info.rows, np.bool_)
-                    for start, rows in gone:
-                        alive[start : start + rows] = False
-                index = (
-                    before.index
-                    if before
-                    else CachedIndex(self.path / catalog.CACHE / cache_name(info.file), info.rows, self.read_only)
-                )
-                segments[info.number] = LiveSegment(data, index, gone, alive)
+                if before and before.data.info != info:
+                    before = None
+                segments[info.number] = self._live(info, tuple(removed.get(info.number, ())), before, version)
             loaded = LoadedVersion(version, segments)
+            loaded.check_lengths()
             if known is None or version > known.version:
                 self._loaded = loaded
             return loaded
 
+    def _live(
+        self, info: SegmentInfo, gone: tuple[tuple[int, int], ...], before: LiveSegment | None, version: int
+    ) -> LiveSegment:
+        """A segment of a version, taken from the version before where it is in it."""
+        if before and before.removed == gone:
+            return before
+        alive = None
+        if gone:
+            alive = np.ones(info.rows, np.bool_)
+            for start, rows in gone:
+                if start + rows > info.rows:
+                    raise damaged("removed", "rows", rows)
+                alive[start : start + rows] = False
+        if before:
+            return LiveSegment(before.data, before.index, gone, alive)
+        if not (self.path / SEGMENTS / info.file).exists() and self._moved_on(version):
+            raise SegmentGoneError
+        dimension = None if info.kind == "words" else self.encoder.dimension
+        data = SegmentData(self.path, info, mapped=self.mapped, dimension=dimension)
+        index = CachedIndex(self.path / CACHE / cache_name(info.file), info.rows, self.read_only and self.mapped)
+        return LiveSegment(data, index, gone, alive)
+
     def _moved_on(self, version: int) -> bool:
         connection = catalog.connect(self.path, read_only=self.read_only)
         try:
-            newest = connection.execute("SELECT value FROM properties WHERE key = 'version'").fetchone()[0]
+            return read_version(connection) != version
         finally:
             connection.close()
-        return int(newest) != version
 
     def _clear_away(self, connection: sqlite3.Connection) -> None:
-        """Delete segment files that no version knows."""
+        """Delete segment files that no version knows. Nothing else is deleted, and nothing through a link."""
         known = {info.file for info in catalog.committed_segments(connection)}
-        for file in (self.path / catalog.SEGMENTS).iterdir():
-            if file.name not in known:
-                file.unlink(missing_ok=True)
+        for folder in (SEGMENTS, CACHE):
+            if names_in(self.path, folder) is None:
+                (self.path / folder).mkdir()
+        for name in names_in(self.path, SEGMENTS) or []:
+            if name not in known and is_segment_name(name):
+                delete(self.path, SEGMENTS, name)
         caches = {cache_name(file) for file in known}
-        for file in (self.path / catalog.CACHE).glob("*"):
-            if file.with_suffix(".faiss").name not in caches:
-                file.unlink(missing_ok=True)
+        for name in names_in(self.path, CACHE) or []:
+            if is_cache_name(name) and str(Path(name).with_suffix(".faiss")) not in caches:
+                delete(self.path, CACHE, name)
 
 
 def check_there(path: Path) -> None:
-    """Refuse a folder that is absent or empty, in which no collection can be opened.
+    """Refuse a folder that is absent or empty, or whose creation was cut off: no collection can be opened there.
 
     Raises:
         InputError: says how one is made.
     """
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if is_vacant(path):
         raise InputError(f"there is no collection {path}; make one with: mmrank index FOLDER -c {quote(str(path))}")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import logging
 import os
+import re
+import secrets
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,9 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MmrankError
+from mmrank.index.beneath import is_segment_name, open_file
 from mmrank.index.faiss_gpu import MOST, GpuIndex, load_faiss, on_gpus
-from mmrank.index.segments import SegmentData
+from mmrank.index.seal import is_sealed, seal
+from mmrank.index.segment_data import SegmentData
+
+log = logging.getLogger(__name__)
 
 Vectors = NDArray[np.float32]
 
@@ -114,41 +122,61 @@ class VectorIndex:
         return found
 
     def save(self, path: Path) -> None:
-        """Write it, with a note of its checksum, its factory and the rows it was made of."""
+        """Write it, with a sealed note of its checksum, its factory and the rows it was made of."""
         faiss = load_faiss()
-        faiss.write_index(self._index, str(path))
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-        path.with_suffix(".json").write_text(
-            json.dumps({"factory": self.factory, "bytes": path.stat().st_size, "sha256": file_checksum(path)})
-        )
+        draft = path.with_name(f".{secrets.token_hex(8)}.new")  # written under a new name: no link is followed
+        try:
+            faiss.write_index(self._index, str(draft))
+            with draft.open("rb") as file:
+                os.fsync(file.fileno())
+            said = [self.factory, draft.stat().st_size, file_checksum(draft)]
+            note = dict(zip(NOTE, [*said, seal(path.name, *said)], strict=True))
+            drop_cache(path)
+            draft.replace(path)
+            with draft.open("x") as file:
+                file.write(json.dumps(note))
+            draft.replace(path.with_suffix(".json"))
+        except RuntimeError as error:  # what FAISS makes of a full disk
+            raise OSError(errno.ENOSPC, "no space left for the index, or it cannot be written", str(path)) from error
+        finally:
+            draft.unlink(missing_ok=True)
 
     @staticmethod
     def factory_of(path: Path) -> str | None:
-        """The factory of an index that `save` wrote; None where there is none."""
-        try:
-            return str(json.loads(path.with_suffix(".json").read_text())["factory"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        """The factory of an index that `save` wrote on this account; None where there is none."""
+        note = read_note(path)
+        return None if note is None or not is_sealed(note[3], path.name, *note[:3]) else note[0]
 
     @classmethod
     def load(cls, path: Path, rows: int, mapped: bool = True) -> VectorIndex | None:
         """An index that `save` wrote, mapped or read into memory, and on the GPUs where there are any.
 
-        None where there is none that fits.
+        None where there is none that fits, that is undamaged, and that was made on this account.
 
         Raises:
             MmrankError: when there are GPUs and it cannot be copied to them.
         """
+        note = read_note(path)
+        if note is None:
+            return None
+        factory, size, checksum, given = note
+        if not is_sealed(given, path.name, factory, size, checksum):
+            log.info("%s was not made on this account and is not read; `mmrank compact` builds it again", path)
+            return None
         faiss = load_faiss()
         try:
-            note = json.loads(path.with_suffix(".json").read_text())
-            factory = str(note["factory"])
-            if path.stat().st_size != note["bytes"]:
-                return None
-            # Not IO_FLAG_MMAP, which maps IVF too but starts prefetching threads for every query: three times as slow.
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+            with open_file(path.parent, "", path.name) as file:
+                if os.fstat(file.fileno()).st_size != size:
+                    return None
+                if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
+                    return None
+                held = f"/proc/self/fd/{file.fileno()}"  # what was checked, whatever has its name by now
+                # Not IO_FLAG_MMAP, which maps IVF too but starts prefetching threads for every query: three times as
+                # slow.
+                index = faiss.read_index(
+                    held if Path(held).exists() else str(path), faiss.IO_FLAG_MMAP_IFC if mapped else 0
+                )
+        except (OSError, MmrankError, RuntimeError):
             return None
         if index.ntotal != rows:
             return None
@@ -266,6 +294,7 @@ class CachedIndex:
         self._mapped = mapped
         self._lock = threading.Lock()
         self._index: VectorIndex | None = None
+        self._size = 0
 
     def get(self) -> VectorIndex | None:
         """The index; None where there is none on disk, and the segment is scanned."""
@@ -273,12 +302,48 @@ class CachedIndex:
             with self._lock:
                 if self._index is None:
                     self._index = VectorIndex.load(self.path, self._rows, self._mapped)
+                    self._size = self._length()
+        elif self._mapped and 0 < self._length() < self._size:
+            with self._lock:
+                self._index = None  # it was cut while it was mapped: not looked at again
         return self._index
+
+    def _length(self) -> int:
+        try:
+            return self.path.lstat().st_size
+        except OSError:  # deleted: what is mapped stays whole
+            return 0
+
+
+NOTE = ("factory", "bytes", "sha256", "seal")
+"""What the note beside an index says: its factory, its size, its checksum, and the seal of who made it."""
+LONGEST_NOTE = 4096
+
+
+def read_note(path: Path) -> tuple[str, int, str, object] | None:
+    """What the note beside an index says; None where there is none, or it cannot be read."""
+    try:
+        with open_file(path.parent, "", path.with_suffix(".json").name) as file:
+            note = json.loads(file.read(LONGEST_NOTE))
+        factory, size, checksum = (note[key] for key in NOTE[:3])
+    except (OSError, MmrankError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if type(factory) is not str or type(size) is not int or type(checksum) is not str:
+        return None
+    return factory, size, checksum, note.get("seal")
 
 
 def cache_name(segment_file: str) -> str:
     """Name of a segment's cached index."""
     return segment_file.removesuffix(".safetensors") + ".faiss"
+
+
+def is_cache_name(name: str) -> bool:
+    """Whether this is the name of a cached index, its note, or a draft of them, as mmrank makes them."""
+    stem, _, kind = name.rpartition(".")
+    if kind == "new":
+        return re.fullmatch(r"\.[0-9a-f]{16}", stem) is not None
+    return kind in ("faiss", "json") and is_segment_name(f"{stem}.safetensors")
 
 
 def drop_cache(path: Path) -> None:
@@ -288,8 +353,13 @@ def drop_cache(path: Path) -> None:
 
 
 def file_checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
+    """SHA-256 of a file of a collection.
+
+    Raises:
+        OSError: when it cannot be read.
+        MmrankError: when it is a link.
+    """
+    with open_file(path.parent, "", path.name) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

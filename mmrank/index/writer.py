@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import sqlite3
 import time
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank import codec
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
 from mmrank.index.arrays import write_arrays
+from mmrank.index.beneath import CACHE, SEGMENTS, delete
+from mmrank.index.bodies import pack
 from mmrank.index.filters import iso_date
 from mmrank.index.input_checks import check_document, check_texts
 from mmrank.index.merging import merge_all, merge_small
 from mmrank.index.new_segments import NewSegments
+from mmrank.index.properties import read_properties, write_property
 from mmrank.index.records import DuplicateContentError, EncoderIdentity, record_checksum
-from mmrank.index.segments import SegmentData, SegmentInfo
+from mmrank.index.rows import finite
+from mmrank.index.segments import SegmentInfo
 from mmrank.index.vector_index import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
 from mmrank.types import Document
 
@@ -37,20 +39,28 @@ Step = Callable[[str], None]
 class Writer:
     """Made by `Store.write`. Not safe for use from several threads at once."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, encoder: EncoderIdentity, on_step: Step) -> None:
-        self._folder = path / catalog.SEGMENTS
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        encoder: EncoderIdentity,
+        on_step: Step,
+        mapped: bool = True,
+    ) -> None:
+        self._folder = path / SEGMENTS
         self._path = path
         self._connection = connection
         self._encoder = encoder
         self._step = on_step
-        self._segments = NewSegments(connection, self._folder, encoder.dimension)
+        self._segments = NewSegments(connection, path, encoder.dimension, mapped)
         self._changed = False
         self._broken = False
         self._compacting = False
-        properties = catalog.read_properties(connection)
-        self.version = int(properties["version"]) + 1
+        properties = read_properties(connection)
+        self._identity = properties.identity
+        self.version = properties.version + 1
         """The version that this change will make."""
-        self.factory: str = properties["index"]
+        self.factory: str = properties.index
         """FAISS factory of large segments, or "auto"."""
 
     def put(
@@ -81,17 +91,15 @@ class Writer:
         with_id = self._connection.execute("SELECT name FROM documents WHERE id = ?", (document.id,)).fetchone()
         if with_id and with_id[0] != document.name:
             raise DuplicateContentError(document.name, with_id[0])
-        try:
-            bodies = [zlib.compress(codec.to_json(passage)) for passage in document.passages]
-            pages = [zlib.compress(codec.to_json(page)) for page in document.pages]
-        except ValueError as error:
-            raise InputError(f"{document.name}: its text cannot be stored: {error}") from error
+        head = pack(document, document.name)
+        bodies = [pack(passage, document.name) for passage in document.passages]
+        pages = [pack(page, document.name) for page in document.pages]
         self._broken = True
         self._step("put")
         old = self._connection.execute("SELECT number FROM documents WHERE name = ?", (document.name,)).fetchone()
         if old:
             self._remove(old[0])
-        number = self._insert(document, metadata)
+        number = self._insert(document, metadata, head)
         many = self._connection.executemany
         many("INSERT INTO pages VALUES (?, ?, ?)", [(number, at, body) for at, body in enumerate(pages)])
         many("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()])
@@ -171,7 +179,7 @@ class Writer:
         self._compacting = self._changed = True
         if index is not None and index != self.factory:
             self.factory = index
-            catalog.write_property(self._connection, "index", index)
+            write_property(self._connection, "index", index)
         for info in merge_all(self._segments, self._connection):
             self._renew_index(info)
 
@@ -189,13 +197,12 @@ class Writer:
 
     def set_property(self, key: str, value: object) -> None:
         """Keep a JSON value with the collection."""
-        catalog.write_property(self._connection, f"user:{key}", value)
+        write_property(self._connection, f"user:{key}", value)
         self._changed = True
 
-    def _insert(self, document: Document, metadata: Mapping[str, str]) -> int:
-        added = time.time()
+    def _insert(self, document: Document, metadata: Mapping[str, str], body: bytes) -> int:
+        added = finite(time.time(), "that it is")
         date = _date_of(document.name, metadata, added)
-        body = zlib.compress(codec.to_json(replace(document, pages=(), passages=())))
         checksum = record_checksum(
             document.id,
             document.name,
@@ -249,7 +256,9 @@ class Writer:
             self._step("segment")
             self._index(info)
         catalog.sync_folder(self._folder)
-        catalog.write_property(self._connection, "version", self.version)
+        write_property(self._connection, "version", self.version)
+        if self._identity is None:  # made before there were identities
+            write_property(self._connection, "identity", secrets.token_hex(16))
         self._step("commit")
         self._connection.execute("COMMIT")
         self._step("committed")
@@ -257,9 +266,9 @@ class Writer:
             catalog.write_head(self._path, self.version)
             self._step("head")
             for file in self._segments.dropped:
-                (self._folder / file).unlink(missing_ok=True)
-                drop_cache(self._path / catalog.CACHE / cache_name(file))
-        except OSError as error:
+                delete(self._path, SEGMENTS, file)
+                drop_cache(self._path / CACHE / cache_name(file))
+        except (OSError, MmrankError) as error:
             log.warning("%s: the change is committed, but deleting old files failed (%s)", self._path, error)
         self._step("cleaned")
         return True
@@ -267,14 +276,14 @@ class Writer:
     def rebuild_indexes(self) -> None:
         """Build the FAISS indexes that are missing."""
         for info in catalog.committed_segments(self._connection):
-            if not (self._path / catalog.CACHE / cache_name(info.file)).exists():
+            if not (self._path / CACHE / cache_name(info.file)).exists():
                 self._index(info)
 
     def _renew_index(self, info: SegmentInfo) -> None:
         """Make the index of a segment the one that the collection asks for."""
         wanted = self._factory_for(info)
-        if VectorIndex.factory_of(self._path / catalog.CACHE / cache_name(info.file)) != wanted:
-            drop_cache(self._path / catalog.CACHE / cache_name(info.file))
+        if VectorIndex.factory_of(self._path / CACHE / cache_name(info.file)) != wanted:
+            drop_cache(self._path / CACHE / cache_name(info.file))
             self._index(info)
 
     def _index(self, info: SegmentInfo) -> None:
@@ -282,8 +291,7 @@ class Writer:
         factory = self._factory_for(info)
         if factory is None:
             return
-        data = SegmentData(self._folder, info)
-        build(data.vectors, factory).save(self._path / catalog.CACHE / cache_name(info.file))
+        build(self._segments.read(info).vectors, factory).save(self._path / CACHE / cache_name(info.file))
         self._step("indexed")
 
     def _factory_for(self, info: SegmentInfo) -> str | None:

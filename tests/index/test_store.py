@@ -426,9 +426,12 @@ def test_an_export_shows_one_version_while_a_writer_goes_on(store, put, tmp_path
 
 
 def test_a_collection_of_an_earlier_format_is_named_and_can_be_brought_up_to_date(store, put, monkeypatch):
-    from mmrank.index import catalog, repair
+    from mmrank.index import catalog, repair, schema
 
     document = put(store, "a", ["antelope"])
+    altered = schema.TABLES[schema.TABLES.index("CREATE TABLE pages") :].partition(";")[0]
+    changed = altered.replace("PRIMARY KEY", "note TEXT, PRIMARY KEY")
+    monkeypatch.setattr(schema, "OPTIONAL", (*schema.OPTIONAL, changed, "CREATE TABLE news (x)"))
     monkeypatch.setattr(catalog, "FORMAT", 2)
     monkeypatch.setattr(catalog, "MIGRATIONS", {1: "ALTER TABLE pages ADD COLUMN note TEXT; CREATE TABLE news (x)"})
     with pytest.raises(InputError, match=r"format 1.*mmrank repair"):
