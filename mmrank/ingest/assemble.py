@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mmrank.ingest.bookmarks import outline
 from mmrank.ingest.captions import match_captions
 from mmrank.ingest.continued import continue_tables
 from mmrank.ingest.drafts import Draft, PageDraft
@@ -30,10 +31,11 @@ def assemble(
     """Make a document from the drafts of all its pages, which are changed in place."""
     mark_furniture(drafts)
     mark_notes(drafts)
-    mark_headings(drafts)
+    marks = outline(drafts)
+    mark_headings(drafts, marks)
     continue_tables(drafts)
     pages = [_page(draft) for draft in drafts]
-    tree = sections(pages)
+    tree = sections(pages, marks.unnamed if marks else ())
     handles = build_handles(pages, tree)
     passages = build_passages(document_id, path, pages, tree, handles, options.passage_tokens)
     document = Document(document_id, name, path, tuple(pages), passages, tree, metadata=dict(metadata), handles=handles)

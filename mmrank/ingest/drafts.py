@@ -65,6 +65,17 @@ class Draft:
 
 
 @dataclass(slots=True)
+class Bookmark:
+    """An entry of a file's outline."""
+
+    title: str
+    level: int
+    """1 for the highest."""
+    top: float = 0.0
+    """Where on the page it leads to, in points from the top."""
+
+
+@dataclass(slots=True)
 class PageDraft:
     """One page: its drafts in reading order."""
 
@@ -73,6 +84,8 @@ class PageDraft:
     height: float
     drafts: list[Draft] = field(default_factory=list)
     label: str | None = None
+    bookmarks: list[Bookmark] = field(default_factory=list)
+    """The entries of the file's outline that lead to it."""
 
 
 @cache

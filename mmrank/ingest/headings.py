@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from mmrank.ingest.drafts import Draft, PageDraft
-from mmrank.types import Element, ElementKind, Page, Section
+from mmrank.ingest.bookmarks import Outline
+from mmrank.ingest.contents import mark_contents
+from mmrank.ingest.drafts import Bookmark, Draft, PageDraft
+from mmrank.types import ElementKind, Page, Section
 
 NUMBERED = re.compile(
     r"^\s*(?:(?:section|chapter|part|item|appendix)\s+)?((?:\d{1,3}|[A-Z])(?:\.\d{1,3})*[a-z]?|[IVXLC]{1,6})(?:[.):\s]|\s-)\s*(?=\S)",
@@ -19,11 +23,24 @@ OPENERS = frozenset(
 )
 
 
-def mark_headings(pages: list[PageDraft]) -> None:
-    """Turn text drafts that look like headings into headings with levels, and the largest into a title, in place."""
+def mark_headings(pages: list[PageDraft], outline: Outline | None) -> None:
+    """Turn text drafts that look like headings into headings with levels, and the largest into a title, in place.
+
+    Where there are bookmarks, what they name are headings of their levels, and other headings stand below them. Entries
+    of contents pages are no headings.
+    """
+    listed = mark_contents(pages)
     body = body_size(pages)
-    title = _title(pages, body)
-    found = [draft for page in pages for draft in page.drafts if draft is not title and _is_heading(draft, body)]
+    title = _title(pages, body, listed)
+    named = outline.named if outline else {}
+    if title is not None and id(title) in named:
+        title = None
+    found = [
+        draft
+        for page in pages
+        for draft in page.drafts
+        if draft is not title and id(draft) not in listed and (id(draft) in named or _is_heading(draft, body))
+    ]
     sizes = Counter(_step(draft) for draft in found)
     ranked = sorted(sizes, reverse=True)
     levels = {step: min(6, at + 1) for at, step in enumerate(ranked)}
@@ -33,8 +50,22 @@ def mark_headings(pages: list[PageDraft]) -> None:
         number = NUMBERED.match(draft.text)
         if number and number[1][:1].isdigit() and "." in number[1]:
             draft.level = max(draft.level, min(6, number[1].count(".") + 1))
+    if outline:
+        _below_bookmarks(found, named)
     if title is not None:
         title.kind, title.level = ElementKind.TITLE, None
+
+
+def _below_bookmarks(found: list[Draft], named: Mapping[int, Bookmark]) -> None:
+    """Give headings the levels of their bookmarks, and the others, in document order, levels below these."""
+    highest = min((draft.level or 1 for draft in found if id(draft) not in named), default=1)
+    current = 0
+    for draft in found:
+        mark = named.get(id(draft))
+        if mark:
+            draft.level = current = min(6, mark.level)
+        else:
+            draft.level = min(6, (draft.level or 1) - highest + 1 + current)
 
 
 def body_size(pages: list[PageDraft]) -> float:
@@ -72,13 +103,14 @@ def _is_heading(draft: Draft, body: float) -> bool:
     )
 
 
-def _title(pages: list[PageDraft], body: float) -> Draft | None:
+def _title(pages: list[PageDraft], body: float, listed: set[int]) -> Draft | None:
     for page in pages[:3]:
         candidates = [
             draft
             for draft in page.drafts
             if draft.kind in {ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.HEADING}
             and not draft.stamp
+            and id(draft) not in listed
             and draft.size > 1.2 * body
             and len(draft.text) > 3
             and draft.line_count <= 5
@@ -89,29 +121,45 @@ def _title(pages: list[PageDraft], body: float) -> Draft | None:
     return None
 
 
-def sections(pages: list[Page]) -> tuple[Section, ...]:
-    """The section tree: every heading with all that follows it up to the next one."""
+def sections(pages: list[Page], unnamed: Sequence[tuple[PageDraft, Bookmark]] = ()) -> tuple[Section, ...]:
+    """The section tree: every heading with all that follows it up to the next one.
+
+    Args:
+        pages: all pages of the document.
+        unnamed: bookmarks whose title does not stand on their page; each opens a section where it leads to.
+    """
     made: list[Section] = []
     held: list[list[str]] = []
     open_ones: list[int] = []
+    waiting: dict[int, list[Bookmark]] = {}
+    for draft, mark in unnamed:
+        waiting.setdefault(draft.page, []).append(mark)
+
+    def begin(section: Section) -> None:
+        while open_ones and made[open_ones[-1]].level >= section.level:
+            open_ones.pop()
+        made.append(replace(section, parent=open_ones[-1] if open_ones else None))
+        held.append([])
+        open_ones.append(len(made) - 1)
+
     for page in pages:
+        marks = waiting.get(page.page, [])
         for element in page.elements:
             if element.kind in {ElementKind.HEADER, ElementKind.FOOTER}:
                 continue
+            while marks and element.box.y1 > marks[0].top:
+                begin(_section(marks[0].title, marks[0].level, page.page))
+                marks = marks[1:]
             if element.kind is ElementKind.HEADING and element.level:
-                while open_ones and made[open_ones[-1]].level >= element.level:
-                    open_ones.pop()
-                made.append(_section(element, open_ones[-1] if open_ones else None))
-                held.append([])
-                open_ones.append(len(made) - 1)
+                begin(_section(element.text, element.level, element.page))
             if open_ones:
                 held[open_ones[-1]].append(element.id)
-    return tuple(
-        Section(s.title, s.level, s.page, tuple(ids), s.number, s.parent) for s, ids in zip(made, held, strict=True)
-    )
+        for mark in marks:
+            begin(_section(mark.title, mark.level, page.page))
+    return tuple(replace(section, element_ids=tuple(ids)) for section, ids in zip(made, held, strict=True))
 
 
-def _section(element: Element, parent: int | None) -> Section:
-    number = NUMBERED.match(element.text)
+def _section(title: str, level: int, page: int) -> Section:
+    number = NUMBERED.match(title)
     printed = number[1] if number and (number[1][0].isdigit() or number[1].isupper()) else None
-    return Section(element.text.strip()[:200], element.level or 1, element.page, (), printed, parent)
+    return Section(title.strip()[:200], level, page, (), printed)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 MOST_HEADS = 4
 """A table has at most this many header rows."""
-NUMBER = re.compile(r"^[\s$€£¥(+\-–—~<>≤≥±]*\d[\d\s.,:/%()×x±*†‡$€£¥+\-–—⁰¹²³⁴-⁹]*[A-Za-z%]{0,3}\s*$|^[-–—$%✓✗✔✘]+$")
-"""What fills the body of a table of numbers: figures with signs, or a mark."""
+NUMBER = re.compile(
+    r"^[\s$€£¥(+\-–—~<>≤≥±]*\d[\d\s.,:/%()×x±*†‡$€£¥+\-–—⁰¹²³⁴-⁹]*[A-Za-z%]{0,3}[\s,⁰¹²³⁴-⁾ⁱⁿʰ-ʸᴬ-ᶿ]*$|^[-–—$%✓✗✔✘]+$"
+)
+"""What fills the body of a table of numbers: figures with signs and raised marks, or a mark."""
 PERIOD = re.compile(
     r"^\W*(?:fy|q[1-4]|h[12]|cy)?\W*(?:19|20)\d\d(?:\s*[-–/]\s*(?:\d\d){1,2})?[AEFae*]?\W*(?:\(\w+\)\W*)?$|^\W*(?:q[1-4]|h[12])\W*$",
     re.IGNORECASE,

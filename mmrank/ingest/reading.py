@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.ingest.assemble import assemble
+from mmrank.ingest.bookmarks import bookmarks
 from mmrank.ingest.drafts import PageDraft
 from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
@@ -90,6 +91,7 @@ def read_pages(
     import pymupdf
 
     drafts = []
+    marks = bookmarks(file)
     for number in range(start, stop):
         if on_page:
             on_page(number)
@@ -99,6 +101,7 @@ def read_pages(
             raise FileError(f"{path}: page {number + 1} {error}") from error
         except (RuntimeError, ValueError, OSError) as error:
             raise FileError(f"{path}: page {number + 1} cannot be read: {str(error)[:200]}") from error
+        drafts[-1].bookmarks = marks.get(number, [])
         if number % 16 == 15:
             pymupdf.TOOLS.store_shrink(100)
     return drafts

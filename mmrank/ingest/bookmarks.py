@@ -1,0 +1,96 @@
+"""The bookmarks of a file, and the headings on its pages that they name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from mmrank.ingest.drafts import Bookmark, Draft, PageDraft, Rect
+from mmrank.ingest.lines import placer
+from mmrank.types import ElementKind
+
+MOST = 5000
+"""Bookmarks beyond this many are left out."""
+LONGEST = 200
+NAMED = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.HEADING, ElementKind.TITLE})
+SENSIBLE = 0.5
+"""Share of the bookmarks whose title must stand on the page they lead to."""
+_PLAIN = re.compile(r"[\W_]*(?:page|slide|seite|folie|bookmark)?[\W_]*\d*[\W_]*", re.IGNORECASE)
+
+
+def bookmarks(file: Any) -> dict[int, list[Bookmark]]:
+    """0-based page → the bookmarks that lead to it, in their order.
+
+    Args:
+        file: a PyMuPDF document.
+    """
+    found: dict[int, list[Bookmark]] = {}
+    for level, title, page, target in file.get_toc(simple=False)[:MOST]:
+        text = " ".join("".join(c if c.isprintable() else " " for c in str(title)).split())[:LONGEST]
+        if not text or not 1 <= page <= file.page_count:
+            continue
+        point = target.get("to")
+        top = float(point.y) if point is not None else 0.0
+        if point is not None and file.is_pdf and file[page - 1].rotation:
+            spot: Rect = placer(file[page - 1])((point.x, point.y, point.x, point.y))
+            top = spot[1]
+        found.setdefault(page - 1, []).append(Bookmark(text, int(level), top))
+    return found
+
+
+@dataclass(slots=True)
+class Outline:
+    """Bookmarks tied to what they name."""
+
+    named: dict[int, Bookmark]
+    """Identity of a draft → the bookmark whose title it is."""
+    unnamed: list[tuple[PageDraft, Bookmark]]
+    """Bookmarks whose title does not stand on their page."""
+
+
+def outline(pages: list[PageDraft]) -> Outline | None:
+    """The bookmarks of a document; None where there are fewer than three, or they do not fit its pages.
+
+    They fit where the titles of at least half of them stand on the pages they lead to. Such as "Page 3" name nothing.
+    """
+    named: dict[int, Bookmark] = {}
+    unnamed = []
+    for page in pages:
+        for mark in page.bookmarks:
+            draft = None if _PLAIN.fullmatch(mark.title) else _find(page, mark, named)
+            if draft is None:
+                unnamed.append((page, mark))
+            else:
+                named[id(draft)] = mark
+    count = len(named) + len(unnamed)
+    if count < 3 or len(named) < SENSIBLE * count:
+        return None
+    return Outline(named, [(page, mark) for page, mark in unnamed if not _PLAIN.fullmatch(mark.title)])
+
+
+def _find(page: PageDraft, mark: Bookmark, taken: dict[int, Bookmark]) -> Draft | None:
+    """The draft on a page that says what a bookmark says, the one nearest to where it points."""
+    wanted = _letters(mark.title)
+    fitting = [
+        draft
+        for draft in page.drafts
+        if draft.kind in NAMED
+        and id(draft) not in taken
+        and len(draft.text) < 3 * LONGEST
+        and _same(draft.text, wanted)
+    ]
+    return min(fitting, key=lambda draft: abs(draft.box[1] - mark.top), default=None)
+
+
+def _same(text: str, wanted: str) -> bool:
+    """Whether a text is a title, with or without its number, or the first half of it at least."""
+    told = _letters(text)
+    if len(told) >= 12 and 2 * len(told) >= len(wanted) and wanted.startswith(told):
+        return True
+    return told == wanted or (bool(wanted) and told.lstrip("0123456789") == wanted.lstrip("0123456789"))
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text).casefold() if c.isalnum())
