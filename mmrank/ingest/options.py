@@ -8,7 +8,7 @@ from typing import Literal
 
 from mmrank.errors import InputError
 
-INGEST_VERSION = 13
+INGEST_VERSION = 14
 """Raised whenever the same file would become a different document. Cached documents of other versions are not used."""
 
 
