@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.llm.protocol import ChatModel
+    from mmrank.query.understanding import Understanding
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.pipeline import Pipeline
@@ -461,6 +462,7 @@ class Collection:
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
         model: str | ChatModel | None = None,
+        understand: str | ChatModel = "rules",
     ) -> Answer:
         """Answer a question in sentences, each with the boxes that it rests on.
 
@@ -473,6 +475,8 @@ class Collection:
             where: which documents may be searched.
             rerank: as in `search`.
             model: a chat model, or its name as `load_chat_model` takes it.
+            understand: what mends the question before it is searched for and tells several questions apart: "rules",
+                "none", or a chat model. `answer.trace` says what was changed.
 
         Returns:
             The answer; with `abstained` set where nothing in the documents supports one.
@@ -482,7 +486,7 @@ class Collection:
                 small to write answers, or one whose context is.
             MmrankError: when the model cannot be loaded, or fails before its first sentence.
         """
-        return self.ask_stream(question, k=k, where=where, rerank=rerank, model=model).answer
+        return self.ask_stream(question, k=k, where=where, rerank=rerank, model=model, understand=understand).answer
 
     def ask_stream(
         self,
@@ -492,6 +496,7 @@ class Collection:
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
         model: str | ChatModel | None = None,
+        understand: str | ChatModel = "rules",
     ) -> AnswerStream:
         """Like `ask`, sentence by sentence: iterate for the sentences, then take `answer`.
 
@@ -503,7 +508,7 @@ class Collection:
         def search(text: str, pages: int) -> Hits:
             return self.search(text, k=pages, where=where, rerank=rerank)
 
-        source = Source(search, self._documents_of)
+        source = Source(search, self._documents_of, self._understander(understand))
         if model is None:
             return AnswerStream(answer_by_extraction(question, source, k=k))
         from mmrank.answer.writing import answer_by_model, load_writer
@@ -519,9 +524,26 @@ class Collection:
         where: Filter | None = None,
         rerank: str | Reranker | None = None,
         model: str | ChatModel | None = None,
+        understand: str | ChatModel = "rules",
     ) -> Answer:
         """`ask` in a thread of its own, so that an event loop goes on meanwhile."""
-        return await asyncio.to_thread(self.ask, question, k=k, where=where, rerank=rerank, model=model)
+        return await asyncio.to_thread(
+            self.ask, question, k=k, where=where, rerank=rerank, model=model, understand=understand
+        )
+
+    def _understander(self, chosen: str | ChatModel) -> Callable[[str], Understanding] | None:
+        from mmrank.query.understanding import understand_by_model, understand_by_rules
+
+        if chosen == "none":
+            return None
+        if chosen == "rules":
+            return lambda question: understand_by_rules(question, self._pipeline.speller())
+        if isinstance(chosen, str):
+            from mmrank.llm.loading import load_chat_model
+
+            chosen = load_chat_model(chosen)
+        model = chosen
+        return lambda question: understand_by_model(question, model, self._pipeline.speller())
 
     def _documents_of(self, identifiers: Sequence[str]) -> list[Document]:
         with self._store.snapshot() as snapshot:

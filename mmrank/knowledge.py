@@ -12,7 +12,7 @@ def knowledge(package: str, file: str) -> Any:
     """What a YAML file of a package holds, read once.
 
     >>> sorted(knowledge("mmrank.query", "finance.yaml"))
-    ['figures', 'statements']
+    ['figures', 'statements', 'terms']
     """
     import yaml
 

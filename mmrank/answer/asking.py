@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from mmrank.answer.candidates import Candidate
 from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
+from mmrank.answer.joining import join
 from mmrank.answer.result import Answer, AnswerSentence, Step
 from mmrank.answer.units import FoundPage, found_pages
 from mmrank.errors import InputError
 from mmrank.hits import Hits
+from mmrank.query.decomposition import Intent, SubQuestion, intent_of
 from mmrank.types import Document
 
 if TYPE_CHECKING:
+    from mmrank.query.understanding import Understanding
     from mmrank.types import Hit
 
 LEAST = 0.1
@@ -23,6 +26,10 @@ LEAST = 0.1
 BESIDE = 0.75
 """A further sentence is given from this share of the first one's score."""
 MOST_SENTENCES = 3
+MORE = {Intent.COMPARE: 3, Intent.COUNT: 3, Intent.COMPUTE: 3, Intent.LIST: 3}
+"""Further pages that are read where an answer may need several."""
+MOST_JOINED = 10
+"""Pages that are kept of several searches."""
 NEAREST = 3
 """Pages that an abstention names."""
 OPEN = frozenset({Expected.THING, Expected.NAME, Expected.EXPLANATION, Expected.YES_NO, Expected.LIST})
@@ -36,10 +43,30 @@ class Source:
     Args:
         search: finds pages: a question and how many.
         read: the documents with these ids.
+        understand: what is searched for; None where questions are taken as they are.
     """
 
     search: Callable[[str, int], Hits]
     read: Callable[[Sequence[str]], list[Document]]
+    understand: Callable[[str], Understanding] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question that is answered by itself, and the pages for it."""
+
+    text: str
+    wanted: Expectation
+    pages: list[FoundPage]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The questions in a question with their pages, all pages joined, and the steps so far."""
+
+    asked: tuple[Asked, ...]
+    hits: Hits
+    trace: list[Step]
 
 
 class AnswerStream:
@@ -82,34 +109,58 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
     Raises:
         InputError: for an empty question, or k below 1.
     """
-    wanted, hits, pages, trace = find(question, source, k)
-    candidates = [candidate for candidate in extract(wanted, pages) if sure(candidate) >= LEAST]
-    trace.append(Step("extract", f"expected: {wanted.kind}; {len(candidates)} possible answers"))
-    if not candidates:
-        yield abstention(question, hits, trace)
+    found = find(question, source, k)
+    chosen: list[Candidate] = []
+    sentences: list[AnswerSentence] = []
+    for asked in found.asked:
+        candidates = [candidate for candidate in extract(asked.wanted, asked.pages) if sure(candidate) >= LEAST]
+        about = f"{asked.text}: " if len(found.asked) > 1 else ""
+        found.trace.append(Step("extract", f"{about}expected: {asked.wanted.kind}; {len(candidates)} possible answers"))
+        for candidate in chosen_of(asked.wanted, candidates) if candidates else []:
+            if any(overlap(candidate, one) for one in chosen):
+                continue
+            chosen.append(candidate)
+            for sentence in candidate.sentences():
+                sentences.append(sentence)
+                yield sentence
+    if not chosen:
+        yield abstention(question, found.hits, found.trace)
         return
-    chosen = chosen_of(wanted, candidates)
-    sentences = [sentence for candidate in chosen for sentence in candidate.sentences()]
-    yield from sentences
+    shorts = [candidate.short for candidate in chosen if candidate.short]
     yield Answer(
         question,
         " ".join(_ended(sentence.text) for sentence in sentences),
         tuple(sentences),
-        short=chosen[0].short,
-        hits=hits,
+        short="; ".join(shorts) if len(found.asked) > 1 and shorts else chosen[0].short,
+        hits=found.hits,
         confidence=sure(chosen[0]),
-        trace=tuple(trace),
+        trace=tuple(found.trace),
     )
 
 
-def find(question: str, source: Source, k: int) -> tuple[Expectation, Hits, list[FoundPage], list[Step]]:
-    """What is expected, and the pages for it."""
+def find(question: str, source: Source, k: int) -> Found:
+    """The pages for a question: rewritten, told apart, searched for, joined; each step is in the trace."""
     if not question.strip():
         raise InputError("the question is empty")
-    hits = source.search(question, k)
-    documents = source.read(list(dict.fromkeys(hit.document_id for hit in hits)))
+    trace: list[Step] = []
+    parts: tuple[SubQuestion, ...] = (SubQuestion(question, intent_of(question)),)
+    whole: tuple[str, ...] = ()
+    if source.understand is not None:
+        understood = source.understand(question)
+        trace += [Step(name, detail) for name, detail in understood.notes]
+        parts = understood.parts
+        whole = (understood.rewritten,) if len(parts) > 1 else ()
+    runs = [source.search(part.text, k + MORE.get(part.intent, 0)) for part in parts]
+    runs += [source.search(text, k) for text in whole]
+    hits = join(runs, max(k, MOST_JOINED)) if whole else runs[0]
     named = ", ".join(page_name(hit) for hit in hits[:NEAREST]) or "nothing"
-    return expectation(question), hits, found_pages(hits, documents), [Step("search", f"{len(hits)} pages: {named}")]
+    trace.append(Step("search", f"{len(hits)} pages in {len(runs)} searches: {named}"))
+    documents = source.read(list(dict.fromkeys(hit.document_id for run in runs for hit in run)))
+    asked = [
+        Asked(part.text, expectation(part.text), found_pages(run, documents))
+        for part, run in zip(parts, runs, strict=False)
+    ]
+    return Found(tuple(asked), hits, trace)
 
 
 def chosen_of(wanted: Expectation, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -120,7 +171,7 @@ def chosen_of(wanted: Expectation, candidates: Sequence[Candidate]) -> list[Cand
     for candidate in candidates[1:]:
         if len(chosen) == MOST_SENTENCES or candidate.score < BESIDE * candidates[0].score:
             break
-        if candidate.origin == "sentence" and not any(_overlap(candidate, one) for one in chosen):
+        if candidate.origin == "sentence" and not any(overlap(candidate, one) for one in chosen):
             chosen.append(candidate)
     return chosen
 
@@ -145,7 +196,8 @@ def page_name(hit: Hit) -> str:
     return f"{hit.document}, page {hit.page_number}"
 
 
-def _overlap(one: Candidate, other: Candidate) -> bool:
+def overlap(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates say the same, or quote the same element."""
     first, second = (" ".join(text for text, _ in item.lines) for item in (one, other))
     return first in second or second in first or bool(_elements(one) & _elements(other))
 

@@ -162,16 +162,15 @@ def expectation(question: str) -> Expectation:
     return Expectation(kind, operation, text, decimals, tuple(dict.fromkeys(years)), share, _counted(text))
 
 
+_STOPS = (
+    r"(?!(?:are|is|was|were|do|does|did|have|has|had|can|could|in|of|on|for|with|that|the|a|an|there|to|from|by|at)\b)"
+)
+_COUNTED_WORDS = re.compile(rf"\b(?:how many|number of|count of) ((?:{_STOPS}[\w-]+ ?){{1,4}})", re.I)
+
+
 def _counted(text: str) -> frozenset[str]:
-    """Stems of the last word before the verb after "how many", and of those before it."""
-    found = re.search(
-        r"\bhow many ((?:(?!(?:are|is|was|were|do|does|did|have|has|had|can|in|of|on|for|with|that)\b)[\w-]+ ?){1,4})",
-        text,
-        re.I,
-    )
-    found = found or re.search(
-        r"\b(?:number|count) of ((?:(?!(?:are|is|was|were|in|of|on|for|with|that)\b)[\w-]+ ?){1,3})", text, re.I
-    )
+    """The stem of the noun after "how many": the last word before a verb, an article or a preposition."""
+    found = _COUNTED_WORDS.search(text)
     return frozenset() if found is None else frozenset(word[:STEM] for word in content_words(found[1])[-1:])
 
 

@@ -88,7 +88,7 @@ def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = Fal
     for name in _names(text):
         if not all(_flat(part) in around for part in name.split() if part[:1].isupper()):
             return Support(f"the name {name}")
-    longer = [word for word in words(text) if len(word) >= LONGER and word not in STOPWORDS and not word.isdigit()]
+    longer = [word for word in words(text) if len(word) >= LONGER and word not in STOPWORDS and word.isalpha()]
     said = set(words(f"{source} {known}"))
     if longer and sum(word in said for word in longer) < SAID * len(longer):
         return Support("most of its words")

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mmrank.answer.asking import Source, abstention, find, page_name
+from mmrank.answer.asking import Asked, Source, abstention, find, page_name
 from mmrank.answer.candidates import Candidate, Cite, cited_hits
 from mmrank.answer.citing import Written, read_sentences
-from mmrank.answer.expected import Expectation, Expected
+from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
 from mmrank.answer.result import Answer, AnswerSentence, Step
 from mmrank.answer.support import check
 from mmrank.answer.texts import short_answers
-from mmrank.answer.units import FoundPage
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.loading import EMBEDDED, load_chat_model
 from mmrank.llm.protocol import Chat, ChatModel, Content, Sampling, system, user
@@ -62,8 +61,9 @@ def answer_by_model(
         InputError: for an empty question, k below 1, or a model whose context holds no passage.
         MmrankError: when the model fails before its first sentence.
     """
-    wanted, hits, pages, trace = find(question, source, k)
-    shown = passages(wanted, pages, model)
+    found = find(question, source, k)
+    hits, trace, wanted = found.hits, found.trace, expectation(question)
+    shown = [one for asked in found.asked for one in passages(asked, model, PASSAGES // len(found.asked))]
     chat, shown = prompt(question, shown, model, max_tokens)
     name = model.info.name
     trace.append(
@@ -144,20 +144,20 @@ def _given(
     yield made
 
 
-def passages(wanted: Expectation, pages: Sequence[FoundPage], model: ChatModel) -> list[Shown]:
+def passages(asked: Asked, model: ChatModel, most: int) -> list[Shown]:
     """The elements that fit the question best, best first; tables and figures as pictures for a model that sees."""
     chosen: dict[tuple[int, str], Cite] = {}
-    candidates: list[Candidate] = extract(wanted, pages)
-    shares = [(found, identifier) for found in pages for identifier in found.hit.element_ids]
+    candidates: list[Candidate] = extract(asked.wanted, asked.pages)
+    shares = [(found, identifier) for found in asked.pages for identifier in found.hit.element_ids]
     for at in range(max(len(candidates), len(shares))):
         if at < len(candidates):
             for _, cites in candidates[at].lines:
                 for cite in cites:
                     chosen.setdefault((cite.found.rank, cite.element_id), cite)
-        if at < len(shares) and len(chosen) < PASSAGES:
+        if at < len(shares) and len(chosen) < most:
             found, identifier = shares[at]
             chosen.setdefault((found.rank, identifier), Cite(found, identifier, (), ""))
-        if len(chosen) >= PASSAGES:
+        if len(chosen) >= most:
             break
     made = []
     for (_, identifier), cite in chosen.items():
@@ -170,7 +170,7 @@ def passages(wanted: Expectation, pages: Sequence[FoundPage], model: ChatModel) 
         if model.info.reads_images and element.kind in PICTURED and cite.found.hit.picture is not None:
             picture = ImageRef(cite.found.hit.picture.path, cite.found.page.page, element.box)
         made.append(Shown(whole, element, text, picture))
-    return made[:PASSAGES]
+    return made[:most]
 
 
 def prompt(question: str, shown: Sequence[Shown], model: ChatModel, max_tokens: int) -> tuple[Chat, list[Shown]]:

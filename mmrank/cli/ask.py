@@ -43,6 +43,9 @@ def ask(
         list[str] | None,
         typer.Option("--set", help="A setting of the model: image_tokens=1200 (docs/settings.md). May be repeated."),
     ] = None,
+    understand: Annotated[
+        str, typer.Option(help="What mends the question and tells several apart: rules, none, or a chat model.")
+    ] = "rules",
     draw: Annotated[Path | None, typer.Option(help="Folder for pictures of the cited pages, boxes outlined.")] = None,
     allow_models: AllowModels = False,
     json: Json = False,
@@ -55,7 +58,7 @@ def ask(
         chosen = chosen_documents(library, document, folder, where or [], since, until)
         if draw is not None:
             make_picture_folder(draw)
-        stream = library.ask_stream(question, k=k, where=chosen, rerank=rerank, model=writer)
+        stream = library.ask_stream(question, k=k, where=chosen, rerank=rerank, model=writer, understand=understand)
         if not json:
             for sentence in stream:
                 _print(sentence)

@@ -140,6 +140,22 @@ class Snapshot(Contents):
         with _reading_segments():
             return self._matches(self._loaded.words.search(tokenize(text), k, level, allowed), level)
 
+    def word_frequency(self, word: str) -> int:
+        """In how many passages a word occurs; words are as `tokenize` makes them."""
+        with _reading_segments():
+            return self._loaded.words.frequency(word.encode(), "passage")
+
+    def word_frequencies(self) -> dict[str, int]:
+        """All words, and in how many passages each occurs. Removed passages count until compaction."""
+        found: dict[str, int] = {}
+        with _reading_segments():
+            for segment in self._loaded.words.segments.values():
+                rows = np.diff(segment.postings.starts).tolist()
+                for term, held in zip(segment.postings.vocabulary(), rows, strict=True):
+                    word = term.decode()
+                    found[word] = found.get(word, 0) + held
+        return found
+
     def score_tokens(self, query: Vectors, places: Sequence[tuple[str, int]], *, budget: int = 64 << 20) -> list[Match]:
         """MaxSim of a question with passages, best first.
 

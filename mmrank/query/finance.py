@@ -108,6 +108,13 @@ def _figures() -> Mapping[str, tuple[str, ...]]:
     }
 
 
+@cache
+def figure_names() -> tuple[str, ...]:
+    """What people call figures of financial reports, and the terms they are computed from."""
+    entries = (*_knowledge()["figures"], *_knowledge()["terms"])
+    return tuple(str(name) for entry in entries for name in entry["names"])
+
+
 def statement_lines(question: str) -> tuple[tuple[str, Lines], ...]:
     """The statements from which the figure that a question asks for is computed, with the lines wanted from each.
 

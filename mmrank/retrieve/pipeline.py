@@ -8,7 +8,7 @@ Each step is a function of its own file; this file says in which order they are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mmrank.encoders.protocol import Encoder, MultiVectorEncoder
     from mmrank.encoders.query_adapter import QueryAdapter
     from mmrank.index import Filter, Snapshot, Store
+    from mmrank.query.spelling import Speller
     from mmrank.rerankers.explain import Explainer
     from mmrank.rerankers.protocol import Reranker
 
@@ -50,6 +51,7 @@ class Pipeline:
         self._identities: tuple[int, Identities] | None = None
         self._rerankers: dict[str, Reranker] = {}
         self._explainers: dict[str, Explainer] = {}
+        self._speller: tuple[int, Speller] | None = None
 
     def search(
         self, query: str | Query, *, k: int, where: Filter | None = None, rerank: str | Reranker | None = None
@@ -121,6 +123,25 @@ class Pipeline:
             pool = self._features.pool(snapshot, [identifier], question, whole=True)
         ranking = rank_pages(question, pool, weights)
         return ranking if reranker is None else self._rerank(ranking, reranker)
+
+    def speller(self) -> Speller:
+        """Mends slips of typing with the words of the collection as it is now."""
+        from mmrank.query.spelling import Speller
+
+        with self._store.snapshot() as snapshot:
+            version = snapshot.version
+        if self._speller is None or self._speller[0] != version:
+
+            def frequencies() -> dict[str, int]:
+                with self._store.snapshot() as snapshot:
+                    return snapshot.word_frequencies()
+
+            def known(word: str) -> bool:
+                with self._store.snapshot() as snapshot:
+                    return snapshot.word_frequency(word) > 0
+
+            self._speller = version, Speller(cache(frequencies), known)
+        return self._speller[1]
 
     def understand(self, query: str | Query) -> Question:
         """Step 1: check, analyse and encode the question."""

@@ -41,6 +41,24 @@ def test_sentences_come_one_by_one_and_the_answer_last(path: Path) -> None:
     assert sentences == list(stream.answer.sentences) and "October" in stream.answer.text
 
 
+def test_slips_and_chatter_are_taken_away_and_the_trace_says_so(path: Path) -> None:
+    with mmrank.Collection.open(path, read_only=True) as library:
+        answer = library.ask("hey, could you tell me how many pasengers the ferrry to Lunna carries? thanks!")
+        assert answer.short == "310"
+        said = [step.detail for step in answer.trace if step.name == "rewrite"]
+        assert "read “ferrry” as “ferry”" in said and said[-1].startswith("searched for: how many passengers")
+        plain = library.ask("How many pasengers does the ferry carry?", understand="none")
+    assert [step.name for step in plain.trace] == ["search", "extract"]
+
+
+def test_each_of_two_questions_is_answered(path: Path) -> None:
+    with mmrank.Collection.open(path, read_only=True) as library:
+        answer = library.ask("When do cranes fly south, and how many passengers does the ferry to Lunna carry?")
+    assert "October" in answer.text and "310" in answer.text
+    assert {hit.document for sentence in answer.sentences for hit in sentence.hits} == {"crane.md", "ferry.md"}
+    assert any(step.name == "decompose" for step in answer.trace)
+
+
 def test_what_the_documents_do_not_say_is_not_answered(path: Path) -> None:
     with mmrank.Collection.open(path, read_only=True) as library:
         answer = library.ask("Which enzyme cleaves lactose during digestion?")

@@ -1,0 +1,135 @@
+"""Several questions asked at once, told apart, and what each is after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mmrank.query.analysis import analyse
+
+MOST_PARTS = 4
+"""Sub-questions of one question."""
+SHORTEST = 3
+"""Words of a sub-question."""
+_WH = r"(?:what|which|who|whom|whose|when|where|why|how)"
+_AUX = r"(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would)"
+_VERB = r"(?:list|name|give|find|show|enumerate|describe|explain|count|compute|calculate)"
+_AND = r"(?:and|also|then|plus|next|besides|in addition|additionally|furthermore)\b,?\s*(?:also\b,?\s*)?"
+_JOINT = re.compile(
+    rf"\?\s+(?:{_AND})?(?=[^?]*\b{_WH}\b)|[.!]\s+{_AND}(?=[^.?]*\b{_WH}\b)"
+    r"|(?:[?.!]+\s+|\s*[,;]?\s*\b(?:and|also|as well as|plus|then)\s+(?:also\s+|then\s+)?|\s*;\s*|\s*[–—-]\s+)"
+    rf"(?=(?:{_WH}\b(?!\s+(?:of them|one)\b)|(?:in|on|at|for|from|by|to|of|among)\s+{_WH}\b"
+    rf"|{_AUX}\s+(?:the|there|any|a|an|it|they)\b|{_VERB}\s+(?:the|all|me|every|each|how)\b))",
+    re.I,
+)
+_ASKS = re.compile(rf"\b{_WH}\b|^(?:{_AUX}|{_VERB})\b", re.I)
+_INSTRUCTS = re.compile(
+    r"^(?:please )?(?:give|return|write|answer|round|express|provide|format|list)\b[^?]*"
+    r"\b(?:integers?|formats?|decimals?|floats?"
+    r"|lists?|percents?|percentages?|terms|units?|order|millions?|places?)\b",
+    re.I,
+)
+_PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|his|she|her|this|these|those|that (?:year|company|one))\b", re.I)
+_NAME = re.compile(
+    r"(?<![.!?] )(?<!^)\b(?:[A-Z][\w&'’.-]*)(?:\s+(?:of\s+)?[A-Z][\w&'’.-]*)*|\b(?:FY\s?)?(?:19|20)\d\d\b"
+)
+
+
+class Intent(StrEnum):
+    """What a question is after."""
+
+    LOOK_UP = "look up"
+    COMPARE = "compare"
+    COUNT = "count"
+    COMPUTE = "compute"
+    LIST = "list"
+    ABOUT = "about the document"
+
+
+_INTENTS = (
+    (
+        Intent.COMPARE,
+        re.compile(
+            r"\b(?:compare[ds]?|comparison|difference|versus|vs\.?|(?:more|less|higher|lower) than"
+            r"|which .{0,60}\b(?:more|less|higher|lower|larger|smaller|greater|fewer|better|worse))\b",
+            re.I,
+        ),
+    ),
+    (
+        Intent.COMPUTE,
+        re.compile(
+            r"\b(?:ratio|margin|average|mean|(?:sum|total) of|growth|change in|percentage change|turnover"
+            r"|calculate|compute)\b",
+            re.I,
+        ),
+    ),
+    (Intent.COUNT, re.compile(r"\b(?:how many|number of|count)\b", re.I)),
+    (Intent.LIST, re.compile(r"\b(?:list|enumerate|name (?:all|the)|what are|which \w+s are)\b", re.I)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SubQuestion:
+    """A question that can be asked by itself."""
+
+    text: str
+    intent: Intent
+
+
+def intent_of(question: str) -> Intent:
+    """What a question is after.
+
+    >>> intent_of("How many ferries sailed?"), intent_of("Who wrote this report?")
+    (<Intent.COUNT: 'count'>, <Intent.ABOUT: 'about the document'>)
+    """
+    if analyse(question).front:
+        return Intent.ABOUT
+    return next((intent for intent, pattern in _INTENTS if pattern.search(question)), Intent.LOOK_UP)
+
+
+def decompose(question: str) -> tuple[SubQuestion, ...]:
+    """The questions in a question, at most four, each with its intent; the question itself where there is one.
+
+    A part that says "it" or "they" is given the names and years of the one before it.
+
+    >>> [part.text for part in decompose("Who built the pier at Lunna, and how long is it?")]
+    ['Who built the pier at Lunna', 'how long is it (Lunna)?']
+    >>> [part.text for part in decompose("How do fares compare between Skerry and Lunna?")]
+    ['How do fares compare between Skerry and Lunna?']
+    """
+    raw = " ".join(question.split())
+    parts = [part.strip(" ,;") for part in _JOINT.split(raw)]
+    parts = _whole(parts)
+    if not 2 <= len(parts) <= MOST_PARTS:
+        return (SubQuestion(raw, intent_of(raw)),)
+    made: list[str] = []
+    for part in parts:
+        text = part
+        if made and _PRONOUN.search(part) and not _NAME.search(part):
+            names = dict.fromkeys(found.group().rstrip(".?") for found in _NAME.finditer(made[-1]))
+            if names:
+                end = "?" if part.endswith("?") else ""
+                text = f"{part.removesuffix('?').strip()} ({', '.join(names)}){end}"
+        made.append(text)
+    return tuple(SubQuestion(text, intent_of(text)) for text in made)
+
+
+def _whole(parts: Sequence[str]) -> list[str]:
+    """Parts that ask something by themselves; another is put back to its neighbour."""
+    made: list[str] = []
+    for part in parts:
+        if not part:
+            continue
+        asks = _stands(part)
+        if made and not (asks and _stands(made[-1])):
+            made[-1] = f"{made[-1]} {part}" if made[-1][-1] in ".?!" else f"{made[-1]}, {part}"
+        else:
+            made.append(part)
+    return made
+
+
+def _stands(part: str) -> bool:
+    asks = _ASKS.search(part) is not None and _INSTRUCTS.search(part) is None
+    return asks and len(part.split()) >= SHORTEST
