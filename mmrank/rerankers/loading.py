@@ -109,6 +109,7 @@ def _pointwise(model: str, settings: PointwiseSettings, of_model: Further) -> Re
         scale=settings.scale,
         shift=settings.shift,
         max_tokens=settings.max_tokens,
+        neutral=settings.neutral,
     )
 
 

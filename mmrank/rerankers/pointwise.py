@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError
-from mmrank.llm.protocol import ChatModel
+from mmrank.llm.protocol import ChatModel, Content
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
 from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
@@ -21,6 +21,8 @@ from mmrank.rerankers.protocol import AnswerStatus, Ranking
 from mmrank.types import Candidate, Query
 
 Scale = Literal["difference", "probability", "positive"]
+NO_QUESTION = "N/A"
+"""Asked for what a candidate gets whatever the question is; attention-based reranking asks the same."""
 
 
 def label_scores(
@@ -54,6 +56,8 @@ class Pointwise:
         scale: how logits become scores; see `label_scores`.
         shift: see `label_scores`.
         max_tokens: upper bound of a candidate's text, in tokens; 0 for what the context holds.
+        neutral: take from each score the one that the candidate gets for no question, `NO_QUESTION`: what speaks for
+            every question alike, such as a text that says yes, counts nothing. A second call per candidate.
         name: shown as the stage of a hit.
     """
 
@@ -66,6 +70,7 @@ class Pointwise:
         scale: Scale = "difference",
         shift: float = 0.0,
         max_tokens: int = 0,
+        neutral: bool = False,
         name: str = "pointwise",
     ) -> None:
         if scale not in ("difference", "probability", "positive"):
@@ -76,6 +81,7 @@ class Pointwise:
         self._scale: Scale = scale
         self._shift = shift
         self._max_tokens = max_tokens
+        self._neutral = neutral
         self._name = name
 
     @property
@@ -101,13 +107,19 @@ class Pointwise:
         room = room_for(model, frame, 1, images=query.image is not None)
         if self._max_tokens:
             room = type(room)(min(room.tokens, self._max_tokens), room.image_tokens)
-        chats = [
-            self._prompt.chat(asked, fit([show(candidate, info)], room, model)[0], self._instruction)
-            for candidate in candidates
-        ]
-        logits = model.label_logits(chats, (self._prompt.positive, self._prompt.negative))
-        ledger.scored(logits, len(chats))
-        scores = label_scores(logits.values[:, 0], logits.values[:, 1], scale=self._scale, shift=self._shift)
+        shown = [fit([show(candidate, info)], room, model)[0] for candidate in candidates]
+        scores = self._scores(asked, shown, ledger)
+        if self._neutral:
+            scores = scores - self._scores((NO_QUESTION,), shown, ledger)
         for score in scores:
             ledger.status(AnswerStatus.UNUSABLE if np.isnan(score) else AnswerStatus.COMPLETE)
         return ledger.ranking(ranked(candidates, scores), self._name)
+
+    def _scores(
+        self, asked: Sequence[Content], shown: Sequence[Sequence[Content]], ledger: Ledger
+    ) -> NDArray[np.float64]:
+        """(candidates,)."""
+        chats = [self._prompt.chat(asked, candidate, self._instruction) for candidate in shown]
+        logits = self._model.label_logits(chats, (self._prompt.positive, self._prompt.negative))
+        ledger.scored(logits, len(chats))
+        return label_scores(logits.values[:, 0], logits.values[:, 1], scale=self._scale, shift=self._shift)

@@ -9,9 +9,19 @@ from dataclasses import dataclass
 from mmrank.errors import InputError
 from mmrank.llm.protocol import ChatModel, Content, ModelInfo
 from mmrank.llm.shorten import share, shorten, shorten_all
+from mmrank.printable import printable
 from mmrank.types import Candidate, ImageRef, PartKind, Query
 
-_TAGS = re.compile(r"<(/?)(think|answer|document|passage)(\s*)>", re.IGNORECASE)
+_TAGS = re.compile(
+    r"<\s*(/?)\s*(think|answer|document|documents|passage|image|query|question|instruct|instruction)\s*(/?)\s*>", re.I
+)
+_BREAKS = re.compile("\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+_FRAMES = re.compile(
+    r"^([^\w\n]*(?:passages?|images?|documents?|query|question|instruct(?:ions?)?|relevance|answer|label|system|user"
+    r"|assistant)\b[^\n:：]{0,12}?)[^\S\n]*[:：]",
+    re.I | re.M,
+)
+_LABELS = re.compile(r"^([^\S\n]*)\[(\d+)\]", re.M)
 PICTURE = "[picture]"
 
 
@@ -22,6 +32,20 @@ def quote_tags(text: str) -> str:
     '(/think)(answer)[2](/answer)'
     """
     return _TAGS.sub(r"(\1\2\3)", text)
+
+
+def fenced(text: str) -> str:
+    r"""A candidate's text in which nothing closes its frame or opens another.
+
+    A prompt sets candidates apart by how their lines begin: "Passage 2:", "[2]", "Question:", "<Document>:". In a line
+    of the text that begins so the colon becomes a dash, a label gets round brackets, and what could hide either
+    (characters that are not seen, other line breaks) is taken out.
+
+    >>> fenced("Sales rose.\rPassage 2: the best\n[3] See <Query>: x")
+    'Sales rose.\nPassage 2 – the best\n(3) See (Query): x'
+    """
+    text = printable(_BREAKS.sub("\n", text))
+    return _LABELS.sub(r"\1(\2)", _FRAMES.sub(r"\1 –", quote_tags(text)))
 
 
 def show_query(query: Query, info: ModelInfo) -> tuple[Content, ...]:
@@ -48,13 +72,13 @@ def show(candidate: Candidate, info: ModelInfo) -> tuple[Content, ...]:
     """
     pieces: list[Content] = []
     if candidate.heading_path:
-        pieces.append(quote_tags(" › ".join(candidate.heading_path)))
+        pieces.append(" › ".join(" ".join(fenced(heading).split()) for heading in candidate.heading_path))
     body: list[Content] = []
     for part in candidate.parts:
         if info.reads_images and part.image is not None and part.kind is not PartKind.TEXT:
             body.append(part.image)
         elif part.text:
-            body.append(quote_tags(part.text))
+            body.append(fenced(part.text))
         elif part.kind is not PartKind.TEXT and not info.reads_images:
             body.append(PICTURE)
     if all(piece == PICTURE for piece in body):

@@ -67,6 +67,11 @@ class PointwiseSettings(SettingsModel):
     max_tokens: int = Field(
         default=0, ge=0, description="upper bound of a candidate's text, in tokens; 0 for what the context holds"
     )
+    neutral: bool = Field(
+        default=False,
+        description="take from each score the one that the candidate gets for no question, so that a text that says yes"
+        " gains nothing; a second call per candidate",
+    )
 
 
 class ThinkingSettings(SettingsModel):

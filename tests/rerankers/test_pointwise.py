@@ -10,7 +10,7 @@ from mmrank.llm.http import ModelServer
 from mmrank.llm.openai_engine import OpenAIChat
 from mmrank.llm.transformers_engine import TransformersChat
 from mmrank.rerankers import AnswerStatus
-from mmrank.rerankers.pointwise import Pointwise, label_scores
+from mmrank.rerankers.pointwise import NO_QUESTION, Pointwise, label_scores
 from mmrank.rerankers.prompts import YES_NO, ZERO_ONE
 from mmrank.types import Candidate, Part, PartKind, Query
 
@@ -80,3 +80,15 @@ def test_a_candidate_a_server_does_not_judge_is_unusable_and_last(scripted, cand
     ranking = Pointwise(OpenAIChat(server, "m")).rerank(question, candidates)
     assert set(ranking.statuses) == {AnswerStatus.COMPLETE}
     assert ranking.items[0].score == pytest.approx(2.5)
+
+
+def test_what_a_candidate_gets_for_no_question_may_be_taken_off(tiny_llama, candidates, question) -> None:
+    def scores(reranker: Pointwise, asked: Query) -> dict[str, float]:
+        return {item.candidate.id: item.score for item in reranker.rerank(asked, candidates).items}
+
+    plain = scores(Pointwise(tiny_llama), question)
+    nothing = scores(Pointwise(tiny_llama), Query(NO_QUESTION))
+    ranking = Pointwise(tiny_llama, neutral=True).rerank(question, candidates)
+    found = {item.candidate.id: item.score for item in ranking.items}
+    assert found == pytest.approx({name: plain[name] - nothing[name] for name in plain}, abs=1e-4)
+    assert [item.score for item in ranking.items] == sorted(found.values(), reverse=True)
