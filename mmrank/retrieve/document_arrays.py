@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -102,6 +102,17 @@ class DocumentArrays:
     def vocabulary(self) -> list[str]:
         """The words of the document, by number."""
         return _decoded(self.arrays["vocabulary"]).split("\n") if len(self.arrays["keys"]) else []
+
+    def beginning(self, letter: str) -> Sequence[str]:
+        """The words of letters only that begin with a letter."""
+        return self._by_letter.get(letter, ())
+
+    @cached_property
+    def _by_letter(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for word in filter(str.isalpha, self.vocabulary):
+            found.setdefault(word[0], []).append(word)
+        return found
 
     @cached_property
     def labels(self) -> list[str | None]:

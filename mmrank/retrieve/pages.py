@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.rerankers.protocol import Ranking
+from mmrank.retrieve.bridging import bridged
 from mmrank.retrieve.documents import RankedDocument
 from mmrank.retrieve.evidence import Evidence, page_evidence
 from mmrank.retrieve.pool import Pool
@@ -113,6 +114,7 @@ def rank_pages(
         documents: what was found of the pool's documents, by id. A page gets the distance of its document's score from
             the best one as the signal "document".
     """
+    question = replace(question, words=bridged(question.words, pool.page_words, question.language))
     signals = measure_signals(question, pool)
     chosen = WEIGHTS if weights is None else weights
     scores = np.zeros(len(pool))

@@ -155,6 +155,21 @@ class PageWords:
             if known >= 0 and prepared.has_word(known, number)
         ]
 
+    def known(self, words: Sequence[str]) -> list[bool]:
+        """Whether a page or a passage holds each word."""
+        numbers = self._lookup.numbers(tuple(words))
+        return (
+            [bool(held) for held in np.any([one >= 0 for one in numbers], axis=0)] if numbers else [False] * len(words)
+        )
+
+    def beginning(self, letter: str) -> set[str]:
+        """The words of letters only that begin with a letter."""
+        return set().union(*(one.beginning(letter) for one in self._lookup.prepared))
+
+    def side_by_side(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Whether the words of each pair stand one after the other on a page."""
+        return [bool(there.any()) for there in self.neighbours(pairs)]
+
     def in_headings(self, words: Sequence[str]) -> Flags:
         """(words, pages) where a word stands in a title, heading or caption."""
         asked = tuple(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmrank.encoders.vectors import token_means
 from mmrank.errors import InputError
 from mmrank.query.analysis import Analysis, analyse
+from mmrank.retrieve.languages import ENGLISH, question_language
 from mmrank.retrieve.words import content_words
 from mmrank.types import Query
 
@@ -32,6 +33,7 @@ class Question:
         vector: (dimension,), of unit length.
         words: content words, plurals as singulars, once each.
         tokens: (tokens, dimension), with a multi-vector encoder.
+        language: ISO 639-1; English where it cannot be told.
     """
 
     query: Query
@@ -39,6 +41,7 @@ class Question:
     vector: NDArray[np.float32]
     words: tuple[str, ...]
     tokens: NDArray[np.float32] | None = None
+    language: str = ENGLISH
 
 
 def understand(query: Query, encoder: Encoder | MultiVectorEncoder, adapter: QueryAdapter | None = None) -> Question:
@@ -71,10 +74,12 @@ def understand_all(
         vectors = token_means(encoded, encoder.info.dimension)
     else:
         vectors = encoded if adapter is None else adapter(encoded)
-    return [
-        Question(query, analysis, vector, content_words(analysis.text), own)
-        for query, analysis, vector, own in zip(queries, analyses, vectors, tokens, strict=True)
-    ]
+    questions = []
+    for text, query, analysis, vector, own in zip(texts, queries, analyses, vectors, tokens, strict=True):
+        language = question_language(analysis.text)
+        held = content_words(analysis.text, language)
+        questions.append(Question(replace(query, text=text), analysis, vector, held, own, language))
+    return questions
 
 
 def check_query(text: str) -> str:

@@ -76,7 +76,7 @@ def _words(ranking: PageRanking, evidence: Sequence[Evidence], matcher: WordMatc
     named = sorted(found, key=lambda stem: -matcher.weights[stem])[:MAX_WORDS]
     if not named:
         return ""
-    quoted = ", ".join(f"“{asked[stem]}”" for stem in named)
+    quoted = ", ".join(f"“{asked.get(stem, stem)}”" for stem in named)
     if not evidence:
         return f"It says {quoted}."
     best = evidence[0].element

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmrank.index import placed_words, tokenize
+from mmrank.plurals import singular
+from mmrank.retrieve.languages import question_language
 from mmrank.retrieve.matching import WordMatcher
-from mmrank.retrieve.words import words, written_words
+from mmrank.retrieve.words import content_words, words, written_words
 
 
 @pytest.mark.parametrize(
@@ -71,3 +73,45 @@ def test_a_number_in_another_form_is_marked_whole():
     matcher = WordMatcher({"1234567": 1.0, "12%": 0.5})
     text = "Of 1,234,567 bags 12 % were lost"
     assert [text[start:end] for start, end, _ in matcher.spans(text)] == ["1,234,567", "12 %"]
+
+
+def test_acronyms_count_though_they_are_spelled_like_stop_words():
+    assert content_words("the budget of IT") == ("budget", "it")
+    assert content_words("WHAT IS IT?") == ("what", "is", "it")
+    assert content_words('the section "PROCESS IN RAG"') == ("section", "process", "rag")
+
+
+def test_the_month_of_may_is_no_stop_word():
+    assert "may" in content_words("What was signed on 3 May 2021?")
+    assert "may" not in content_words("Which bags may I carry?")
+
+
+def test_stop_words_follow_the_language():
+    asked = "Wie hoch war der Umsatz im letzten Jahr?"
+    assert question_language(asked) == "de"
+    assert not {"wie", "der", "im"} & set(content_words(asked, "de"))
+    assert "umsatz" in content_words(asked, "de")
+    assert question_language("What is the Umsatz?") == "en"
+
+
+@pytest.mark.parametrize(
+    ("plural", "one"),
+    [
+        ("whizzes", "whizz"),
+        ("quizzes", "quiz"),
+        ("buses", "bus"),
+        ("busses", "bus"),
+        ("gases", "gas"),
+        ("viruses", "virus"),
+        ("causes", "cause"),
+        ("boxes", "box"),
+        ("branches", "branch"),
+        ("losses", "loss"),
+        ("caches", "cache"),
+        ("countries", "country"),
+        ("children", "child"),
+        ("status", "status"),
+    ],
+)
+def test_plurals_and_singulars_are_one_word(plural, one):
+    assert singular(plural) == singular(one)

@@ -1,0 +1,98 @@
+"""Words of a question that no page has, replaced by the words that they most likely mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Protocol
+
+from mmrank.plurals import singular
+from mmrank.query.spelling import english
+from mmrank.retrieve.languages import ENGLISH, stemmer
+
+SHORTEST_PART = 3
+SHORTEST_BRIDGED = 4
+"""Shorter words have too many neighbours to guess which one was meant."""
+LONG = 8
+"""From so many letters on two mistakes are bridged, below one."""
+
+
+class Vocabulary(Protocol):
+    """The words of the texts that are searched, as `mmrank.retrieve.words` makes them."""
+
+    def known(self, words: Sequence[str]) -> list[bool]:
+        """Whether a text has each word."""
+
+    def beginning(self, letter: str) -> Iterable[str]:
+        """The words of letters only that begin with a letter."""
+
+    def side_by_side(self, pairs: Sequence[tuple[str, str]]) -> list[bool]:
+        """Whether the words of each pair stand one after the other somewhere."""
+
+
+def bridged(asked: Sequence[str], vocabulary: Vocabulary, language: str = ENGLISH) -> tuple[str, ...]:
+    """A question's words, those that no text has replaced by the words they most likely mean.
+
+    In this order: the same word joined or parted ("website", "web site"); in other languages than English, inflected
+    otherwise; misspelled by one letter, or two in a long word, with the first letter right. A word without such a
+    neighbour stays, and a common English word is no misspelling of another.
+
+    Args:
+        asked: the question's words, as `content_words` gives them.
+        vocabulary: of the texts that are searched.
+        language: of the question.
+    """
+    there = vocabulary.known(asked)
+    if all(there):
+        return tuple(asked)
+    found: list[str] = []
+    at = 0
+    while at < len(asked):
+        word = asked[at]
+        beside = asked[at + 1] if at + 1 < len(asked) and not there[at + 1] else None
+        if there[at]:
+            found.append(word)
+        elif beside is not None and vocabulary.known([word + beside]) == [True]:
+            found.append(word + beside)
+            at += 1
+        else:
+            found += (
+                _parted(word, vocabulary)
+                or _inflected(word, vocabulary, language)
+                or _respelled(word, vocabulary)
+                or [word]
+            )
+        at += 1
+    return tuple(dict.fromkeys(found))
+
+
+def _parted(word: str, vocabulary: Vocabulary) -> list[str]:
+    splits = [(word[:at], singular(word[at:])) for at in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1)]
+    beside = vocabulary.side_by_side(splits) if splits and word.isalpha() else []
+    return next((list(split) for split, there in zip(splits, beside, strict=False) if there), [])
+
+
+def _inflected(word: str, vocabulary: Vocabulary, language: str) -> list[str]:
+    if language == ENGLISH or len(word) < SHORTEST_BRIDGED or not word.isalpha():
+        return []
+    cut = stemmer(language)
+    stem = cut(word)
+    return sorted(other for other in vocabulary.beginning(word[0]) if cut(other) == stem)
+
+
+def _respelled(word: str, vocabulary: Vocabulary) -> list[str]:
+    if len(word) < SHORTEST_BRIDGED or not word.isalpha() or word in common_words():
+        return []
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    most = 2 if len(word) >= LONG else 1
+    near = sorted(vocabulary.beginning(word[0]))
+    close = process.extract(word, near, scorer=OSA.distance, score_cutoff=most, limit=1)
+    return [other for other, _, _ in close]
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Common English words, plurals as singulars too."""
+    return english() | frozenset(map(singular, english()))
