@@ -90,10 +90,12 @@ def add_files(
     progress: AddProgress | None = None,
     wait: float = 0.0,
     retry: bool = False,
+    ocr: str | bool | None = None,
 ) -> AddReport:
     """Read files under given names into a store; see `Collection.add_files`. `encoder` is called when it is needed."""
     from mmrank.index import FilePlace
     from mmrank.ingest import FileError, IngestOptions, read_documents
+    from mmrank.ingest.ocr import check_language
     from mmrank.ingest.opening import stamp
 
     started = time.monotonic()
@@ -110,8 +112,16 @@ def add_files(
     plan = plan_names([FilePlace(name, str(path.absolute())) for path, name in files], contents, records)
     said.remember(records, plan.places)
     places = {record.id: list(plan.places.get(record.id, record.places)) for record in records}
-    if retry:
-        _read_again(plan, records, places)
+    options = IngestOptions(
+        layout=settings.layout,
+        ocr=settings.ocr if ocr is None else ocr,
+        ocr_language=settings.ocr_language,
+        passage_tokens=settings.passage_tokens,
+    )
+    if options.ocr != "never":
+        check_language(options.ocr_language)
+    if retry or ocr is not None:
+        _read_again(plan, [record for record in records if record.unread or ocr is not None], places)
     report.unchanged, report.moved = plan.unchanged, plan.moved
     still = [record for record in records if record.id not in plan.places and _goes_by(record, report.unchanged)]
     place_documents(store, plan.places, lambda document, record: _described(said, document, record), wait)
@@ -132,7 +142,6 @@ def add_files(
             if progress is not None:
                 progress(meter.now(reading))
 
-        options = IngestOptions(layout=settings.layout, ocr=settings.ocr, passage_tokens=settings.passage_tokens)
         if progress is not None:
             progress(meter.now({}))
         try:
@@ -164,10 +173,10 @@ def _described(said: Said, document: Document, record: DocumentRecord) -> dict[s
 
 
 def _read_again(plan: Plan, records: Sequence[DocumentRecord], places: Mapping[str, Sequence[FilePlace]]) -> None:
-    """Read files again of which pages are missing, if they are among those that were given."""
+    """Read the files of these documents again, if they are among those that were given."""
     for record in records:
         here = [place for place in places[record.id] if place.name in plan.unchanged]
-        if record.unread and here:
+        if here:
             plan.unread[record.id] = places[record.id][0]
             plan.unchanged = [name for name in plan.unchanged if name not in {place.name for place in here}]
 

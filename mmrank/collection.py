@@ -266,6 +266,7 @@ class Collection:
         follow_links: bool = False,
         prune: bool = False,
         retry: bool = False,
+        ocr: str | bool | None = None,
         progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
@@ -284,6 +285,8 @@ class Collection:
             follow_links: also read what links in folders lead to, wherever that is.
             prune: remove documents whose files are not in the given folders any more; otherwise they are only named.
             retry: read files again of which pages could not be read.
+            ocr: when to recognise the text of these files, in place of the setting `ocr`: "auto", "always", "never", or
+                "always:3-5,9" for single pages. Files that are there already are read again.
             progress: called with how far the reading is, about once per second.
             wait: seconds to wait for another writer to finish.
 
@@ -293,7 +296,7 @@ class Collection:
         """
         found = find(sources, follow_links=follow_links)
         files = free_names(found.files, self.documents())
-        report = self.add_files(files, metadata=metadata, retry=retry, progress=progress, wait=wait)
+        report = self.add_files(files, metadata=metadata, retry=retry, ocr=ocr, progress=progress, wait=wait)
         report.passed_over = dict(sorted(found.passed_over.items()))
         report.links = [str(link) for link in found.links]
         report.notes += found.notes
@@ -313,6 +316,7 @@ class Collection:
         metadata: Mapping[str, object] | None = None,
         cache: Path | None = None,
         retry: bool = False,
+        ocr: str | bool | None = None,
         progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
@@ -323,6 +327,7 @@ class Collection:
             metadata: as `add` takes it.
             cache: folder that keeps what was read from each file, by content and settings.
             retry: as `add` takes it.
+            ocr: as `add` takes it.
             progress: as `add` takes it.
             wait: seconds to wait for another writer to finish.
         """
@@ -334,6 +339,7 @@ class Collection:
             metadata=metadata,
             cache=cache,
             retry=retry,
+            ocr=ocr,
             progress=progress,
             wait=wait,
         )

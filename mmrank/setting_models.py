@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
@@ -27,6 +28,9 @@ class SettingsModel(BaseModel):
         return read_text(cls, str(info.field_name), value)
 
 
+_PAGES = re.compile(r"\d{1,6}(?:-\d{1,6})?")
+
+
 def read_text(model: type[BaseModel], name: str, value: Any) -> Any:
     """A value that was written as text, as far as pydantic does not read it: "none", and several numbers."""
     kind = model.model_fields[name].annotation
@@ -35,6 +39,48 @@ def read_text(model: type[BaseModel], name: str, value: Any) -> Any:
     if value.lower() in {"none", "null"} and NoneType in get_args(kind):
         return None
     return value.strip("[]() ").split(",") if get_origin(kind) is tuple else value
+
+
+OCR_MODES = ("auto", "always", "never")
+
+
+def read_ocr(value: object) -> str:
+    """When text is recognised, in one form: a mode, then modes of single pages, divided by ";".
+
+    Args:
+        value: a mode, or true for auto and false for never; "auto;always:3-5,9" names pages, counted from 1.
+
+    Raises:
+        ValueError: when it is none of these; says what is taken.
+
+    >>> read_ocr(True), read_ocr("always:3-5,9"), ocr_mode("auto;always:3-5,9", 3), ocr_mode("auto;always:3-5,9", 5)
+    ('auto', 'auto;always:3-5,9', 'always', 'auto')
+    """
+    plain = {"true": "auto", "false": "never", "1": "auto", "0": "never"}
+    text = str(value).strip().lower()
+    parts = [part.strip() for part in plain.get(text, text).split(";")]
+    if all(":" in part for part in parts):
+        parts.insert(0, "auto")
+    for at, part in enumerate(parts):
+        mode, divided, pages = part.partition(":")
+        good = all(_PAGES.fullmatch(piece) for piece in pages.split(",")) if divided else not at
+        if mode not in OCR_MODES or not good:
+            raise ValueError(
+                f"{value!r} does not say when to recognise text: give auto, always or never, with pages always:3-5,9"
+            )
+    return ";".join(parts)
+
+
+def ocr_mode(ocr: str, page: int) -> str:
+    """The mode of one page (0-based) by what `read_ocr` made: the last part that names it, else the first."""
+    first, *parts = ocr.split(";")
+    for part in reversed(parts):
+        mode, _, pages = part.partition(":")
+        for piece in pages.split(","):
+            start, _, stop = piece.partition("-")
+            if int(start) <= page + 1 <= int(stop or start):
+                return mode
+    return first
 
 
 @dataclass(frozen=True, slots=True)

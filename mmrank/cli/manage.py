@@ -49,6 +49,10 @@ def index_(
         bool | None,
         typer.Option(help="Recognise text in scans and pictures, for a new collection. [default: ocr]"),
     ] = None,
+    ocr_mode: Annotated[
+        str | None,
+        typer.Option(help="Recognise text of these files: auto, always, never, or always:3-5,9 for single pages."),
+    ] = None,
     index: Annotated[
         str | None, typer.Option(help="FAISS index of a new collection: auto or a factory string.")
     ] = None,
@@ -79,7 +83,9 @@ def index_(
     find(sources, follow_links=follow_links)  # so that no collection is created for sources that do not exist
     metadata = _pairs(said or [], "--meta")
     checked(metadata, "--meta")
-    wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout, "ocr": ocr}
+    wanted: dict[str, object] = {"profile": profile, "encoder": encoder, "layout": layout}
+    if ocr is not None:
+        wanted["ocr"] = "auto" if ocr else "never"
     changes = {name: value for name, value in wanted.items() if value is not None}
     with (
         _open_or_create(collection, index, workers, allow_models, changes, wait) as library,
@@ -91,6 +97,7 @@ def index_(
             follow_links=follow_links,
             prune=prune,
             retry=retry,
+            ocr=ocr_mode,
             progress=step,
             wait=wait,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -197,15 +196,3 @@ def _written(spans: list[dict[str, Any]]) -> str:
 
 def _visible(box: Rect, width: float, height: float) -> bool:
     return shared(box, (0, 0, width, height)) > 0
-
-
-def garbled(line: Line) -> bool:
-    """Whether a line is unreadable because its font has no usable character map.
-
-    True where many of its characters are private-use, replacement or unassigned ones, or the symbols that text
-    in a wrong encoding is full of.
-    """
-    marks = [c for c in line.text if not c.isspace()]
-    odd = sum(1 for c in marks if c == "\ufffd" or unicodedata.category(c) in {"Co", "Cn", "Cc", "Cs"})
-    symbols = sum(1 for c in marks if "\u0080" <= c <= "\u00bf")
-    return odd > 0.3 * len(marks) or (len(marks) > 5 and symbols > 0.4 * len(marks))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.errors import MmrankError
+from mmrank.errors import InputError, MmrankError
 from mmrank.ingest.drafts import Line, Rect
 
 LONGEST_SIDE = 1600
@@ -24,15 +26,48 @@ LEAST_CONFIDENCE = 0.55
 """Lines recognised with less confidence are dropped."""
 
 
+def installed_languages() -> dict[str, Path]:
+    """The languages that can be recognised, with their models: those in the folder `models` of rapidocr.
+
+    "default" comes with rapidocr, and reads Chinese, Japanese and languages in Latin letters. Others are files such as
+    "cyrillic_PP-OCRv5_rec_mobile.onnx" that people put there.
+    """
+    spec = importlib.util.find_spec("rapidocr")
+    if spec is None or spec.origin is None:
+        return {}
+    found: dict[str, Path] = {}
+    for path in sorted((Path(spec.origin).parent / "models").glob("*rec*.onnx")):
+        named = re.match(r"(?:([a-z_]+?)_)?PP-OCR", path.name)
+        if named:
+            found[named[1] or "default"] = path
+    return found
+
+
+def check_language(language: str) -> None:
+    """Raise InputError where the model of a language is not installed; it names those that are."""
+    known = installed_languages()
+    if known and language not in known:
+        raise InputError(
+            f"ocr_language {language!r} is not installed; there are: {', '.join(sorted(known))}. Put its PP-OCR model,"
+            f" such as {language}_PP-OCRv5_rec_mobile.onnx, into {next(iter(known.values())).parent}"
+        )
+
+
 class Recogniser:
     """Finds text in regions of pages; keeps results by the picture's hash. Each process needs only one.
 
     Args:
         cache: directory of results, or None.
+        language: "default", or another of `installed_languages()`.
+
+    Raises:
+        InputError: when the language is not installed.
     """
 
-    def __init__(self, cache: Path | None = None) -> None:
+    def __init__(self, cache: Path | None = None, language: str = "default") -> None:
+        check_language(language)
         self._cache = cache
+        self._language = language
         self._known: dict[str, list[list[Any]]] = {}
         self._engine: Any = None
 
@@ -77,7 +112,8 @@ class Recogniser:
     def _read(self, picture: NDArray[np.uint8]) -> list[list[Any]]:
         if min(picture.shape[:2]) < 8 or _blank(picture):
             return []
-        key = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()[:32]
+        named = "" if self._language == "default" else self._language
+        key = hashlib.sha256(named.encode() + repr(picture.shape).encode() + picture.tobytes()).hexdigest()[:32]
         if key in self._known:
             return self._known[key]
         file = self._cache / key[:2] / f"{key}.json" if self._cache else None
@@ -120,8 +156,12 @@ class Recogniser:
                     "rapidocr is not installed, so pictures cannot be read: install it or pass ocr=False"
                 ) from error
             cv2.setNumThreads(1)
+            other = (
+                {} if self._language == "default" else {"Rec.model_path": str(installed_languages()[self._language])}
+            )
             self._engine = RapidOCR(
                 params={
+                    **other,
                     "Global.use_cls": False,
                     "Global.log_level": "error",
                     "Global.max_side_len": LONGEST_SIDE_FOR_SMALL_TEXT + 32,

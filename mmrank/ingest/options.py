@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from mmrank.errors import InputError
+from mmrank.setting_models import read_ocr
 
 INGEST_VERSION = 14
 """Raised whenever the same file would become a different document. Cached documents of other versions are not used."""
@@ -39,19 +40,27 @@ class IngestOptions:
 
     Attributes:
         layout: "fast" finds regions by geometry alone, "model" asks the layout model of pymupdf_layout.
-        ocr: recognise text in scans, raster figures and outlines.
+        ocr: "auto" recognises text in scans, raster figures and outlines, and where the file's own cannot be right;
+            "always" recognises all pages and does not use the file's; "never" none. "auto;always:3-5,9" names pages,
+            counted from 1. True is "auto", False "never".
+        ocr_language: what is recognised: "default", or another language whose model is installed (`mmrank doctor`).
         passage_tokens: upper bound of a passage, in words and punctuation marks.
         limits: what one file may cost.
     """
 
     layout: Literal["fast", "model"] = "fast"
-    ocr: bool = True
+    ocr: str | bool = "auto"
+    ocr_language: str = "default"
     passage_tokens: int = 160
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if self.layout not in {"fast", "model"}:
             raise InputError(f"unknown layout {self.layout!r}; there are: fast, model")
+        try:
+            object.__setattr__(self, "ocr", read_ocr(self.ocr))
+        except ValueError as error:
+            raise InputError(str(error)) from error
         if self.passage_tokens < 16:
             raise InputError(f"passage_tokens must be at least 16, got {self.passage_tokens}")
 

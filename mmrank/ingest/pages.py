@@ -12,14 +12,16 @@ from mmrank.ingest.hidden import without_hidden
 from mmrank.ingest.initials import with_initials
 from mmrank.ingest.learned import model_drafts
 from mmrank.ingest.line_numbers import without_line_numbers
-from mmrank.ingest.lines import Content, Raster, garbled, page_content
+from mmrank.ingest.lines import Content, Raster, page_content
 from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.order import reading_order
 from mmrank.ingest.orientation import oriented_lines
 from mmrank.ingest.scans import drawn_regions
 from mmrank.ingest.stamps import take_stamps
+from mmrank.ingest.trust import garbled, is_complete, untrue_lines
 from mmrank.ingest.turning import main_turn, sideways_tables, turn_back, turned, turned_box
+from mmrank.setting_models import ocr_mode
 from mmrank.types import ElementKind
 
 PICTURES = {ElementKind.FIGURE, ElementKind.CHART}
@@ -36,7 +38,13 @@ def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recog
     content = page_content(page, options.limits)
     content.lines = without_doubles(without_hidden(page, content))
     scanned = not content.lines
-    if recogniser:
+    mode = ocr_mode(str(options.ocr), number)
+    recogniser = None if mode == "never" else recogniser
+    if recogniser and mode == "always":
+        whole = (0.0, 0.0, content.width, content.height)
+        density = max((figure.pixels_per_point for figure in graphics(content)), default=0.0)
+        content.lines = _in_blocks(oriented_lines(page, whole, density, recogniser), content)
+    elif recogniser:
         _recognise_unreadable(page, content, recogniser)
         _recognise(page, content, graphics(content), recogniser)
     _split_pictures(page, content, scanned)
@@ -80,6 +88,7 @@ def _split_pictures(page: Any, content: Content, scanned: bool) -> None:
 def _recognise_unreadable(page: Any, content: Content, recogniser: Recogniser) -> None:
     """Recognise the text of lines whose fonts have no usable character map."""
     bad = [line for line in content.lines if garbled(line)]
+    bad += untrue_lines(page, without(content.lines, bad), recogniser)
     if sum(len(line.text) for line in bad) < 8:
         return
     content.lines = without(content.lines, bad)
@@ -102,22 +111,27 @@ def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: 
         if len(content.vectors) <= 20:
             whole = hull(raster.box for raster in content.rasters)
         density = max((figure.pixels_per_point for figure in figures), default=0.0)
-        content.lines = oriented_lines(page, whole, density, recogniser)
-        turn = main_turn(content.lines)
-        boxes = [line.box for line in content.lines]
-        for line in content.lines:
-            line.box = turned_box(line.box, turn, content.width, content.height)
-        _blocked(content.lines, 0)
-        for line, box in zip(content.lines, boxes, strict=True):
-            line.box = box
+        content.lines = _in_blocks(oriented_lines(page, whole, density, recogniser), content)
         return
     for figure in figures:
         outlines = figure.curved >= 20
         if not (figure.raster_area or outlines) or area(figure.box) < 1500:
             continue
         held = sum(len(line.text) for line in content.lines if inside(line.box, figure.box) > 0.5)
-        if held <= 40 or is_background(figure.box, content):
+        if held <= 40 or (is_background(figure.box, content) and not is_complete(page, content.lines)):
             _add(content, recogniser.lines(page, figure.box, figure.pixels_per_point))
+
+
+def _in_blocks(lines: list[Line], content: Content) -> list[Line]:
+    """Number the blocks of a recognised page, in the frame in which most of its text is upright."""
+    turn = main_turn(lines)
+    boxes = [line.box for line in lines]
+    for line in lines:
+        line.box = turned_box(line.box, turn, content.width, content.height)
+    _blocked(lines, 0)
+    for line, box in zip(lines, boxes, strict=True):
+        line.box = box
+    return lines
 
 
 def _blocked(lines: list[Line], first: int) -> list[Line]:

@@ -36,8 +36,8 @@ def read_document(
     options = options or IngestOptions()
     path = Path(path)
     before = stamp(path)
-    if options.ocr and recogniser is None:
-        recogniser = Recogniser()
+    if options.ocr != "never" and recogniser is None:
+        recogniser = Recogniser(language=options.ocr_language)
     with PYMUPDF_LOCK, opened(path, options.limits) as file:
         metadata = file_metadata(file)
         drafts = read_pages(path, file, 0, file.page_count, options, recogniser)
@@ -96,7 +96,7 @@ def read_pages(
         if on_page:
             on_page(number)
         try:
-            drafts.append(page_draft(file[number], number, options, recogniser if options.ocr else None))
+            drafts.append(page_draft(file[number], number, options, recogniser))
         except FileError as error:
             raise FileError(f"{path}: page {number + 1} {error}") from error
         except (RuntimeError, ValueError, OSError) as error:

@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, on_page: Callable[[int, Limits], None]) -> None:
         self._on_page = on_page
-        self._recognisers: dict[str, Any] = {}
+        self._recognisers: dict[tuple[str, str], Any] = {}
 
     def perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """Do one task: "document" (a whole file, if short enough), "pages" (a range) or "assemble"."""
@@ -79,14 +79,14 @@ class Worker:
         return {"pages": len(document.pages)}, codec.to_json(document)
 
     def _recogniser(self, task: dict[str, Any], options: IngestOptions) -> Any:
-        if not options.ocr:
+        if options.ocr == "never":
             return None
         from mmrank.ingest.ocr import Recogniser
 
-        where = task.get("ocr_cache") or ""
-        if where not in self._recognisers:
-            self._recognisers[where] = Recogniser(Path(where) if where else None)
-        return self._recognisers[where]
+        where, language = task.get("ocr_cache") or "", options.ocr_language
+        if (where, language) not in self._recognisers:
+            self._recognisers[where, language] = Recogniser(Path(where) if where else None, language)
+        return self._recognisers[where, language]
 
 
 def limit_resources(limits: Limits) -> None:

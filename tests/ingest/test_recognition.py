@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mmrank.ingest import IngestOptions, read_document
-from mmrank.ingest.lines import garbled
 from mmrank.ingest.ocr import Recogniser
+from mmrank.ingest.trust import garbled
 
 
 def letters(text: str) -> str:
