@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrank.encodings import decoded
+from mmrank.markdown_source import prepared
 
 if TYPE_CHECKING:
     import pymupdf
@@ -40,6 +41,8 @@ def open_file(path: str | Path) -> pymupdf.Document:
     if suffix in TEXT:
         # Without a line end, the last letter of Markdown is lost.
         text = decoded(path.read_bytes()).rstrip("\x00") + "\n"
+        if TEXT[suffix] == "md":
+            text = prepared(text)
         return pymupdf.open(stream=text.encode("utf-8", "replace"), filetype=TEXT[suffix])
     if suffix in WEB:
         return pymupdf.open(stream=_page(path.read_bytes()), filetype=suffix[1:])

@@ -12,6 +12,7 @@ from mmrank.ingest.drafts import Draft, PageDraft
 from mmrank.ingest.furniture import mark_furniture
 from mmrank.ingest.handles import build_handles
 from mmrank.ingest.headings import mark_headings, sections
+from mmrank.ingest.marks import join_marks
 from mmrank.ingest.notes import mark_notes
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.passages import build_passages
@@ -29,6 +30,7 @@ def assemble(
     options: IngestOptions,
 ) -> Document:
     """Make a document from the drafts of all its pages, which are changed in place."""
+    join_marks(drafts)
     mark_furniture(drafts)
     mark_notes(drafts)
     marks = outline(drafts)

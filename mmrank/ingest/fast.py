@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mmrank.ingest.charts import chart_lines, label_text
 from mmrank.ingest.drafts import Draft, Line, Rect, area, distance, hull, inside
-from mmrank.ingest.figures import Graphic, graphics, is_background, lone_pictures, within_any
+from mmrank.ingest.figures import Graphic, graphics, is_background, lone_pictures, within_any, without_shading
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content
 from mmrank.ingest.paragraphs import paragraphs
@@ -16,6 +16,7 @@ def fast_drafts(content: Content) -> list[Draft]:
     """Elements of a page by geometry alone, in no particular order."""
     drafts: list[Draft] = []
     lines = content.lines
+    content.vectors = without_shading(content.vectors, lines)
     drawn = find_grids(lines, content.vectors)
     lines = without(lines, [line for grid in drawn for line in grid.lines])
     drawn += find_ruled_lists(lines, content.vectors)

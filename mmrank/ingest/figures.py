@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmrank.ingest.drafts import Rect, area, hull, inside, shared
+from mmrank.ingest.drafts import Line, Rect, area, hull, inside, shared
 from mmrank.ingest.lines import Content, Vector
 
 FIGURE_GAP = 8.0
@@ -74,6 +75,26 @@ def lone_pictures(content: Content) -> list[Graphic]:
             density = raster.pixels[0] / (raster.box[2] - raster.box[0])
             found.append(Graphic(raster.box, size, 0, 0, density))
     return found
+
+
+def without_shading(vectors: list[Vector], lines: list[Line]) -> list[Vector]:
+    """Vectors without the filled rectangles that shade words: those no larger than the line of text on them.
+
+    A cell or a bar leaves room around its text; shading begins and ends with the words, or parts of them, and is no
+    higher than their line.
+    """
+    kept = []
+    rows = sorted(lines, key=lambda line: line.box[1])
+    tops = [line.box[1] for line in rows]
+    tallest = max((line.box[3] - line.box[1] for line in rows), default=0.0)
+    for vector in vectors:
+        x0, y0, x1, y1 = vector.box
+        plain = not vector.stroked and vector.rectangle and min(sides(vector.box)) >= 3
+        near = rows[bisect_left(tops, y0 - tallest) : bisect_left(tops, y1)] if plain else []
+        boxes = (line.box for line in near)
+        if not any(a0 - 1 <= x0 and x1 <= a1 + 1 and b0 - 2 <= y0 and y1 <= b1 + 2 for a0, b0, a1, b1 in boxes):
+            kept.append(vector)
+    return kept
 
 
 def _white_backgrounds(content: Content, painted: list[Vector]) -> list[Rect]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
 from mmrank.ingest.drafts import Line, Rect, area, hull
@@ -30,9 +29,8 @@ def find_grids(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     candidates = [v for v in vectors if _edge_like(v) and (v.stroked or not is_white(v) or min(sides(v.box)) < THIN)]
     if len(candidates) < 4 or len(candidates) > 3000:
         return []
-    shading = _behind_words(candidates, lines)
     found = []
-    for group in _connected([v for v in candidates if id(v) not in shading]):
+    for group in _connected(candidates):
         box = hull(vector.box for vector in group)
         if len(group) < 4 or box[2] - box[0] < 60 or box[3] - box[1] < 20 or has_bars(group):
             continue
@@ -61,28 +59,6 @@ def _edge_like(vector: Vector) -> bool:
     if min(width, height) < THIN:
         return max(width, height) > 6
     return vector.rectangle and width > 8 and height > 6
-
-
-def _behind_words(vectors: list[Vector], lines: list[Line]) -> set[int]:
-    """Identities of filled rectangles that shade words and are no cells: no larger than the line of text on them.
-
-    A cell leaves room around its text; shading begins and ends with the words, or parts of them, and is no higher
-    than their line.
-    """
-    found = set()
-    rows = sorted(lines, key=lambda line: line.box[1])
-    tops = [line.box[1] for line in rows]
-    tallest = max((line.box[3] - line.box[1] for line in rows), default=0.0)
-    for vector in vectors:
-        x0, y0, x1, y1 = vector.box
-        if vector.stroked or min(sides(vector.box)) < THIN:
-            continue
-        for line in rows[bisect_left(tops, y0 - tallest) : bisect_left(tops, y1)]:
-            a0, b0, a1, b1 = line.box
-            if a0 - 1 <= x0 and x1 <= a1 + 1 and b0 - 2 <= y0 and y1 <= b1 + 2:
-                found.add(id(vector))
-                break
-    return found
 
 
 def _connected(vectors: list[Vector]) -> list[list[Vector]]:

@@ -7,7 +7,7 @@ from typing import Any
 from mmrank.ingest.charts import chart_lines
 from mmrank.ingest.drafts import Draft, Line, Rect, hull, inside
 from mmrank.ingest.fast import figure_draft, held_lines, is_frame, table_draft, without
-from mmrank.ingest.figures import Graphic, graphics, has_bars, is_background, within_any
+from mmrank.ingest.figures import Graphic, graphics, has_bars, is_background, within_any, without_shading
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content, placer
 from mmrank.ingest.paragraphs import paragraph, paragraphs
@@ -36,6 +36,7 @@ def model_drafts(page: Any, content: Content) -> list[Draft]:
     """Elements of a page by the layout model, in no particular order."""
     regions = _regions(page)
     lines = content.lines
+    content.vectors = without_shading(content.vectors, lines)
     drafts: list[Draft] = []
     grids = find_grids(lines, content.vectors)
     tables = [box for kind, box in regions if kind == "table"]

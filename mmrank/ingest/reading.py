@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from mmrank.encodings import decoded
+from mmrank.formats import TEXT
 from mmrank.ingest.assemble import assemble
 from mmrank.ingest.bookmarks import bookmarks
 from mmrank.ingest.drafts import PageDraft
@@ -15,6 +17,7 @@ from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.pages import page_draft
+from mmrank.markdown_source import front_matter
 from mmrank.pictures import PYMUPDF_LOCK
 from mmrank.types import Document
 
@@ -39,7 +42,7 @@ def read_document(
     if options.ocr != "never" and recogniser is None:
         recogniser = Recogniser(language=options.ocr_language)
     with PYMUPDF_LOCK, opened(path, options.limits) as file:
-        metadata = file_metadata(file)
+        metadata = file_metadata(file, path)
         drafts = read_pages(path, file, 0, file.page_count, options, recogniser)
     check_unchanged(path, before)
     return assemble(
@@ -47,9 +50,16 @@ def read_document(
     )
 
 
-def file_metadata(file: Any) -> dict[str, str]:
-    """What the file says about itself: short texts, and the day it was created, as an ISO date under "date"."""
-    metadata = file.metadata or {}
+def file_metadata(file: Any, path: Path) -> dict[str, str]:
+    """What the file says about itself: short texts, and the day it was created, as an ISO date under "date".
+
+    Markdown says it in its front matter.
+    """
+    metadata = dict(file.metadata or {})
+    if TEXT.get(path.suffix.lower()) == "md":
+        said = {name.lower(): text for name, text in front_matter(decoded(path.read_bytes()))[0].items()}
+        renamed = {"description": "subject", "tags": "keywords", "authors": "author", "date": "creationDate"}
+        metadata |= {renamed.get(name, name): text for name, text in said.items() if text}
     found = {key: str(metadata[key])[:500] for key in METADATA_KEYS if metadata.get(key)}
     day = iso_day(found.get("creationDate", ""))
     return found | {"date": day} if day else found

@@ -53,7 +53,7 @@ class Worker:
             with opened(path, options.limits) as file:
                 count = file.page_count
                 start, stop = task.get("start", 0), task.get("stop", count)
-                metadata = reading.file_metadata(file)
+                metadata = reading.file_metadata(file, path)
                 if task["kind"] == "document" and count > options.limits.pages_per_task:
                     return {"pages": count, "metadata": metadata, "split": True}, b""
                 drafts = reading.read_pages(
