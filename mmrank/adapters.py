@@ -92,7 +92,7 @@ def _reading(path: str | Path) -> Iterator[None]:
     from safetensors import SafetensorError
 
     if not Path(path).is_file():
-        raise MmrankError(f"the weights {path} cannot be read: there is no such file")
+        raise MmrankError(f"the weights {path} cannot be read: there is no such file, or it is none")
     try:
         yield
     except (OSError, SafetensorError, TypeError, ValueError, RuntimeError, MemoryError) as error:

@@ -32,6 +32,8 @@ LARGEST_SIDE = 1 << 14
 """Pixels on a side of the pictures that a model was built for."""
 MOST_PIXELS = 1 << 28
 MOST_PADDING = 1 << 20
+DESCRIBING = ("config.json", "modules.json", "adapter_config.json")
+"""One of these stands in the folder of every model."""
 SLACK = 16
 """A claimed dimension may be this many times the largest that a weight really has."""
 
@@ -69,6 +71,10 @@ def check_checkpoint(folder: Path) -> None:
             beyond what the weights hold, weights that this machine's memory does not hold, and settings that lead out
             of the folder. It names the file.
     """
+    if not any((folder / name).exists() for name in DESCRIBING):
+        raise MmrankError(
+            f"the folder {folder} does not hold a model that can be loaded: there is no config.json in it"
+        )
     total = 0
     for here in _folders(folder):
         weights = _weights(here)

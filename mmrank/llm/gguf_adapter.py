@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mmrank.adapters import DOWN, UP, read_adapter
 from mmrank.cache import cache_folder
 from mmrank.errors import MmrankError, require
+from mmrank.printable import one_line
 
 LAYERS = {
     "self_attn.q_proj": "attn_q",
@@ -51,7 +52,11 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
     for name, tensor in adapter.tensors.items():
         place = _place(name, path)
         values = tensor.numpy().astype(np.float32)
+        if values.ndim != 2:
+            raise MmrankError(f"{path} holds {name}, which is no matrix")
         if name.endswith(UP) and place.endswith(("attn_q", "attn_k")):
+            if len(values) % (2 * heads[place.endswith("attn_k")] or 1):
+                raise MmrankError(f"{path} holds {name}, whose {len(values)} rows do not fit the heads of {model}")
             values = _rotated(values, heads[place.endswith("attn_k")])
         tensors[f"{place}.weight.lora_{'a' if name.endswith(DOWN) else 'b'}"] = values
     try:
@@ -77,12 +82,15 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
 
 def _heads(gguf: Any, model: str | Path) -> tuple[int, int]:
     """Attention heads, and heads of keys and values."""
-    fields = gguf.GGUFReader(str(model)).fields
-    architecture = str(fields["general.architecture"].contents())
-    if architecture != "llama":
-        raise MmrankError(f"{model} is a {architecture}; adapters are put into Llamas alone")
-    heads, key_heads = (f"llama.attention.{name}" for name in ("head_count", "head_count_kv"))
-    return int(fields[heads].contents()), int(fields[key_heads if key_heads in fields else heads].contents())
+    try:
+        fields = gguf.GGUFReader(str(model)).fields
+        architecture = str(fields["general.architecture"].contents())
+        if architecture != "llama":
+            raise MmrankError(f"{model} is a {one_line(architecture, 40)}; adapters are put into Llamas alone")
+        heads, key_heads = (f"llama.attention.{name}" for name in ("head_count", "head_count_kv"))
+        return int(fields[heads].contents()), int(fields[key_heads if key_heads in fields else heads].contents())
+    except (OSError, LookupError, TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise MmrankError(f"{model} cannot be read as GGUF: {one_line(error)}") from error
 
 
 def _place(name: str, path: str | Path) -> str:

@@ -19,6 +19,7 @@ from mmrank.llm.stops import cut_at
 from mmrank.llm.templates import ChatTemplate
 from mmrank.llm.threads import idle_threads
 from mmrank.llm.token_mask import TokenMask
+from mmrank.printable import one_line
 
 CONTROL = 1 << 0 | 1 << 3
 """Token attributes of llama.cpp: unknown, control."""
@@ -68,12 +69,12 @@ class LlamaChat:
                 lora_path=adapted,
                 verbose=False,
             )
-        except (ValueError, RuntimeError, OSError) as error:
-            raise MmrankError(f"llama.cpp cannot load {path}: {error}") from error
+        except Exception as error:  # whatever a broken file brings about
+            raise MmrankError(f"llama.cpp cannot load {path}: {one_line(error) or type(error).__name__}") from error
         # llama.cpp must be closed before Python tears its modules down.
         weakref.finalize(self, self._llama.close)
         trained = self._llama.metadata.get(f"{self._llama.metadata.get('general.architecture')}.context_length")
-        if trained and context_tokens > int(trained):
+        if trained and str(trained).isdecimal() and context_tokens > int(trained):
             raise InputError(f"{path} reads at most {trained} tokens, {context_tokens} were asked for")
         self._vocabulary = self._llama_cpp.llama_model_get_vocab(self._llama.model)
         self._lock = threading.Lock()

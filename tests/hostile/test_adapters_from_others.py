@@ -123,3 +123,22 @@ def test_a_sound_adapter_still_loads(tmp_path: Path) -> None:
     adapter = load_query_adapter(str(path), INFO)
     assert adapter is not None
     np.testing.assert_allclose(adapter(np.eye(8, dtype=np.float32)), np.eye(8), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"GGUF", b"GGUF" + b"\xff" * 60, b"x" * 1000, b"GGUF\x03\x00\x00\x00" + b"\x01" * 500]
+)
+def test_a_broken_gguf_file_is_one_sentence(data: bytes, tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    pytest.importorskip("llama_cpp")
+    from mmrank.llm.gguf_adapter import gguf_adapter
+    from mmrank.llm.llama_cpp_engine import LlamaChat
+
+    model, adapter = tmp_path / "model.gguf", tmp_path / "adapter.safetensors"
+    model.write_bytes(data)
+    layer = "model.layers.0.self_attn.q_proj"
+    save_file({f"{layer}.lora_A.weight": torch.ones(2, 8), f"{layer}.lora_B.weight": torch.ones(8, 2)}, adapter)
+    for use in (lambda: LlamaChat(model), lambda: gguf_adapter(adapter, model)):
+        with pytest.raises(MmrankError, match=r"model\.gguf") as caught:
+            use()
+        assert str(caught.value).isprintable()

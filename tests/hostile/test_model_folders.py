@@ -237,6 +237,7 @@ def test_pictures_and_their_tokens_are_bounded_too(tmp_path: Path) -> None:
     ):
         folder = tmp_path / str(number)
         folder.mkdir()
+        (folder / "config.json").write_text("{}")
         (folder / "preprocessor_config.json").write_text(json.dumps(claim))
         with pytest.raises(MmrankError, match="which no model has"):
             check_checkpoint(folder)
