@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.llm.protocol import ChatModel
+    from mmrank.query.spelling import Speller
     from mmrank.query.understanding import Understanding
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
@@ -536,6 +537,10 @@ class Collection:
         return await asyncio.to_thread(
             self.ask, question, k=k, where=where, rerank=rerank, model=model, understand=understand
         )
+
+    def speller(self) -> Speller:
+        """Mends slips of typing with the words of the collection as it is now."""
+        return self._pipeline.speller()
 
     def _understander(self, chosen: str | ChatModel) -> Callable[[str], Understanding] | None:
         from mmrank.query.understanding import understand_by_model, understand_by_rules

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mmrank.cli.evaluate_answers import answers, noise
 from mmrank.cli.find import Passages, Settings, Unit, rerank_options
 from mmrank.cli.manage import Json
 from mmrank.cli.output import console, errors, print_json
@@ -31,6 +32,8 @@ def register(app: typer.Typer) -> None:
         mmdocir,
         collection,
         evidence,
+        answers,
+        noise,
         ablation,
         crossvalidate,
         crossvalidate_collections,

@@ -157,13 +157,13 @@ def held(question: EvidenceQuestion, document: Document, hit: Hit) -> dict[str, 
         matching = [any(_matches(box, one) for one in gold) for box in hit.boxes[:3]]
         found["first box on a gold box"] = float(any(matching[:1]))
         found["a box of three on a gold box"] = float(any(matching))
-    whole = _page_text(document.path, hit.page) + "\n" + "\n".join(element.text for element in shown.elements)
+    whole = page_text(document.path, hit.page) + "\n" + "\n".join(element.text for element in shown.elements)
     wanted = _wanted(question.answer, normal(whole))
     if wanted:
         elements = {element.box: element.text for element in shown.elements}
 
         def says(boxes: Sequence[BBox]) -> bool:
-            texts = [_page_text(document.path, hit.page, box) + "\n" + elements.get(box, "") for box in boxes]
+            texts = [page_text(document.path, hit.page, box) + "\n" + elements.get(box, "") for box in boxes]
             return holds(wanted, normal("\n".join(texts)))
 
         found["first box has the answer"] = float(says(hit.boxes[:1]))
@@ -223,7 +223,7 @@ def _matches(box: BBox, gold: BBox) -> bool:
     return shared >= COVERED * gold.area or shared >= WITHIN * box.area > 0
 
 
-def _page_text(path: str, page: int, box: BBox | None = None) -> str:
+def page_text(path: str, page: int, box: BBox | None = None) -> str:
     """The file's own words on a page, or those whose middle lies in a box of it."""
     return " ".join(
         word
