@@ -44,7 +44,7 @@ def read_arrays(connection: sqlite3.Connection, number: int, version: str) -> di
         return None
     crc, body = row
     try:
-        if zlib.crc32(body) != crc:
+        if not isinstance(body, bytes) or zlib.crc32(body) != crc:
             raise ValueError("they do not match their checksum")
         return dict(load(body))
     except (SafetensorError, ValueError, KeyError) as error:
@@ -63,7 +63,7 @@ def damaged_arrays(connection: sqlite3.Connection) -> list[int]:
     if not has_arrays(connection):
         return []
     rows = connection.execute("SELECT document, crc, body FROM arrays")
-    return [document for document, crc, body in rows if zlib.crc32(body) != crc]
+    return [document for document, crc, body in rows if not isinstance(body, bytes) or zlib.crc32(body) != crc]
 
 
 def has_arrays(connection: sqlite3.Connection) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,18 @@ class Connections:
         Raises:
             MmrankError: when the catalog cannot be read.
         """
-        try:
+        with self.reading():
             return connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Errors of SQLite within the block, as those that say what to do.
+
+        Raises:
+            MmrankError: when the catalog cannot be read.
+        """
+        try:
+            yield
         except sqlite3.Error as error:
             raise catalog.translated(error, self._path) from error
 

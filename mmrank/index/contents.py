@@ -47,11 +47,13 @@ class Contents:
 
     def property(self, key: str) -> Any:
         """What `Writer.set_property` kept; None where nothing was."""
-        return read_property(self._open(), f"user:{key}")
+        with self._connections.reading():
+            return read_property(self._open(), f"user:{key}")
 
     def index_factory(self) -> str:
         """The FAISS index of large segments, see `Store.create`."""
-        return str(read_property(self._open(), "index"))
+        with self._connections.reading():
+            return str(read_property(self._open(), "index"))
 
     def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
         """The documents that satisfy a filter, by name."""
@@ -113,7 +115,8 @@ class Contents:
         at = self._number(document_id)
         document = self._lookups.documents.get(at)
         if document is None:
-            document = read_document(self._open(), at)
+            with self._connections.reading():
+                document = read_document(self._open(), at)
             self._lookups.documents.put(at, document)
         [(title,)] = rows = self._rows("SELECT title FROM documents WHERE number = ?", (at,))
         check_rows("documents", rows, title=text)
@@ -184,11 +187,13 @@ class Contents:
             InputError: when there is no document with this id.
             MmrankError: when they are damaged.
         """
-        return read_arrays(self._open(), self._number(document_id), version)
+        with self._connections.reading():
+            return read_arrays(self._open(), self._number(document_id), version)
 
     def without_arrays(self, version: str) -> list[str]:
         """Ids of the documents that have no arrays of this version, by name."""
-        return without_arrays(self._open(), version)
+        with self._connections.reading():
+            return without_arrays(self._open(), version)
 
     def places(self, ids: Sequence[str]) -> list[DocumentPlace]:
         """Number, name and path of documents, in the order of their ids. A number is never used twice.

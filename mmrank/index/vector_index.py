@@ -163,13 +163,13 @@ class VectorIndex:
         if not is_sealed(given, path.name, factory, size, checksum):
             log.info("%s was not made on this account and is not read; `mmrank compact` builds it again", path)
             return None
-        faiss = load_faiss()
         try:
             with open_file(path.parent, "", path.name) as file:
                 if os.fstat(file.fileno()).st_size != size:
                     return None
                 if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
                     return None
+                faiss = load_faiss()
                 held = f"/proc/self/fd/{file.fileno()}"  # what was checked, whatever has its name by now
                 # Not IO_FLAG_MMAP, which maps IVF too but starts prefetching threads for every query: three times as
                 # slow.

@@ -125,7 +125,7 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
         if fault:
             yield Problem("document", CATALOG, f"{name}: {fault}", (name,))
     names = dict(connection.execute("SELECT number, name FROM documents").fetchall())
-    damaged = tuple(names[number] for number in damaged_arrays(connection))
+    damaged = tuple(names[number] for number in damaged_arrays(connection) if number in names)
     if damaged:
         yield Problem("arrays", CATALOG, "arrays do not match their checksum", damaged)
 

@@ -15,6 +15,8 @@ from mmrank.retrieve.prepared import KIND_BITS, word_key
 from mmrank.types import ElementKind
 
 Array = NDArray[Any]
+LONGEST_TEXT = 32 << 20
+"""Bytes of a page's text: a few bytes of somebody who means harm can unpack to gigabytes."""
 MOST_PHRASES = 256
 """Phrases of which a document remembers the places: lines of financial statements, asked for again and again."""
 
@@ -94,7 +96,8 @@ class DocumentArrays:
         found = self._texts.get(page)
         if found is None:
             begin, end = self.arrays["text_bounds"][page : page + 2].tolist()
-            found = zlib.decompress(self.arrays["texts"][begin:end].tobytes()).decode("utf-8", "surrogatepass")
+            unpacked = zlib.decompressobj().decompress(self.arrays["texts"][begin:end].tobytes(), LONGEST_TEXT)
+            found = unpacked.decode("utf-8", "surrogatepass")
             self._texts[page] = found
         return found
 

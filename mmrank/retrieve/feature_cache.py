@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmrank.retrieve.array_checks import fit_together
 from mmrank.retrieve.document_arrays import DocumentArrays
 from mmrank.retrieve.features import DocumentFeatures
 from mmrank.retrieve.pool import Pool
@@ -23,7 +24,7 @@ KEPT_BYTES = 256 << 20
 
 
 class FeatureCache:
-    """`DocumentArrays` documents by their number in the catalog, which stands for one content only. Safe under threads.
+    """`DocumentArrays` documents by their number and id. Safe under threads.
 
     Args:
         limit: bytes that are kept, the documents used last; those of one question are kept whatever they take.
@@ -32,7 +33,7 @@ class FeatureCache:
     def __init__(self, limit: int = KEPT_BYTES) -> None:
         self._limit = limit
         self._bytes = 0
-        self._kept: OrderedDict[int, DocumentArrays] = OrderedDict()
+        self._kept: OrderedDict[DocumentPlace, DocumentArrays] = OrderedDict()
         self._lock = threading.Lock()
 
     def pool(self, snapshot: Snapshot, documents: Sequence[str], question: Question, *, whole: bool = False) -> Pool:
@@ -65,17 +66,18 @@ class FeatureCache:
 
     def _prepared(self, snapshot: Snapshot, place: DocumentPlace) -> DocumentArrays:
         with self._lock:
-            found = self._kept.get(place.number)
+            found = self._kept.get(place)
             if found is not None:
-                self._kept.move_to_end(place.number)
+                self._kept.move_to_end(place)
                 return found
         arrays = snapshot.arrays(place.id, ARRAYS_VERSION)
-        if arrays is None:  # added by an earlier version, and not brought up to date by `mmrank repair`
+        # Added by an earlier version and not brought up to date by `mmrank repair`, or not made by mmrank at all.
+        if arrays is None or not fit_together(arrays):
             arrays = prepare(snapshot.document(place.id))
         made = DocumentArrays(arrays)
         with self._lock:
-            if place.number not in self._kept:
-                self._kept[place.number] = made
+            if place not in self._kept:
+                self._kept[place] = made
                 self._bytes += made.nbytes
             while self._bytes > self._limit and len(self._kept) > 1:
                 _, dropped = self._kept.popitem(last=False)

@@ -42,7 +42,9 @@ def add(path: Path, key: str, count: int = 2) -> None:
     """Add a document."""
     vectors = np.random.default_rng(len(key)).normal(size=(count, 16)).astype(np.float32)
     with Store.open(path) as store, store.write() as writer:
-        writer.put(document_of(key, [f"{key} word{at}" for at in range(count)]), vectors, vectors[:1])
+        document = document_of(key, [f"{key} word{at}" for at in range(count)])
+        arrays = ({"some": np.arange(3)}, "1")
+        writer.put(document, vectors, vectors[:1], metadata={"title": key}, arrays=arrays)
 
 
 def make(path: Path, documents: int = 2) -> Path:
@@ -87,6 +89,7 @@ def read(path: Path) -> None:
         for record in snapshot.documents():
             snapshot.document(record.id)
             snapshot.passage_vectors(record.id)
+            snapshot.arrays(record.id, "1")
         snapshot.search_lexical("word1 k1", 5)
         snapshot.search_dense(np.ones(16, np.float32), 5)
 
