@@ -18,7 +18,7 @@ NEAR = 24
 CONTRAST = 14
 """A region of the rendered page whose colours differ by less than this, 0 to 255, shows nothing."""
 SMALLEST = 3.5
-"""Type smaller than this, in points, hardly shows when rendered, so that nothing can be told from its looks."""
+"""Type smaller than this, in points, hardly shows when rendered: only its colour and that of its ground count."""
 ZOOM = 1.5
 """Pixels per point at which a page is rendered to look whether a text can be seen."""
 MOST_VECTORS = 500
@@ -36,14 +36,14 @@ def without_hidden(page: Any, content: Content) -> list[Line]:
     if not suspects:
         return content.lines
     shown = _Shown(page)
-    gone = {id(line) for line in suspects if shown.plain(line.box)}
+    gone = {id(line) for line in suspects if line.size < SMALLEST or shown.plain(line.box)}
     return [line for line in content.lines if id(line) not in gone]
 
 
 def _suspect(line: Line, content: Content, fills: list[Vector], colours: set[int]) -> bool:
     """Whether a line may be invisible by what the file says of it and of what is painted around it."""
     if line.size < SMALLEST:
-        return False
+        return line.painted and _on_its_colour(line, content, fills)
     if line.painted and not fills and not _near(line.colour, 0xFFFFFF):
         return False
     if line.painted and not any(_near(line.colour, colour) for colour in colours):
@@ -55,6 +55,15 @@ def _suspect(line: Line, content: Content, fills: list[Vector], colours: set[int
     around = [fill for fill in fills if inside(line.box, fill.box) > 0.6]
     under = [fill for fill in around if fill.block <= line.block]
     return len(under) < len(around) or _near(line.colour, under[-1].colour if under else 0xFFFFFF)
+
+
+def _on_its_colour(line: Line, content: Content, fills: list[Vector]) -> bool:
+    """Whether small type has just the colour of what is painted under it."""
+    if any(inside(line.box, raster.box) > 0.5 for raster in content.rasters):
+        return False
+    under = [fill for fill in fills if fill.block <= line.block and inside(line.box, fill.box) > 0.6]
+    ground = under[-1].colour & 0xFFFFFF if under else 0xFFFFFF
+    return _near(line.colour, ground) and abs((line.colour & 0xFF) - (ground & 0xFF)) < 6
 
 
 def _near(colour: int, other: int) -> bool:

@@ -18,7 +18,7 @@ ALIGNED = 3.0
 EVEN = 0.12
 """Share by which the distance per number may differ."""
 LEAST = 5
-"""Fewer numbers that count every line, or two fewer that count every fifth, may be anything."""
+"""Fewer numbers that count every line may be anything; of those that count every fifth line two are enough."""
 SHORTEST = 25
 """Characters of a line of running text."""
 _NUMBER = re.compile(r"\d{1,4}\Z")
@@ -48,18 +48,15 @@ def without_line_numbers(lines: list[Line]) -> list[Line]:
                 counts.append(_Count(line, int(line.text), 0))
             elif begin := _LEADING.match(line.text):
                 counts.append(_Count(line, int(begin[1]), begin.end()))
-    if len(counts) < LEAST - 2:
+    if len(counts) < 2:
         return lines
-    found = {
-        id(count.line): count
-        for column in _columns(counts)
-        for run in _runs(column)
-        if _counts_lines(run, lines)
-        for count in run
-    }
+    runs = [run for column in _columns(counts) for run in _runs(column) if _counts_lines(run, lines)]
+    found = {id(count.line): count for run in runs for count in run}
     for count in found.values():
         if count.cut:
             _shorten(count)
+    for run in runs:
+        _one_block(run, lines)
     return [line for line in lines if id(line) not in found or found[id(line)].cut]
 
 
@@ -72,7 +69,7 @@ def _columns(counts: list[_Count]) -> list[list[_Count]]:
             if count and (not group or _edges(count)[side] - _edges(group[-1])[side] <= ALIGNED):
                 group.append(count)
                 continue
-            if len(group) >= LEAST - 2:
+            if len(group) > 1:
                 columns.append(sorted(group, key=lambda item: item.middle))
             group = [count] if count else []
     return columns
@@ -94,7 +91,7 @@ def _runs(column: list[_Count]) -> list[list[_Count]]:
             runs.append(run)
             run = []
         run.append(count)
-    return [run for run in [*runs, run] if len(run) >= LEAST - 2]
+    return [run for run in [*runs, run] if len(run) > 1]
 
 
 def _even(run: list[_Count]) -> bool:
@@ -113,6 +110,8 @@ def _counts_lines(run: list[_Count], lines: list[Line]) -> bool:
     prose = [text for text in texts if len(text) >= SHORTEST and sum(c.isalpha() for c in text) > 0.6 * len(text)]
     if not prose or len(prose) < 0.6 * len(texts):
         return False
+    if len(run) < 3 and any(count.value % 5 for count in run):
+        return False
     if min(steps) > 1:
         rows = sorted({round(_middle(line), 1) for line in lines if len(line.text) >= SHORTEST})
         gaps = [b - a for a, b in pairwise(rows) if b - a > 2]
@@ -121,15 +120,30 @@ def _counts_lines(run: list[_Count], lines: list[Line]) -> bool:
 
 
 def _text_beside(count: _Count, lines: list[Line]) -> str:
-    """The text of the nearest line at the height of a number."""
     if count.cut:
         return count.line.text[count.cut :]
+    line = _beside(count, lines)
+    return line.text if line else ""
+
+
+def _beside(count: _Count, lines: list[Line]) -> Line | None:
+    """The nearest line at the height of a number."""
+    if count.cut:
+        return count.line
     x0, y0, x1, y1 = count.line.box
-    near: list[tuple[float, str]] = []
-    for line in lines:
-        if line is not count.line and line.upright and y0 < _middle(line) < y1:
-            near.append((max(line.box[0] - x1, x0 - line.box[2]), line.text))
-    return min(near)[1] if near else ""
+    near = [line for line in lines if line is not count.line and line.upright and y0 < _middle(line) < y1]
+    return min(near, key=lambda line: max(line.box[0] - x1, x0 - line.box[2]), default=None)
+
+
+def _one_block(run: list[_Count], lines: list[Line]) -> None:
+    """Give lines that are counted one by one, however far apart they are set, one block where they begin together."""
+    above: Line | None = None
+    for count, before in zip(run, [None, *run], strict=False):
+        line = _beside(count, lines)
+        follows = before is not None and count.value == before.value + 1
+        if above and line and follows and abs(line.box[0] - above.box[0]) < line.size:
+            line.block = above.block
+        above = line
 
 
 def _middle(line: Line) -> float:

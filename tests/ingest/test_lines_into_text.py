@@ -126,6 +126,20 @@ def test_numbers_that_count_the_lines_are_taken_out(paper, x, step):
     assert not any(number in text.split() for number in ("8", "10", "12"))
 
 
+def test_counted_lines_that_are_set_far_apart_are_one_text(paper):
+    for at, line in enumerate(COUNTED):
+        paper.text(60, 200 + 25 * at, str(at + 1), 12).text(90, 200 + 25 * at, line, 12)
+    assert "is expected on the island before" in words(paper.read())
+
+
+def test_two_numbers_are_enough_where_every_fifth_line_is_counted(paper):
+    for at, line in enumerate([*COUNTED, *COUNTED]):
+        paper.text(90, 200 + 14 * at, line, 11)
+        if at % 5 == 4:
+            paper.text(60, 200 + 14 * at, str(at + 1), 8)
+    assert not {"5", "10"} & set(words(paper.read()).split())
+
+
 def test_numbers_of_a_list_or_a_table_stay(paper):
     for at, name in enumerate(("Amber", "Basalt", "Cobalt", "Dolomite", "Emerald", "Feldspar")):
         paper.text(72, 100 + 16 * at, str(at + 1)).text(110, 100 + 16 * at, f"{name} quarry of the northern parish")

@@ -35,6 +35,7 @@ def test_text_in_the_colour_of_the_paper_is_left_out(paper):
     paper.text(72, 100, "The pilot fee is forty crowns.")
     paper.page.insert_text((72, 200), SECRET, color=(1, 1, 1))
     paper.page.insert_text((72, 230), SECRET, color=(0.99, 0.98, 1))
+    paper.page.insert_text((72, 260), SECRET, color=(1, 1, 1), fontsize=2)
     assert words(paper.read()) == "The pilot fee is forty crowns."
 
 
