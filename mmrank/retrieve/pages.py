@@ -25,7 +25,7 @@ WEIGHTS: dict[str, float] = {
     "dense": 0.5,
     "heading": 0.2,
     "pairs": 0.35,
-    "quoted": 2.0,
+    "quoted": 4.0,
     "handle": 3.0,
     "page_number": 5.0,
     "place": 5.0,

@@ -18,6 +18,8 @@ from mmrank.retrieve.signals import Scores
 from mmrank.retrieve.words import written_words
 from mmrank.types import ElementKind
 
+LONG_PHRASE = 4
+"""A phrase of so many words hardly stands on a page by chance."""
 LIKE_STATEMENT = 0.2
 """Share of a statement's typical lines that a page must have to be taken for it."""
 NUMERIC = 0.08
@@ -31,11 +33,10 @@ AFTER_COVER = 0.4
 
 
 def quoted(question: Question, pool: Pool) -> Scores:
-    """1 where a phrase that the question quotes occurs word for word."""
+    """How long a phrase that the question quotes stands on the page word for word: 1 from `LONG_PHRASE` words on."""
     phrases = list(filter(None, map(written_words, question.analysis.quoted)))
-    scores = np.zeros(len(pool))
-    scores[pool.page_words.phrases(phrases).any(0)] = 1.0
-    return scores
+    lengths = np.array([min(len(phrase) / LONG_PHRASE, 1.0) for phrase in phrases])
+    return (pool.page_words.phrases(phrases) * lengths[:, None]).max(0, initial=0.0)
 
 
 # Places
