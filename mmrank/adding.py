@@ -231,6 +231,7 @@ class _Batch:
 
     def commit(self) -> None:
         """Write what was taken. A document that cannot be written is reported, and the others are written."""
+        from mmrank.index.records import unread_pages
         from mmrank.retrieve.prepared import ARRAYS_VERSION
 
         if not self._held:
@@ -248,4 +249,7 @@ class _Batch:
         self._report.failed |= failed
         for document in written:
             (self._report.replaced if document.name in self.names else self._report.added).append(document.name)
-            self._report.pages += len(document.pages)
+            missing = unread_pages(document.metadata, len(document.pages))
+            self._report.pages += len(document.pages) - len(missing)
+            if missing:
+                self._report.unread[document.name] = missing

@@ -41,6 +41,9 @@ def show(
         if page is None:
             raise InputError("--draw needs --page N")
         check_picture(draw)
+    from mmrank.cli.reports import unread_pages as named_pages
+    from mmrank.index.records import unread_pages
+
     document, metadata = _find(name, collection, layout)
     if page is not None and page > len(document.pages):
         raise InputError(f"{document.name} has {len(document.pages)} pages, there is no page {page}")
@@ -48,6 +51,9 @@ def show(
         from mmrank.ingest import draw_page
 
         save_picture(draw_page(document, page - 1), draw)
+    missing = unread_pages(metadata, len(document.pages))
+    if missing and not json:
+        console.print(f"{document.name}: {named_pages(missing)}", style="red", highlight=False)
     if json:
         print_json(document.pages[page - 1] if page is not None else replace(document, metadata=metadata))
     elif page is None:
@@ -82,6 +88,7 @@ def _find(name: str, collection: Path, layout: str) -> tuple[Document, Mapping[s
 def _show_collection(path: Path, json: bool) -> None:
     from rich.table import Table
 
+    from mmrank.cli.reports import print_unread
     from mmrank.collection import Collection
 
     with Collection.open(path, read_only=True) as library:
@@ -98,6 +105,7 @@ def _show_collection(path: Path, json: bool) -> None:
             names = "\n".join([record.name, *(f"= {twin.name}" for twin in record.twins)])
             table.add_row(names, record.title, kind, str(record.pages), str(record.passages), added)
         console.print(table)
+        print_unread(records)
 
 
 def _show_document(document: Document) -> None:

@@ -49,19 +49,22 @@ def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
 
 
 def _notes(collection: Path) -> list[str]:
-    """What the collection says about models, servers and files outside of it."""
+    """What the collection says about models, servers and files outside of it, and the pages that it lacks."""
+    from mmrank.cli.reports import unread_pages
     from mmrank.collection import Collection
     from mmrank.consent import wishes
 
     try:
         with Collection.open(collection, read_only=True) as library:
-            folders = sorted({str(Path(record.path).parent) for record in library.documents()})
+            records = library.documents()
+            folders = sorted({str(Path(record.path).parent) for record in records})
             said = wishes(library.store.settings, library.settings)
     except MmrankError:  # too damaged to be opened, which the problems say
         return []
     if folders:
         shown = ", ".join(map(str, folders[:FOLDERS_SHOWN])) + (", …" if len(folders) > FOLDERS_SHOWN else "")
         said.append(f"draws pages from files in {len(folders)} folder{'s'[: len(folders) > 1]}: {shown}")
+    said += [f"lacks pages of {r.name}: {unread_pages(r.unread)}" for r in records if r.unread]
     return said
 
 

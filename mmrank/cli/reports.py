@@ -9,6 +9,7 @@ from mmrank.cli.output import console
 
 if TYPE_CHECKING:
     from mmrank.adding import AddReport
+    from mmrank.index import DocumentRecord
 
 SHOWN = 5
 """Names of a kind that are printed before the rest is counted."""
@@ -51,6 +52,13 @@ def print_report(report: AddReport, total: str) -> None:
         _say(f"{name}: {unread_pages(pages)}", "red")
     for name, reason in report.failed.items():
         _say(f"{name}: {reason}", "red")
+
+
+def print_unread(records: Sequence[DocumentRecord]) -> None:
+    """Name the pages of documents that could not be read."""
+    for record in records:
+        if record.unread:
+            _warn(f"{record.name}: {unread_pages(record.unread)}; `mmrank index --retry` tries again")
 
 
 def passed_over(kinds: Mapping[str, int]) -> str:

@@ -73,11 +73,7 @@ class DocumentRecord:
     @property
     def unread(self) -> dict[int, str]:
         """The pages that could not be read, 0-based, and why."""
-        return {
-            page: reason
-            for first, last, reason in _rows(self.metadata, UNREAD, int, int, str)
-            for page in range(max(0, first), min(last, self.pages - 1) + 1)
-        }
+        return unread_pages(self.metadata, self.pages)
 
     @property
     def attached(self) -> tuple[str, ...]:
@@ -87,6 +83,15 @@ class DocumentRecord:
         except (ValueError, RecursionError):
             return ()
         return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+
+
+def unread_pages(metadata: Mapping[str, str], pages: int) -> dict[int, str]:
+    """The pages that could not be read, of so many, and why, from the metadata of a document."""
+    return {
+        page: reason
+        for first, last, reason in _rows(metadata, UNREAD, int, int, str)
+        for page in range(max(0, first), min(last, pages - 1) + 1)
+    }
 
 
 def _rows(metadata: Mapping[str, str], key: str, *types: type) -> list[Any]:

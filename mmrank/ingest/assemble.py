@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from mmrank.ingest.bookmarks import outline
 from mmrank.ingest.captions import match_captions
@@ -14,9 +16,11 @@ from mmrank.ingest.handles import build_handles
 from mmrank.ingest.headings import mark_headings, sections
 from mmrank.ingest.marks import join_marks
 from mmrank.ingest.notes import mark_notes
+from mmrank.ingest.opening import FileError
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.passages import build_passages
 from mmrank.ingest.titles import document_title
+from mmrank.names import UNREAD
 from mmrank.types import BBox, Document, Element, Page
 
 
@@ -29,7 +33,14 @@ def assemble(
     metadata: Mapping[str, str],
     options: IngestOptions,
 ) -> Document:
-    """Make a document from the drafts of all its pages, which are changed in place."""
+    """Make a document from the drafts of all its pages, which are changed in place.
+
+    Raises:
+        FileError: when no page could be read; says why the first could not.
+    """
+    if all(draft.failure for draft in drafts):
+        more = f" (nor can the other {len(drafts) - 1} pages be read)" if len(drafts) > 1 else ""
+        raise FileError(f"{path}: page 1 {drafts[0].failure}{more}")
     join_marks(drafts)
     mark_furniture(drafts)
     mark_notes(drafts)
@@ -40,8 +51,20 @@ def assemble(
     tree = sections(pages, marks.unnamed if marks else ())
     handles = build_handles(pages, tree)
     passages = build_passages(document_id, path, pages, tree, handles, options.passage_tokens)
-    document = Document(document_id, name, path, tuple(pages), passages, tree, metadata=dict(metadata), handles=handles)
+    noted = {**metadata, **_unread(drafts)}
+    document = Document(document_id, name, path, tuple(pages), passages, tree, metadata=noted, handles=handles)
     return replace(document, title=document_title(document))
+
+
+def _unread(drafts: list[PageDraft]) -> dict[str, str]:
+    """The note of which pages could not be read, and why: see `mmrank.names.UNREAD`."""
+    runs: list[list[Any]] = []
+    for draft in drafts:
+        if draft.failure and runs and runs[-1][1:] == [draft.page - 1, draft.failure]:
+            runs[-1][1] = draft.page
+        elif draft.failure:
+            runs.append([draft.page, draft.page, draft.failure])
+    return {UNREAD: json.dumps(runs, ensure_ascii=False)} if runs else {}
 
 
 def _page(draft: PageDraft) -> Page:

@@ -18,12 +18,12 @@ class _Host:
     def __init__(self) -> None:
         self._sandbox = Sandbox()
 
-    def perform(self, task: dict[str, Any], body: bytes) -> Answer | str:
-        """The answer to a task, or how its worker process ended."""
+    def perform(self, task: dict[str, Any], body: bytes) -> Answer | tuple[str, int | None, int]:
+        """The answer to a task, or how its worker process ended, on which page of how many."""
         try:
             return self._sandbox.perform(task, body)
         except WorkerDiedError as error:
-            return str(error)
+            return error.reason, error.page, error.pages
 
     def close(self) -> None:
         """Stop the worker process."""
@@ -59,14 +59,15 @@ class RayEngine:
     def _perform(self, task: dict[str, Any], body: bytes) -> Answer:
         actor = self._free.get()
         try:
-            answer: Answer | str = self._ray.get(actor.perform.remote(task, body))
+            answer = self._ray.get(actor.perform.remote(task, body))
         except self._ray.exceptions.RayError as error:
             raise WorkerDiedError(f"was lost with its machine: {error}") from error
         finally:
             self._free.put(actor)
-        if isinstance(answer, str):
-            raise WorkerDiedError(answer)
-        return answer
+        if isinstance(answer[0], str):
+            raise WorkerDiedError(*answer)
+        header, result = answer
+        return header, result
 
     def close(self) -> None:
         """Stop the actors, and the cluster if it was started here."""

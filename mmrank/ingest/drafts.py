@@ -10,6 +10,8 @@ from pydantic import TypeAdapter
 
 from mmrank.types import ElementKind, Table
 
+A4 = (595.0, 842.0)
+"""Width and height in points, for pages of which not even the size can be read."""
 Rect = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in points of the shown page, top-left origin."""
 SLANTED = -1
@@ -86,6 +88,8 @@ class PageDraft:
     label: str | None = None
     bookmarks: list[Bookmark] = field(default_factory=list)
     """The entries of the file's outline that lead to it."""
+    failure: str = ""
+    """Why the page could not be read; then there are no drafts."""
 
 
 @cache

@@ -20,7 +20,12 @@ class Limits:
     seconds: float = 240.0
     """Wall clock and processor time for one page, and for opening a file."""
     file_seconds: float = 3600.0
-    """Wall clock for one task: up to `pages_per_task` pages."""
+    """Wall clock for one file, all its pages together; for long files 10 seconds per page, if that is more. The pages
+    that are left then are not read."""
+    lost_seconds: float = 600.0
+    """Wall clock for pages of one file that killed or stopped their worker. After it, no more are tried."""
+    turn_seconds: float = 20.0
+    """Wall clock after which a file lets others be read, between two pages."""
     memory: int = 4 << 30
     """Address space of a worker process, in bytes."""
     pages: int = 20_000

@@ -7,17 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, Protocol
 
-from mmrank import codec
 from mmrank.errors import InputError, MmrankError
-from mmrank.ingest.opening import FileError, stamp
+from mmrank.ingest.job import Job, Task
+from mmrank.ingest.opening import FileError
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.sandbox import WORKER, Sandbox, WorkerDiedError
 from mmrank.ingest.store import DocumentStore
+from mmrank.names import UNREAD
 from mmrank.types import Document
 
 
@@ -36,6 +37,8 @@ class Outcome:
     """Whether it had been finished by an earlier run."""
 
 
+ACTIVE = 3
+"""Files per worker that may be read at the same time."""
 TICK_SECONDS = 0.5
 Tick = Callable[[Mapping[str, tuple[int, int]]], None]
 """Called with the files that are being read, by path: how many of their pages were read, and how many they have."""
@@ -69,12 +72,18 @@ class LocalEngine:
         self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="ingest")
         self._free: SimpleQueue[Sandbox] = SimpleQueue()
         self._all = [Sandbox(command) for _ in range(self.width)]
+        self.seen: dict[str, tuple[int, int]] = {}
+        """By path, how many pages of a file were begun, and how many it has."""
         for sandbox in self._all:
+            sandbox.on_page = self._note
             self._free.put(sandbox)
 
     def submit(self, task: dict[str, Any], body: bytes = b"") -> Future[tuple[dict[str, Any], bytes]]:
         """Perform one task in a free worker process."""
         return self._pool.submit(self._perform, task, body)
+
+    def _note(self, path: str, pages: int) -> None:
+        self.seen[path] = (self.seen.get(path, (0, 0))[0] + 1, pages)
 
     def _perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         sandbox = self._free.get()
@@ -88,58 +97,6 @@ class LocalEngine:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for sandbox in self._all:
             sandbox.close()
-
-
-class _Job:
-    """One file that is being read, and which tasks it still needs."""
-
-    def __init__(self, path: Path, name: str, options: IngestOptions, store: DocumentStore | None) -> None:
-        self.path, self.name = path, name
-        self.started = time.monotonic()
-        self.pages = 0
-        self.dropped = False
-        self.digest = stamp(path).digest
-        self.document = store.get(self.digest, name=name, path=str(path)) if store else None
-        self._options = options
-        self._ocr = str(store.ocr_folder) if store else ""
-        self._parts: dict[int, bytes] = {}
-        self._metadata: dict[str, str] = {}
-        self._waiting = 0
-
-    def task(self, kind: str, **more: Any) -> dict[str, Any]:
-        """A task on this file."""
-        return {
-            "kind": kind,
-            "path": str(self.path),
-            "name": self.name,
-            "digest": self.digest,
-            "options": asdict(self._options),
-            "ocr_cache": self._ocr,
-            **more,
-        }
-
-    def advance(self, task: dict[str, Any], header: dict[str, Any], body: bytes) -> list[tuple[dict[str, Any], bytes]]:
-        """Take in the answer to a task; returns the tasks that follow from it."""
-        if "error" in header:
-            raise FileError(str(header["error"]))
-        if header.get("split"):
-            self.pages, self._metadata = int(header["pages"]), header["metadata"]
-            size = self._options.limits.pages_per_task
-            ranges = [(start, min(self.pages, start + size)) for start in range(0, self.pages, size)]
-            self._waiting = len(ranges)
-            return [(self.task("pages", start=start, stop=stop), b"") for start, stop in ranges]
-        if task["kind"] == "pages":
-            self._parts[task["start"]] = body
-            self._waiting -= 1
-            if self._waiting:
-                return []
-            # Each part is a JSON list of pages: together they are one list.
-            drafts = b"[" + b",".join(self._parts[start][1:-1] for start in sorted(self._parts)) + b"]"
-            self._parts.clear()
-            return [(self.task("assemble", metadata=self._metadata), drafts)]
-        self.document = codec.from_json(Document, body)
-        self.pages = len(self.document.pages)
-        return []
 
 
 def read_documents(
@@ -195,56 +152,80 @@ def _stream(
     store: DocumentStore | None,
     tick: Tick | None,
 ) -> Iterator[Outcome]:
-    running: dict[Future[tuple[dict[str, Any], bytes]], tuple[_Job, dict[str, Any]]] = {}
-    waiting: deque[tuple[_Job, dict[str, Any], bytes]] = deque()
-    more = True
-    while more or running or waiting:
-        while len(running) < engine.width + 1 and waiting:
-            job, task, body = waiting.popleft()
-            if not job.dropped:
-                running[engine.submit(task, body)] = (job, task)
-        while more and len(running) < engine.width + 1:
-            entry = next(files, None)
-            if entry is None:
-                more = False
+    running: dict[Future[tuple[dict[str, Any], bytes]], tuple[Job, Task, float]] = {}
+    turns: deque[Job] = deque()  # files that have tasks which are not running, the next one first
+    active: set[Job] = set()
+    more, opened = True, False
+    while more or active:
+        while len(running) < engine.width + 1:
+            # Files take turns, and a new one is one of them: a long file does not keep those behind it waiting.
+            if more and len(active) < ACTIVE * engine.width and not (opened and turns):
+                opened = True
+                entry = next(files, None)
+                if entry is None:
+                    more = False
+                    continue
+                path, name = Path(entry[0]), entry[1]
+                begun = time.monotonic()
+                try:
+                    job = Job(path, name, options, store)
+                except FileError as error:
+                    yield Outcome(path, name, None, str(error), 0, time.monotonic() - begun)
+                    continue
+                if job.document:
+                    yield _outcome(job, cached=True)
+                    continue
+                active.add(job)
+                turns.append(job)
+            elif turns:
+                opened = False
+                job = turns.popleft()
+                task = job.next_task() if job in active else None
+                if task is None:
+                    continue
+                running[engine.submit(*task)] = (job, task, time.monotonic())
+                turns.append(job)
+            else:
                 break
-            path, name = Path(entry[0]), entry[1]
-            begun = time.monotonic()
-            try:
-                job = _Job(path, name, options, store)
-            except FileError as error:
-                yield Outcome(path, name, None, str(error), 0, time.monotonic() - begun)
-                continue
-            if job.document:
-                yield _outcome(job, cached=True)
-                continue
-            task = job.task("document")
-            running[engine.submit(task)] = (job, task)
-        if not running:
-            continue
         finished, _ = wait(running, timeout=None if tick is None else TICK_SECONDS, return_when=FIRST_COMPLETED)
         if tick is not None:
-            tick({})
+            tick(_pages_read(engine, active))
         for future in finished:
-            job, task = running.pop(future)
-            if job.dropped:
-                continue
+            job, task, begun = running.pop(future)
+            if job not in active:
+                continue  # it was given up
+            job.spent += time.monotonic() - begun
             try:
-                waiting.extend((job, *step) for step in job.advance(task, *future.result()))
+                job.advance(task[0], *future.result())
             except WorkerDiedError as error:
-                job.dropped = True
+                if job.lose_page(task[0], error, time.monotonic() - begun):
+                    if job not in turns:
+                        turns.append(job)
+                    continue
+                active.remove(job)
                 yield _outcome(job, error=f"{job.path} {error}")
             except MmrankError as error:
-                job.dropped = True
+                active.remove(job)
                 yield _outcome(job, error=str(error))
             else:
-                if job.document:
-                    if store:
-                        store.put(job.document)
-                    yield _outcome(job)
+                if job.document is None:
+                    if job not in turns:
+                        turns.append(job)
+                    continue
+                active.remove(job)
+                if store and UNREAD not in job.document.metadata:
+                    store.put(job.document)
+                yield _outcome(job)
 
 
-def _outcome(job: _Job, *, error: str | None = None, cached: bool = False) -> Outcome:
+def _pages_read(engine: TaskEngine, active: set[Job]) -> dict[str, tuple[int, int]]:
+    """By path of a file that is being read, how many of its pages were read, and how many it has."""
+    seen: Mapping[str, tuple[int, int]] = getattr(engine, "seen", {})
+    found = {str(job.path): seen[str(job.path)] for job in active if str(job.path) in seen}
+    return {path: (min(max(0, begun - 1), pages), pages) for path, (begun, pages) in found.items() if pages}
+
+
+def _outcome(job: Job, *, error: str | None = None, cached: bool = False) -> Outcome:
     document = None if error else job.document
     pages = len(document.pages) if document else 0
     return Outcome(job.path, job.name, document, error, pages, time.monotonic() - job.started, cached)

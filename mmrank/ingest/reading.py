@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from mmrank.encodings import decoded
 from mmrank.formats import TEXT
 from mmrank.ingest.assemble import assemble
 from mmrank.ingest.bookmarks import bookmarks
-from mmrank.ingest.drafts import PageDraft
+from mmrank.ingest.drafts import A4, PageDraft
 from mmrank.ingest.ocr import Recogniser
 from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
 from mmrank.ingest.options import IngestOptions
@@ -92,13 +93,15 @@ def read_pages(
     options: IngestOptions,
     recogniser: Recogniser | None,
     on_page: Callable[[int], None] | None = None,
+    seconds: float | None = None,
 ) -> list[PageDraft]:
     """Drafts of the pages `start` to `stop` (exclusive, 0-based) of an opened file; `on_page` is called before each.
 
-    Raises:
-        FileError: when a page cannot be read.
+    A page that cannot be read has no drafts, and says why. After `seconds` the rest is left for another time.
     """
     import pymupdf
+
+    begun = time.monotonic()
 
     drafts = []
     marks = bookmarks(file)
@@ -107,11 +110,29 @@ def read_pages(
             on_page(number)
         try:
             drafts.append(page_draft(file[number], number, options, recogniser))
-        except FileError as error:
-            raise FileError(f"{path}: page {number + 1} {error}") from error
-        except (RuntimeError, ValueError, OSError) as error:
-            raise FileError(f"{path}: page {number + 1} cannot be read: {str(error)[:200]}") from error
+        except Exception as error:  # PyMuPDF, Pillow and the recogniser raise many unrelated types
+            drafts.append(PageDraft(number, *_size(file, number), failure=_reason(error)))
+            pymupdf.TOOLS.store_shrink(100)
         drafts[-1].bookmarks = marks.get(number, [])
         if number % 16 == 15:
             pymupdf.TOOLS.store_shrink(100)
+        if seconds is not None and time.monotonic() - begun > seconds:
+            break
     return drafts
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileError):
+        return str(error)[:300]
+    if isinstance(error, MemoryError):
+        return "needs more memory than a file may take"
+    return f"cannot be read: {' '.join(str(error).split())[:200] or type(error).__name__}"
+
+
+def _size(file: Any, number: int) -> tuple[float, float]:
+    """Width and height of a page that could not be read, in points."""
+    try:
+        shown = file[number].rect
+    except Exception:  # as above
+        return A4
+    return (float(shown.width), float(shown.height)) if shown.width > 0 and shown.height > 0 else A4

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from mmrank.errors import MmrankError
@@ -16,7 +16,17 @@ WORKER = (sys.executable, "-m", "mmrank.ingest.worker")
 
 
 class WorkerDiedError(MmrankError):
-    """The worker crashed, hung or was stopped. The message says how."""
+    """The worker crashed, hung or was stopped. The message says how.
+
+    Attributes:
+        reason: the message, without the page.
+        page: the page that was read, from 0; None where none was.
+        pages: how many the file has, where a page was read.
+    """
+
+    def __init__(self, reason: str, page: int | None = None, pages: int = 0) -> None:
+        super().__init__(reason if page is None else f"{reason} on page {page + 1}")
+        self.reason, self.page, self.pages = reason, page, pages
 
 
 class Sandbox:
@@ -34,6 +44,8 @@ class Sandbox:
         self._tasks_per_process = tasks_per_process
         self._process: Any = None
         self._done = 0
+        self.on_page: Callable[[str, int], None] = lambda path, pages: None
+        """Called before each page with the path of its file, and how many pages that has."""
 
     def perform(self, task: dict[str, Any], body: bytes = b"") -> Message:
         """Perform a task; waits at most the task's time limit for each of its pages.
@@ -44,7 +56,7 @@ class Sandbox:
         process = self._running()
         limits = task["options"]["limits"]
         end = time.monotonic() + float(limits["file_seconds"])
-        place = ""
+        page, pages = None, 0
         try:
             send(process.stdin.fileno(), task, body)
             while True:
@@ -52,14 +64,15 @@ class Sandbox:
                 answer = self._inbox.receive(patience)
                 if answer is None or "page" not in answer[0]:
                     break
-                place = f" on page {answer[0]['page'] + 1}"
+                page, pages = int(answer[0]["page"]), int(answer[0].get("of", 0))
+                self.on_page(str(task["path"]), pages)
         except TimeoutError:
             self.close()
-            raise WorkerDiedError(f"took longer than {patience:.3g} s{place}") from None
+            raise WorkerDiedError(f"took longer than {patience:.3g} s", page, pages) from None
         except (OSError, MmrankError):
             answer = None
         if answer is None:
-            raise WorkerDiedError(self._how_it_ended())
+            raise WorkerDiedError(self._how_it_ended(), page, pages)
         self._done += 1
         if self._done >= self._tasks_per_process:
             self.close()

@@ -8,6 +8,7 @@ goes to standard error instead, so that it cannot be taken for an answer.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,19 @@ def options_from(fields: dict[str, Any]) -> IngestOptions:
     return IngestOptions(**{**fields, "limits": Limits(**fields["limits"])})
 
 
+PARTS = 8
+"""A file whose pages are laid out when it is opened is divided into at most so many parts."""
+
+
 class Worker:
     """Performs tasks; keeps the recognition models between them.
 
     Args:
-        on_page: called before each page, so that the parent knows that work continues.
+        on_page: called before each page with its number, from 0, and how many the file has, so that the parent knows
+            that work continues.
     """
 
-    def __init__(self, on_page: Callable[[int, Limits], None]) -> None:
+    def __init__(self, on_page: Callable[[int, int, Limits], None]) -> None:
         self._on_page = on_page
         self._recognisers: dict[tuple[str, str], Any] = {}
 
@@ -50,12 +56,16 @@ class Worker:
             before = stamp(path)
             if before.digest != task["digest"]:
                 raise FileError(f"{path} was changed while it was being read: add it again once it is complete")
-            with opened(path, options.limits) as file:
+            limits, begun = options.limits, time.monotonic()
+            with opened(path, limits) as file:
                 count = file.page_count
+                # Opening lays out text anew: it must not be most of the work.
+                turn = max(limits.turn_seconds, 4 * (time.monotonic() - begun))
                 start, stop = task.get("start", 0), task.get("stop", count)
                 metadata = reading.file_metadata(file, path)
-                if task["kind"] == "document" and count > options.limits.pages_per_task:
-                    return {"pages": count, "metadata": metadata, "split": True}, b""
+                size = max(limits.pages_per_task, count // PARTS if file.is_reflowable else 0)
+                if task["kind"] == "document" and count > limits.pages_per_task:
+                    return {"pages": count, "metadata": metadata, "split": size, "read": 0}, b""
                 drafts = reading.read_pages(
                     path,
                     file,
@@ -63,11 +73,14 @@ class Worker:
                     stop,
                     options,
                     self._recogniser(task, options),
-                    lambda page: self._on_page(page, options.limits),
+                    lambda page: self._on_page(page, count, limits),
+                    turn,
                 )
             check_unchanged(path, before)
             if task["kind"] == "pages":
-                return {"pages": stop - start}, pages_to_json(drafts)
+                return {"pages": count, "metadata": metadata, "read": len(drafts)}, pages_to_json(drafts)
+            if len(drafts) < count:
+                return {"pages": count, "metadata": metadata, "split": size, "read": len(drafts)}, pages_to_json(drafts)
         document = assemble(
             drafts,
             document_id=task["digest"],
@@ -110,9 +123,9 @@ def main() -> None:
     os.dup2(2, 1)
     tasks = Inbox(0)
 
-    def on_page(page: int, limits: Limits) -> None:
+    def on_page(page: int, pages: int, limits: Limits) -> None:
         limit_resources(limits)
-        send(answers, {"page": page})
+        send(answers, {"page": page, "of": pages})
 
     worker = Worker(on_page)
     while (message := tasks.receive()) is not None:
