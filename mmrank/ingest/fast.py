@@ -8,6 +8,7 @@ from mmrank.ingest.figures import Graphic, graphics, is_background, lone_picture
 from mmrank.ingest.grids import find_grids
 from mmrank.ingest.lines import Content
 from mmrank.ingest.paragraphs import paragraphs
+from mmrank.ingest.spaced import join_spaced
 from mmrank.ingest.tables import Grid, find_ruled_lists, find_tables, make_table, markdown, rows_of, running_text
 from mmrank.types import ElementKind
 
@@ -43,7 +44,7 @@ def fast_drafts(content: Content) -> list[Draft]:
     aligned = find_tables(lines, content.vectors)
     lines = without(lines, [line for grid in aligned for line in grid.lines])
     drafts += [table_draft(grid) for grid in [*drawn, *aligned]]
-    return drafts + paragraphs(lines)
+    return drafts + join_spaced(paragraphs(lines))
 
 
 def _is_table(figure: Graphic, held: list[Line]) -> bool:
