@@ -39,12 +39,11 @@ def is_vacant(path: Path) -> bool:
         InputError: when it cannot be read.
     """
     try:
-        found = path.stat()
+        return stat.S_ISDIR(path.stat().st_mode) and _leftovers(path) is not None
     except FileNotFoundError:
         return not path.is_symlink()
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return stat.S_ISDIR(found.st_mode) and _leftovers(path) is not None
 
 
 @contextmanager

@@ -207,6 +207,17 @@ def test_a_collection_below_a_file_is_a_sentence(tmp_path):
             Store.open(path)
 
 
+@pytest.mark.parametrize("name", ["long" * 100, "nul\0byte"])
+def test_a_name_that_no_folder_can_have_is_a_sentence(tmp_path, archive, name):
+    for use in (
+        lambda: Store.create(tmp_path / name, encoder=ENCODER),
+        lambda: import_archive(archive, tmp_path / name),
+        lambda: check_there(tmp_path / name),
+    ):
+        with pytest.raises(MmrankError, match="cannot be read"):
+            use()
+
+
 def test_a_signal_ends_a_creation_without_leaving_anything(tmp_path):
     code = (
         "import os, signal, sys\nimport mmrank.index.creation as creation\nfrom mmrank.index import *\n"
