@@ -231,7 +231,7 @@ class _Batch:
 
     def commit(self) -> None:
         """Write what was taken. A document that cannot be written is reported, and the others are written."""
-        from mmrank.index.records import unread_pages
+        from mmrank.index.records import attached_names, unread_pages
         from mmrank.retrieve.prepared import ARRAYS_VERSION
 
         if not self._held:
@@ -251,5 +251,7 @@ class _Batch:
             (self._report.replaced if document.name in self.names else self._report.added).append(document.name)
             missing = unread_pages(document.metadata, len(document.pages))
             self._report.pages += len(document.pages) - len(missing)
+            if names := attached_names(document.metadata):
+                self._report.attached[document.name] = names
             if missing:
                 self._report.unread[document.name] = missing

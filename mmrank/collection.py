@@ -279,7 +279,7 @@ class Collection:
         goes on: after an interruption, add the same sources again.
 
         Args:
-            sources: files, folders (recursive) and globs.
+            sources: files, folders (recursive) and globs, as texts or paths, and files of the disk that are open.
             metadata: what you say of the files, by key: texts or lists of texts, for all of them; or by name of a
                 document a mapping of such. It wins over what a sidecar says ("report.pdf.meta.yaml" beside
                 "report.pdf") and over what is found, and stays when the file is added again.

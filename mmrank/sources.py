@@ -65,7 +65,7 @@ def find(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = Fals
     found = Found()
     taken: dict[Path, str] = {}
     for source in sources:
-        text = os.fspath(source)
+        text = os.fspath(_path_of(source))
         if not text.strip():
             raise InputError("an empty path was given; name a file, a folder or a glob")
         if _URL.match(text):
@@ -76,6 +76,24 @@ def find(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = Fals
         raise InputError("no files were given; name a file, a folder or a glob")
     found.files = list(taken.items())
     return found
+
+
+def _path_of(source: object) -> str | os.PathLike[str]:
+    """The path of a source, which may be a file of the disk that is open.
+
+    Raises:
+        InputError: for anything else; says what is taken.
+    """
+    if isinstance(source, str | os.PathLike) and isinstance(os.fspath(source), str):
+        return source
+    name = getattr(source, "name", None)
+    if isinstance(name, str) and hasattr(source, "read") and Path(name).is_file():
+        return name
+    shown = f"{len(source)} bytes" if isinstance(source, bytes | bytearray) else f"a {type(source).__name__}"
+    raise InputError(
+        f"files are given as paths (str or pathlib.Path), folders, globs, or files of the disk that are open, one by"
+        f" one, not as {shown}; write bytes to a file with a name and its suffix, and add that"
+    )
 
 
 def _expand(source: str, found: Found, follow_links: bool) -> Iterator[tuple[Path, str]]:

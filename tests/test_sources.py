@@ -91,6 +91,17 @@ def test_a_url_is_refused_with_what_to_do(source: str) -> None:
         find([source])
 
 
+@pytest.mark.parametrize("source", [b"%PDF-1.7", 42, None, ["a.pdf"], object()])
+def test_what_is_no_path_is_refused_with_what_is_taken(source: object) -> None:
+    with pytest.raises(InputError, match=r"str or pathlib\.Path"):
+        find([source])  # type: ignore[list-item]
+
+
+def test_an_open_file_is_read_by_its_name(folder: Path) -> None:
+    with (folder / "note.txt").open("rb") as file:
+        assert names(find([file])) == ["note.txt"]  # type: ignore[list-item]
+
+
 def test_a_folder_with_nothing_that_is_read_says_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "x.zip").write_bytes(b"x")
     with pytest.raises(InputError, match="its 1 files are of other kinds"):

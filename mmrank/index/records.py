@@ -78,11 +78,16 @@ class DocumentRecord:
     @property
     def attached(self) -> tuple[str, ...]:
         """Names of the files that are attached to it."""
-        try:
-            names = json.loads(self.metadata.get(ATTACHED, "[]"))
-        except (ValueError, RecursionError):
-            return ()
-        return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+        return attached_names(self.metadata)
+
+
+def attached_names(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of the files that are attached to a document, from its metadata."""
+    try:
+        names = json.loads(metadata.get(ATTACHED, "[]"))
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
 
 
 def unread_pages(metadata: Mapping[str, str], pages: int) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.pages import page_draft
 from mmrank.markdown_source import front_matter
+from mmrank.names import ATTACHED
 from mmrank.pictures import PYMUPDF_LOCK
+from mmrank.printable import printable
 from mmrank.types import Document
 
 METADATA_KEYS = ("title", "author", "subject", "keywords", "creationDate")
@@ -63,7 +66,17 @@ def file_metadata(file: Any, path: Path) -> dict[str, str]:
         metadata |= {renamed.get(name, name): text for name, text in said.items() if text}
     found = {key: str(metadata[key])[:500] for key in METADATA_KEYS if metadata.get(key)}
     day = iso_day(found.get("creationDate", ""))
-    return found | {"date": day} if day else found
+    return found | ({"date": day} if day else {}) | _attached(file)
+
+
+def _attached(file: Any) -> dict[str, str]:
+    """The note of which files are attached to a PDF: see `mmrank.names.ATTACHED`."""
+    try:
+        names = file.embfile_names() if file.is_pdf else []
+    except Exception:  # a broken list of attachments is no reason not to read the pages
+        return {}
+    shown = [readable[:200] for name in names[:1000] if (readable := printable(str(name)))]
+    return {ATTACHED: json.dumps(shown, ensure_ascii=False)} if shown else {}
 
 
 def iso_day(text: str) -> str:

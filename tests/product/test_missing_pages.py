@@ -35,3 +35,16 @@ def test_missing_pages_are_reported_shown_and_read_again(command_line, tmp_path:
         done = command_line(*command, "-c", "c")
         assert done.returncode == 0 and "page 2 could not be read" in " ".join(done.stdout.split()), done.stdout
     assert "60000 × 60000" in command_line("index", "survey.pdf", "-c", "c", "--retry").stdout
+
+
+def test_files_attached_to_a_pdf_are_named(tmp_path: Path) -> None:
+    import pymupdf
+
+    with pymupdf.open() as file:
+        file.new_page().insert_text((72, 300), "A cover sheet for the survey.")
+        file.embfile_add("soundings.pdf", b"%PDF-1.7 not read")
+        file.save(tmp_path / "cover.pdf")
+    with mmrank.Collection.create(tmp_path / "c", ocr=False, workers=1) as library:
+        report = library.add(tmp_path / "cover.pdf")
+        assert report.ok and report.attached == {"cover.pdf": ("soundings.pdf",)}
+        assert library.record("cover.pdf").attached == ("soundings.pdf",)
