@@ -19,7 +19,8 @@ CONTRAST = 14
 """A region of the rendered page whose colours differ by less than this, 0 to 255, shows nothing."""
 SMALLEST = 3.5
 """Type smaller than this, in points, hardly shows when rendered: only its colour and that of its ground count."""
-ZOOM = 1.5
+WHITE = 0xFFFFFF
+ZOOM = 1.0
 """Pixels per point at which a page is rendered to look whether a text can be seen."""
 MOST_VECTORS = 500
 """With more painted paths (maps), only text without any colour under it is looked at."""
@@ -27,43 +28,52 @@ MOST_VECTORS = 500
 
 def without_hidden(page: Any, content: Content) -> list[Line]:
     """The lines of a page without those that cannot be seen on it."""
+    lines = content.lines
     fills = [
         v for v in content.vectors if v.opaque and not v.stroked and min(v.box[2] - v.box[0], v.box[3] - v.box[1]) > 4
     ]
     fills = fills if len(fills) <= MOST_VECTORS else []
-    colours = {fill.colour & 0xFFFFFF for fill in fills} | {0xFFFFFF}
-    suspects = [line for line in content.lines if _suspect(line, content, fills, colours)]
+    if not lines or not (fills or any(not line.painted or _near(line.colour, WHITE) for line in lines)):
+        return lines
+    ground = _Ground(lines, fills)
+    suspects = [line for at, line in enumerate(lines) if ground.hides(at) and not _over_picture(line, content)]
     if not suspects:
-        return content.lines
+        return lines
     shown = _Shown(page)
     gone = {id(line) for line in suspects if line.size < SMALLEST or shown.plain(line.box)}
-    return [line for line in content.lines if id(line) not in gone]
+    return [line for line in lines if id(line) not in gone]
 
 
-def _suspect(line: Line, content: Content, fills: list[Vector], colours: set[int]) -> bool:
-    """Whether a line may be invisible by what the file says of it and of what is painted around it."""
-    if line.size < SMALLEST:
-        return line.painted and _on_its_colour(line, content, fills)
-    if line.painted and not fills and not _near(line.colour, 0xFFFFFF):
-        return False
-    if line.painted and not any(_near(line.colour, colour) for colour in colours):
-        return any(fill.block > line.block and inside(line.box, fill.box) > 0.95 for fill in fills)
-    if any(inside(line.box, raster.box) > 0.5 for raster in content.rasters):
-        return False
-    if not line.painted:
-        return True
-    around = [fill for fill in fills if inside(line.box, fill.box) > 0.6]
-    under = [fill for fill in around if fill.block <= line.block]
-    return len(under) < len(around) or _near(line.colour, under[-1].colour if under else 0xFFFFFF)
+def _over_picture(line: Line, content: Content) -> bool:
+    return any(inside(line.box, raster.box) > 0.5 for raster in content.rasters)
 
 
-def _on_its_colour(line: Line, content: Content, fills: list[Vector]) -> bool:
-    """Whether small type has just the colour of what is painted under it."""
-    if any(inside(line.box, raster.box) > 0.5 for raster in content.rasters):
-        return False
-    under = [fill for fill in fills if fill.block <= line.block and inside(line.box, fill.box) > 0.6]
-    ground = under[-1].colour & 0xFFFFFF if under else 0xFFFFFF
-    return _near(line.colour, ground) and abs((line.colour & 0xFF) - (ground & 0xFF)) < 6
+class _Ground:
+    """What lies under and over the lines of a page, by what the file says."""
+
+    def __init__(self, lines: list[Line], fills: list[Vector]) -> None:
+        self._lines, self._fills = lines, fills
+        own = np.array([line.box for line in lines])
+        boxes = np.array([fill.box for fill in fills]).reshape(-1, 4)
+        low = np.maximum(own[:, None, :2], boxes[None, :, :2])
+        sides = np.clip(np.minimum(own[:, None, 2:], boxes[None, :, 2:]) - low, 0, None)
+        sizes = np.maximum((own[:, 2] - own[:, 0]) * (own[:, 3] - own[:, 1]), 0.01)
+        share = sides[..., 0] * sides[..., 1] / sizes[:, None]
+        later = np.array([fill.block for fill in fills])[None, :] > np.array([line.block for line in lines])[:, None]
+        self._covered = ((share > 0.95) & later).any(axis=1)
+        self._under = (share > 0.6) & ~later
+
+    def hides(self, at: int) -> bool:
+        """Whether a line may be invisible: not painted, painted over, or in the colour of what is under it.
+
+        Small type counts only where its colour is just that of its ground.
+        """
+        line = self._lines[at]
+        under = np.flatnonzero(self._under[at])
+        colour = self._fills[under[-1]].colour & WHITE if under.size else WHITE
+        if line.size < SMALLEST:
+            return line.painted and _near(line.colour, colour) and abs((line.colour & 0xFF) - (colour & 0xFF)) < 6
+        return not line.painted or bool(self._covered[at]) or _near(line.colour, colour)
 
 
 def _near(colour: int, other: int) -> bool:
