@@ -10,6 +10,7 @@ from mmrank.answer.candidates import Candidate
 from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
 from mmrank.answer.joining import join
+from mmrank.answer.ratios import formula_of
 from mmrank.answer.result import Answer, AnswerSentence, Step
 from mmrank.answer.units import FoundPage, found_pages
 from mmrank.errors import InputError
@@ -28,6 +29,8 @@ BESIDE = 0.75
 MOST_SENTENCES = 3
 MORE = {Intent.COMPARE: 3, Intent.COUNT: 3, Intent.COMPUTE: 3, Intent.LIST: 3}
 """Further pages that are read where an answer may need several."""
+MOST_MORE = 4
+"""The same for figures that are computed from several statements of a report."""
 MOST_JOINED = 10
 """Pages that are kept of several searches."""
 NEAREST = 3
@@ -150,7 +153,7 @@ def find(question: str, source: Source, k: int) -> Found:
         trace += [Step(name, detail) for name, detail in understood.notes]
         parts = understood.parts
         whole = (understood.rewritten,) if len(parts) > 1 else ()
-    runs = [source.search(part.text, k + MORE.get(part.intent, 0)) for part in parts]
+    runs = [source.search(part.text, k + breadth(part)) for part in parts]
     runs += [source.search(text, k) for text in whole]
     hits = join(runs, max(k, MOST_JOINED)) if whole else runs[0]
     named = ", ".join(page_name(hit) for hit in hits[:NEAREST]) or "nothing"
@@ -161,6 +164,11 @@ def find(question: str, source: Source, k: int) -> Found:
         for part, run in zip(parts, runs, strict=False)
     ]
     return Found(tuple(asked), hits, trace)
+
+
+def breadth(part: SubQuestion) -> int:
+    """Further pages that are read for a question whose answer may need several."""
+    return MOST_MORE if formula_of(part.text) is not None else MORE.get(part.intent, 0)
 
 
 def chosen_of(wanted: Expectation, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -177,8 +185,9 @@ def chosen_of(wanted: Expectation, candidates: Sequence[Candidate]) -> list[Cand
 
 
 def sure(candidate: Candidate) -> float:
-    """The least confidence in a page that a candidate rests on."""
-    return min(cite.found.hit.confidence or 0.0 for _, cites in candidate.lines for cite in cites)
+    """The least confidence in a page that a candidate rests on; of a computed value, which needs them all, the most."""
+    sure_of = [cite.found.hit.confidence or 0.0 for _, cites in candidate.lines for cite in cites]
+    return max(sure_of) if candidate.origin == "computed" else min(sure_of)
 
 
 def abstention(question: str, hits: Hits, trace: Sequence[Step], model: str = "extract") -> Answer:

@@ -22,6 +22,10 @@ EXACT = 0.2
 """What it counts that the question has all of the row's head."""
 NAMED = 0.1
 """What it counts that the question has a head word for word."""
+WHOLE = 0.75
+"""Share of the words of both rows' heads that a question names which compares them."""
+ASKED = 0.1
+"""What it counts that a value is worked out as the question asks."""
 TYPED = 0.12
 NO_ROW = 0.5
 """Share of its score that a cell keeps whose row the question does not name."""
@@ -123,8 +127,10 @@ def _pairs(wanted: Expectation, wording: Wording, table: TableUnit, around: froz
             first, second = wording.found(cell_heads(one)), wording.found(cell_heads(other))
             if not (first - second and second - first) and not _both_named(wording, one, other):
                 continue  # each must be named by a word that the other lacks, or word for word
+            if one.row != other.row and min(map(wording.precision, (one.row_head, other.row_head))) < WHOLE:
+                continue  # rows that the question does not name as a whole say something else
             score = max(cell_score(wording, one, around), cell_score(wording, other, around))
-            made.append((score + TYPED + wording.weight(first | second) - wording.weight(first), one, other))
+            made.append((score + TYPED + ASKED + wording.weight(first | second) - wording.weight(first), one, other))
     for score, one, other in sorted(made, key=lambda item: -item[0])[:3]:
         computed = computed_from(wanted, one, other)
         if computed is None:
@@ -156,7 +162,7 @@ def computed_from(wanted: Expectation, one: GridCell, other: GridCell) -> tuple[
         case Operation.RATIO if b:
             result = written(a / b, wanted.decimals)
             return result, f"{first.text} / {second.text} = {result}"
-        case Operation.CHANGE:
+        case Operation.CHANGE if one.row == other.row:
             later, earlier = (first, second) if _year(one) >= _year(other) else (second, first)
             if not earlier.number:
                 return None

@@ -95,13 +95,13 @@ _OPERATIONS = (
         Operation.DIFFERENCE,
         re.compile(
             r"\b(?:difference|gap|how (?:much|many) (?:more|less|fewer|higher|lower|greater|larger|smaller|longer"
-            r"|older)|how many more|change (?:in|of|between|from)|increase[sd]?|decrease[sd]?|percentage point)\b",
+            r"|older)|how many more|change (?:between|from)|increase[sd]?|decrease[sd]?|percentage point)\b",
             re.I,
         ),
     ),
     (
         Operation.SUM,
-        re.compile(r"\b(?:sum of|in total|total (?:number|amount|of)|altogether|collectively|combined|in all)\b", re.I),
+        re.compile(r"\b(?:sum of|in total|total of|altogether|collectively|combined|in all)\b", re.I),
     ),
     (Operation.RATIO, re.compile(r"\b(?:ratio of|ratio between|divided by|times (?:as|more))\b", re.I)),
     (

@@ -11,6 +11,8 @@ from mmrank.types import Element
 
 MAX_HEADS = 4
 """Rows at the top of a table that may be heads."""
+MAX_TITLES = 6
+"""Rows at the top among which a row of years may stand below titles."""
 _SIGN = re.compile(r"[\s$€£¥%()\-–—−*.,]*")
 
 
@@ -86,6 +88,12 @@ class Grid:
             if (heads > last and (len(row) < 2 or row[0] or not any(row))) or _counts(row[1:]):
                 break
             heads += 1
+        # A row of years below titles and units ("in millions") is a head too.
+        for at, row in enumerate(self.rows[:MAX_TITLES]):
+            if at >= len(self.rows) - 1 or _counts(row[1:]):
+                break
+            if any(_DATE.search(text) for text in row[1:]) and len({text for text in row[1:] if text}) > 1:
+                heads = max(heads, at + 1)
         if (
             not heads
             and len(self.rows) > 1
@@ -107,8 +115,9 @@ class Grid:
             for column in range(count)
         ]
         valued = self.valued
-        if self.above and not any(re.search(r"(?:19|20)\d\d", head) for head in own) and len(valued) == len(self.above):
-            for column, head in zip(valued, self.above, strict=True):
+        above = self.above[-len(valued) :] if valued else ()
+        if len(above) == len(valued) and not any(re.search(r"(?:19|20)\d\d", head) for head in own):
+            for column, head in zip(valued, above, strict=True):
                 own[column] = f"{own[column]} {head}".strip()
         dated = [column for column in range(1, count) if re.search(r"(?:19|20)\d\d", own[column])]
         if len(dated) == len(valued) and dated != valued:  # years that stand beside their columns

@@ -25,6 +25,9 @@ EXACT, BEGINS, HOLDS = 1.0, 0.8, 0.45
 """How well a row's head is a line's name: the same, beginning with it, or holding it."""
 FAINTER = 0.01
 """What each later name of a line, and each later page, counts less."""
+_GROWTH = re.compile(
+    r"growth rate|rate of growth|year over year change|% (?:change|growth)|percent(?:age)? (?:change|growth)"
+)
 SIGNED = frozenset(
     {"net_income", "operating_income", "pretax_income", "operating_cash", "investing_cash", "financing_cash", "equity"}
 )
@@ -93,6 +96,10 @@ def formula_of(question: str) -> tuple[str, str, bool] | None:
                 found = name, formula["is"], bool(formula.get("share"))
     if found is not None and (found[0] not in {"working capital"}):
         return found
+    if _GROWTH.search(asked):
+        line = _line_in(asked, last=True)
+        if line is not None:
+            return f"change of {line}".replace("_", " "), f"change({line}) / before({line})", True
     for between in (" as a % of ", " as a percent of ", " as percent of ", " as a percentage of ", " to "):
         before, at, after = asked.partition(between)
         if not at or (between == " to " and " ratio " not in asked and " average " not in after):
@@ -122,10 +129,22 @@ def _line_in(text: str, *, last: bool) -> str | None:
 
 
 def ratio_candidates(wanted: Expectation, tables: Sequence[TableUnit]) -> list[Candidate]:
-    """The figure that a question asks for, where all its lines are in the tables; with several years, their mean."""
+    """The figure that a question asks for, where all its lines are in the tables of one document.
+
+    With several years, their mean. The document of the best page that has all lines is taken.
+    """
     formula = formula_of(wanted.text)
     if formula is None:
         return []
+    own: dict[str, list[TableUnit]] = {}
+    for table in tables:
+        own.setdefault(table.found.hit.document_id, []).append(table)
+    made = (_computed(wanted, formula, kept) for kept in own.values())
+    return [candidate for candidate in made if candidate is not None][:1]
+
+
+def _computed(wanted: Expectation, formula: tuple[str, str, bool], tables: Sequence[TableUnit]) -> Candidate | None:
+    """The figure from the tables of one document; None where a line is missing."""
     name, expression, share = formula
     years: list[int | None] = [*_years(wanted)] or [None]
     results: list[float] = []
@@ -136,7 +155,7 @@ def ratio_candidates(wanted: Expectation, tables: Sequence[TableUnit]) -> list[C
         try:
             result, text = sheet.evaluate(expression)
         except (UnknownLineError, ZeroDivisionError):
-            return []
+            return None
         results.append(result)
         shown.append(text)
         operands |= sheet.used
@@ -159,7 +178,7 @@ def ratio_candidates(wanted: Expectation, tables: Sequence[TableUnit]) -> list[C
         cites[key] = cell_cite(operand.table, [operand.cell])
     when = "" if years == [None] else " " + "–".join(str(year) for year in (years[0], years[-1])[: len(years)])
     sentence = f"{name[:1].upper()}{name[1:]}{when}: {computation}"
-    return [Candidate(SCORE, ((sentence, tuple(cites.values())),), short, "computed", computation)]
+    return Candidate(SCORE, ((sentence, tuple(cites.values())),), short, "computed", computation)
 
 
 def _years(wanted: Expectation) -> tuple[int, ...]:
@@ -202,6 +221,9 @@ class _Sheet:
                 now, before = self._both(line)
                 shown = f"({written(now.number, _decimals(now))} − {written(before.number, _decimals(before))})"
                 return now.number - before.number, shown
+            case ast.Call(func=ast.Name(id="before"), args=[ast.Name(id=line)]):
+                _, before = self._both(line)
+                return before.number, written(before.number, _decimals(before))
             case ast.Call(func=ast.Name(id="any"), args=[inner]):
                 try:
                     return self._value(inner)

@@ -13,8 +13,10 @@ from mmrank.types import FURNITURE, PICTURED, BBox, Document, Element, ElementKi
 
 NARROW = 500
 """A paragraph of more characters is boxed around the sentence's lines only."""
-LINE = 160
+LINE = 300
 """An element of fewer characters may be a line of years that stands above a table."""
+BRACKET = 160
+"""Characters after which an open bracket no longer joins sentences."""
 HEADS = frozenset({ElementKind.TITLE, ElementKind.HEADING})
 
 
@@ -92,15 +94,23 @@ def tables_of(found: FoundPage) -> list[TableUnit]:
     for element in found.page.elements:
         if element.kind in FURNITURE:
             continue
-        years = re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", element.text) if len(element.text) < LINE else []
-        above = tuple(years) or above
+        years = _years(element.text) if len(element.text) < LINE else ()
+        above = years if len(years) > 1 else above
         if element.kind in HEADS:
             heading = " ".join(element.text.split())
         if element.table is not None and element.table.cells:
             caption = captions.get(element.id) or previous
-            made.append(TableUnit(found, Grid(element, above), f"{heading} {caption}".strip()))
+            grid = Grid(element, above)
+            made.append(TableUnit(found, grid, f"{heading} {caption}".strip()))
+            dated = _years(" ".join(grid.column_heads[column] for column in grid.valued))
+            above = dated if len(dated) == len(grid.valued) > 1 else above
         previous = " ".join(element.text.split()) if len(element.text) < 200 else ""
     return made
+
+
+def _years(text: str) -> tuple[str, ...]:
+    """The years in a text, once each."""
+    return tuple(dict.fromkeys(re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)))
 
 
 def _captions(page: Page) -> dict[str, str]:
@@ -112,7 +122,7 @@ def _wrapped(text: str) -> list[tuple[int, int]]:
     made: list[tuple[int, int]] = []
     for start, end in sentences(text.replace("\n", " ")):
         last = text[made[-1][0] : made[-1][1]] if made else ""
-        if made and last.count("(") > last.count(")") and len(last) < LINE:
+        if made and last.count("(") > last.count(")") and len(last) < BRACKET:
             made[-1] = made[-1][0], end
         else:
             made.append((start, end))
