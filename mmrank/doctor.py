@@ -55,12 +55,22 @@ def _machine() -> dict[str, str]:
         "cores": str(cores),
         "device": f"{device}, {choose_dtype(device, None)}",
         "CUDA": torch.version.cuda or "not in this build of torch",
+        "files are read without": _confined(),
     }
     if importlib.util.find_spec("faiss"):
         import faiss
 
         rows["GPUs seen by FAISS"] = str(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else "0"
     return rows
+
+
+def _confined() -> str:
+    from mmrank.sandbox.confinement import gaps
+
+    missing = gaps()
+    if missing:
+        return f"limits on {'; '.join(missing)}: read files from strangers on another machine or in a container"
+    return "network, other programs and other files"
 
 
 def _models() -> dict[str, str]:

@@ -8,14 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mmrank import codec
-from mmrank.errors import MmrankError
+from mmrank.ingest import answers
 from mmrank.ingest.drafts import A4, PageDraft, pages_to_json
-from mmrank.ingest.opening import FileError, stamp
+from mmrank.ingest.opening import stamp
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.sandbox import WorkerDiedError
 from mmrank.ingest.store import DocumentStore
-from mmrank.types import Document
 
 SECONDS_PER_PAGE = 10.0
 """Wall clock that each page of a long file adds to what the file may take."""
@@ -67,19 +65,17 @@ class Job:
         """
         self._running -= 1
         if "error" in header:
-            raise FileError(str(header["error"]))
+            raise answers.check_reason(task, header)
         if task["kind"] == "assemble" or (task["kind"] == "document" and not header.get("split")):
-            self.document = codec.from_json(Document, body)
+            self.document = answers.check_document(task, body, self._pages or None)
             return
-        start, stop = (task["start"], task["stop"]) if task["kind"] == "pages" else (0, int(header["pages"]))
-        self._pages, self._metadata = int(header["pages"]), header["metadata"]
-        read = int(header["read"])
-        if not 0 <= read <= stop - start or (not read and task["kind"] == "pages"):
-            raise MmrankError(f"{self.path}: a worker process answered for other pages than it was asked for")
-        if read:
+        part = answers.check_part(task, header, body, self._pages)
+        self._pages, self._metadata = part.pages, part.metadata
+        start, stop = (task["start"], task["stop"]) if task["kind"] == "pages" else (0, part.pages)
+        if part.read:
             self._parts[start] = body
-        self._size = int(header.get("split") or self._size)
-        self._ask(start + read, stop)
+        self._size = part.size or self._size
+        self._ask(start + part.read, stop)
         self._assemble_if_complete()
 
     def lose_page(self, task: dict[str, Any], error: WorkerDiedError, seconds: float) -> bool:

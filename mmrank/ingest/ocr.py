@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +60,18 @@ class Recogniser:
     Args:
         cache: directory of results, or None.
         language: "default", or another of `installed_languages()`.
+        shared: directory of earlier results, of any file, which is only read.
 
     Raises:
         InputError: when the language is not installed.
     """
 
-    def __init__(self, cache: Path | None = None, language: str = "default") -> None:
+    def __init__(self, cache: Path | None = None, language: str = "default", shared: Path | None = None) -> None:
         check_language(language)
         self._cache = cache
+        self._shared = shared
         self._language = language
         self._known: dict[str, list[list[Any]]] = {}
-        self._engine: Any = None
 
     def lines(self, page: Any, box: Rect, density: float, turn: int = 0) -> list[Line]:
         """Lines of text in a box of a page, top to bottom.
@@ -116,14 +118,10 @@ class Recogniser:
         key = hashlib.sha256(named.encode() + repr(picture.shape).encode() + picture.tobytes()).hexdigest()[:32]
         if key in self._known:
             return self._known[key]
+        for folder in filter(None, (self._cache, self._shared)):
+            if (kept := _kept(folder / key[:2] / f"{key}.json")) is not None:
+                return kept
         file = self._cache / key[:2] / f"{key}.json" if self._cache else None
-        if file and file.is_file():
-            try:
-                rows: list[list[Any]] = json.loads(file.read_bytes())
-            except ValueError:
-                file.unlink(missing_ok=True)
-            else:
-                return rows
         rows = self._recognise(picture)
         if len(self._known) < 2000:
             self._known[key] = rows
@@ -135,7 +133,7 @@ class Recogniser:
         return rows
 
     def _recognise(self, picture: NDArray[np.uint8]) -> list[list[Any]]:
-        result = self._load()(np.ascontiguousarray(picture[:, :, ::-1]))
+        result = recognition(self._language)(np.ascontiguousarray(picture[:, :, ::-1]))
         if result.boxes is None or result.txts is None:
             return []
         rows = []
@@ -146,35 +144,46 @@ class Recogniser:
             rows.append([text.strip(), round(float(score), 3), *(round(float(v), 1) for v in (*low, *high))])
         return rows
 
-    def _load(self) -> Any:
-        if self._engine is None:
-            try:
-                import cv2
-                from rapidocr import RapidOCR
-            except ImportError as error:
-                raise MmrankError(
-                    "rapidocr is not installed, so pictures cannot be read: install it or pass ocr=False"
-                ) from error
-            cv2.setNumThreads(1)
-            other = (
-                {} if self._language == "default" else {"Rec.model_path": str(installed_languages()[self._language])}
-            )
-            self._engine = RapidOCR(
-                params={
-                    **other,
-                    "Global.use_cls": False,
-                    "Global.log_level": "error",
-                    "Global.max_side_len": LONGEST_SIDE_FOR_SMALL_TEXT + 32,
-                    "Det.limit_type": "max",
-                    "Det.limit_side_len": 1120,
-                    # Lines one by one: on a processor, padding them to one width costs more time than batches save.
-                    "Rec.rec_img_shape": [3, 48, 96],
-                    "Rec.rec_batch_num": 1,
-                    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-                }
-            )
-        return self._engine
+
+def _kept(file: Path) -> list[list[Any]] | None:
+    try:
+        rows: list[list[Any]] = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return rows
+
+
+@cache
+def recognition(language: str) -> Any:
+    """The models that find and read text in a language, loaded once per process.
+
+    Raises:
+        MmrankError: when they are not installed.
+    """
+    try:
+        import cv2
+        from rapidocr import RapidOCR
+    except ImportError as error:
+        raise MmrankError(
+            "rapidocr is not installed, so pictures cannot be read: install it or pass ocr=False"
+        ) from error
+    cv2.setNumThreads(1)
+    other = {} if language == "default" else {"Rec.model_path": str(installed_languages()[language])}
+    return RapidOCR(
+        params={
+            **other,
+            "Global.use_cls": False,
+            "Global.log_level": "error",
+            "Global.max_side_len": LONGEST_SIDE_FOR_SMALL_TEXT + 32,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": 1120,
+            # Lines one by one: on a processor, padding them to one width costs more time than batches save.
+            "Rec.rec_img_shape": [3, 48, 96],
+            "Rec.rec_batch_num": 1,
+            "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+        }
+    )
 
 
 def _unturned(box: list[float], turn: int, width: int, height: int) -> Rect:

@@ -1,21 +1,24 @@
 """The process in which files are parsed: `python -m mmrank.ingest.worker`.
 
-It exchanges messages with its parent over pipes.
-It reads tasks from standard input and writes answers to what was its standard output; whatever a library prints
-goes to standard error instead, so that it cannot be taken for an answer.
+It is a template (`mmrank.sandbox.template`): each task is performed in a copy of it, which may read the one file that
+the task names.
 """
 
 from __future__ import annotations
 
-import os
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from mmrank.errors import MmrankError
-from mmrank.ingest.messages import Inbox, send
 from mmrank.ingest.options import IngestOptions, Limits
+from mmrank.sandbox import confinement
+from mmrank.sandbox.template import Reply, serve
 
 
 def options_from(fields: dict[str, Any]) -> IngestOptions:
@@ -28,7 +31,7 @@ PARTS = 8
 
 
 class Worker:
-    """Performs tasks; keeps the recognition models between them.
+    """Performs one task.
 
     Args:
         on_page: called before each page with its number, from 0, and how many the file has, so that the parent knows
@@ -37,7 +40,6 @@ class Worker:
 
     def __init__(self, on_page: Callable[[int, int, Limits], None]) -> None:
         self._on_page = on_page
-        self._recognisers: dict[tuple[str, str], Any] = {}
 
     def perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """Do one task: "document" (a whole file, if short enough), "pages" (a range) or "assemble"."""
@@ -96,50 +98,94 @@ class Worker:
             return None
         from mmrank.ingest.ocr import Recogniser
 
-        where, language = task.get("ocr_cache") or "", options.ocr_language
-        if (where, language) not in self._recognisers:
-            self._recognisers[where, language] = Recogniser(Path(where) if where else None, language)
-        return self._recognisers[where, language]
+        kept = _recognised_folder(task)
+        return Recogniser(kept, options.ocr_language, shared=Path(task["ocr_cache"]) if kept else None)
 
 
 def limit_resources(limits: Limits) -> None:
-    """Limit this process's memory and the processor time of what it does next, and forbid core dumps."""
+    """Limit this process's memory and the processor time of what it does next."""
+    confinement.limit_resources(limits.seconds, limits.memory)
+
+
+def prepare(task: dict[str, Any]) -> None:
+    """Load what reading needs, once: what tasks import, and the models of earlier tasks."""
+    if task["options"]["layout"] == "model":
+        # PyMuPDF loads its layout model, which takes a second, wherever it is installed: see `main`.
+        if sys.modules.get("pymupdf.layout") is None:
+            sys.modules.pop("pymupdf.layout", None)
+        import_module("pymupdf.layout")
+    _warm()
+    if "recognition" in task["used"]:
+        from mmrank.ingest.ocr import recognition
+
+        recognition(task["options"]["ocr_language"])
+
+
+@cache
+def _warm() -> None:
+    """Read a page, so that what is imported and built on first use is there."""
+    import pymupdf
+
+    from mmrank import codec
+    from mmrank.ingest.assemble import assemble
+    from mmrank.ingest.pages import page_draft
+
+    options = IngestOptions(ocr="never")
+    with pymupdf.open() as file:
+        file.new_page().insert_text((72, 72), "A page.")
+        drafts = [page_draft(file[0], 0, options, None)]
+    codec.to_json(assemble(drafts, document_id="", name="", path="", metadata={}, options=options))
+
+
+def perform(task: dict[str, Any], body: bytes, reply: Reply) -> None:
+    """Perform a task in this process, which reads nothing else from now on."""
+    options = options_from(task["options"])
+    kept = _recognised_folder(task)
+    if kept:
+        kept.mkdir(parents=True, exist_ok=True)
+    shared = [Path(task["ocr_cache"])] if kept else []
+    own = [Path(task["path"])] if task["kind"] != "assemble" else []
+    confinement.confine([*own, *shared], [kept] if kept else [])
+
+    def on_page(page: int, pages: int, limits: Limits) -> None:
+        limit_resources(limits)
+        reply({"page": page, "of": pages}, b"")
+
+    limit_resources(options.limits)
     try:
-        import resource
-    except ImportError:  # not on Windows, where the parent's time limit still applies
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soon = int(used.ru_utime + used.ru_stime + 2 * limits.seconds) + 2
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (soon if hard < 0 else min(soon, hard), hard))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory if hard < 0 else min(limits.memory, hard), hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        header, result = Worker(on_page).perform(task, body)
+    except MmrankError as error:
+        header, result = {"error": str(error)}, b""
+    except MemoryError:
+        header, result = {"error": f"{task['path']} needs more memory than a file may take"}, b""
+    except Exception as error:
+        header, result = {"error": f"{task['path']} broke the reader: {type(error).__name__}: {error}"[:500]}, b""
+    reply({**header, "used": _used()}, result)
+
+
+def finish(task: dict[str, Any]) -> None:
+    """Remove the folder that `perform` made where nothing was put into it."""
+    if kept := _recognised_folder(task):
+        with suppress(OSError):
+            kept.rmdir()
+
+
+def _used() -> list[str]:
+    ocr = sys.modules.get("mmrank.ingest.ocr")
+    return ["recognition"] if ocr and ocr.recognition.cache_info().currsize else []
+
+
+def _recognised_folder(task: dict[str, Any]) -> Path | None:
+    """Where what was recognised in this file is kept: apart, so that no file can change what another one holds."""
+    if not task.get("ocr_cache") or task["options"]["ocr"] == "never" or task["kind"] == "assemble":
+        return None
+    return Path(task["ocr_cache"]) / "files" / task["digest"]
 
 
 def main() -> None:
     """Perform tasks until standard input ends."""
-    answers = os.dup(1)
-    os.dup2(2, 1)
-    tasks = Inbox(0)
-
-    def on_page(page: int, pages: int, limits: Limits) -> None:
-        limit_resources(limits)
-        send(answers, {"page": page, "of": pages})
-
-    worker = Worker(on_page)
-    while (message := tasks.receive()) is not None:
-        task, body = message
-        limit_resources(Limits(**task["options"]["limits"]))
-        try:
-            header, result = worker.perform(task, body)
-        except MmrankError as error:
-            header, result = {"error": str(error)}, b""
-        except MemoryError:
-            header, result = {"error": f"{task['path']} needs more memory than a file may take"}, b""
-        except Exception as error:
-            header, result = {"error": f"{task['path']} broke the reader: {type(error).__name__}: {error}"[:500]}, b""
-        send(answers, header, result)
+    sys.modules.setdefault("pymupdf.layout", None)  # type: ignore[arg-type]
+    serve(prepare, perform, finish)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ ODD: dict[str, Builder] = {"broken_font": broken_font, "many_objects": many_obje
 
 FAULTY_WORKER = '''
 """The real worker, except that files named so hang, abort, spin, hog memory or are changed while being read."""
-import ctypes, os, time
+import ctypes, os, subprocess, time
 from pathlib import Path
 from mmrank.ingest import reading, worker
 
@@ -188,11 +188,18 @@ def read_pages(path, *rest):
         print("neither is this", flush=True)
     drafts = real(path, *rest)
     if name == "changes":
-        with Path(path).open("ab") as file:
-            file.write(b"more")
+        time.sleep(3)
     return drafts
 
+ready = worker.prepare
+
+def prepare(task):
+    ready(task)
+    if Path(task["path"]).stem == "changes":  # somebody else writes to it
+        subprocess.Popen(["sh", "-c", 'sleep 1; echo more >> "$0"', task["path"]])
+
 reading.read_pages = read_pages
+worker.prepare = prepare
 worker.main()
 '''
 
