@@ -17,6 +17,12 @@ from rich.text import Text
 import mmrank
 
 SHOWN = 3
+ASKED = (
+    "What F1 does the camera reach in the turbid Hallan estuary?",
+    "hey, could you tell me what intrest the ship loan carries, and what does error code E2 of the dehumidifier mean?",
+    "Which enzyme cleaves lactose?",
+)
+"""A clean question, a noisy one that asks two things, and one that nothing answers."""
 RERANKER = "listwise"
 """SmolLM2 with the adapter that was trained for it."""
 
@@ -65,12 +71,36 @@ def main(output: Path) -> int:
             drawn.append(picture)
             mark = "✓" if found else f"✗ expected {question.document}, page {question.page + 1}"
             console.print(f"   answer: {question.answer} (in a {question.where}) {mark}\n", highlight=False)
+        answered = show_answers(library, console, output)
     console.print(
         f"{right} of {len(QUESTIONS)} questions have the right page first with {RERANKER} as reranker,"
         f" {plain} by retrieval alone."
     )
     console.print(f"The pages, with the evidence outlined: {drawn[0].parent}/01-….png and {len(drawn) - 1} more")
+    console.print(f"The answers, with what they rest on outlined: {answered[0].parent}/answer-….png")
     return 0
+
+
+def show_answers(library: mmrank.Collection, console: Console, output: Path) -> list[Path]:
+    """Ask three questions, print the answers with their boxes, and draw the cited pages."""
+    drawn = []
+    for asked in ASKED:
+        answer = library.ask(asked)
+        console.print(Text(f"? {asked}", style="bold"))
+        for step in answer.trace:
+            if step.name in {"rewrite", "decompose"}:
+                console.print(Text(f"  {step.name}: {step.detail}", style="dim"))
+        if answer.abstained:
+            console.print(Text(f"  {answer.text}", style="yellow"))
+        for sentence in answer.sentences:
+            console.print(Text(f"  {sentence.text}", style="green"))
+            for hit in sentence.hits:
+                boxes = " ".join(f"[{box.x0:.0f} {box.y0:.0f} {box.x1:.0f} {box.y1:.0f}]" for box in hit.boxes)
+                console.print(Text(f"    {hit.document}, page {hit.page_number} {boxes}", style="dim"))
+                drawn.append(output / f"answer-{len(drawn) + 1}.png")
+                hit.image().save(drawn[-1])
+        console.print()
+    return drawn
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ ASKED = 0.1
 TYPED = 0.12
 NO_ROW = 0.5
 """Share of its score that a cell keeps whose row the question does not name."""
-LONG_TABLE = 12
-"""Rows from which on the box of a cell is its row's and that of the heads."""
+LONG_TABLE = 30
+"""Rows from which on the box of a cell is that of the rows around it and of the heads."""
+AROUND = 3
+"""Rows above and below in that box: where a row stands is known only about."""
 
 
 def cell_candidates(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]) -> list[Candidate]:
@@ -199,7 +201,7 @@ def cell_cite(table: TableUnit, cells: Sequence[GridCell]) -> Cite:
     first, last = min(cell.row for cell in cells), max(cell.row for cell in cells)
     if len(grid.rows) >= LONG_TABLE and last - first <= 2 and element.ocr_confidence is None:
         heads = (row_box(element, 0, grid.heads - 1),) if grid.heads else ()
-        boxes = (row_box(element, first, last), *heads)
+        boxes = (row_box(element, max(first - AROUND, 0), min(last + AROUND, len(grid.rows) - 1)), *heads)
     rows = [" · ".join(filter(None, grid.rows[row])) for row in dict.fromkeys(cell.row for cell in cells)]
     heads_text = [" · ".join(filter(None, row)) for row in grid.rows[: grid.heads]]
     return Cite(table.found, element.id, boxes, " · ".join(filter(None, [*heads_text, *rows])))

@@ -29,6 +29,11 @@ def _counts(texts: list[str]) -> bool:
     return bool(numbers) and 2 * len(numbers) >= len(filled)
 
 
+def _is_stack(text: str) -> bool:
+    """Whether a cell holds the numbers of several rows, which were read as one."""
+    return len(values(text)) > 2 and not re.search(r"[A-Za-z]{3}", text)
+
+
 @dataclass(frozen=True, slots=True)
 class GridCell:
     """A cell with the heads of its row and column. `section` is the head of the rows around it, if any."""
@@ -44,7 +49,7 @@ class GridCell:
     def value(self) -> Value | None:
         """Its number, where it holds one and little else."""
         found = values(self.text)
-        if not found:
+        if not found or len(found) > 2:  # several rows that were read as one
             return None
         rest = self.text[: found[0].start] + self.text[found[0].end :]
         return found[0] if len(re.sub(r"[^A-Za-z]", "", rest)) <= 3 else None
@@ -150,6 +155,8 @@ class Grid:
                 continue
             head = self.row_head(number)
             for column in filled:
+                if _is_stack(row[column]):
+                    continue
                 if column == 0 or (column == 1 and not row[0] and not values(row[1])):
                     continue
                 made.append(GridCell(number, column, row[column], head, self.column_heads[column], section))

@@ -169,7 +169,7 @@ def _computed(wanted: Expectation, formula: tuple[str, str, bool], tables: Seque
     )
     short = written(result, decimals) + (" %" if percent else "")
     if len(years) > 1:
-        computation = f"mean of {'; '.join(shown)} = {short}"
+        computation = f"({' + '.join(shown)}) / {len(years)} = {short}"
     else:
         computation = f"{shown[0]} = {short}"
     cites: dict[tuple[int, int, int], Cite] = {}

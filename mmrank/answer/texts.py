@@ -89,6 +89,7 @@ def text_candidates(wanted: Expectation, wording: Wording, sentences: Sequence[S
         if spans:
             best = max(spans, key=lambda span: (_near(text, span, wording), -span[0]))
             short = text[slice(*best)].strip().rstrip(".,;:")
+            short = short.strip("()") if short.count("(") != short.count(")") else short
         cites = tuple(Cite(one.found, one.element.id, (one.box,), one.text) for one in given)
         made.append(Candidate(score, ((_quoted(text, short), cites),), short, "sentence"))
     return made

@@ -11,12 +11,14 @@ from mmrank.retrieve.evidence import is_contents
 from mmrank.retrieve.spots import sentences, text_box
 from mmrank.types import FURNITURE, PICTURED, BBox, Document, Element, ElementKind, Hit, Page
 
-NARROW = 500
+NARROW = 700
 """A paragraph of more characters is boxed around the sentence's lines only."""
 LINE = 300
 """An element of fewer characters may be a line of years that stands above a table."""
 BRACKET = 160
 """Characters after which an open bracket no longer joins sentences."""
+BESIDE = 150
+"""Characters before and after a sentence that its box holds too: where its lines stand is known only about."""
 HEADS = frozenset({ElementKind.TITLE, ElementKind.HEADING})
 
 
@@ -132,4 +134,4 @@ def _wrapped(text: str) -> list[tuple[int, int]]:
 def _box(element: Element, start: int, end: int) -> BBox:
     if len(element.text) <= NARROW or element.ocr_confidence is not None or element.kind in PICTURED:
         return element.box
-    return text_box(element, start, end)
+    return text_box(element, max(start - BESIDE, 0), min(end + BESIDE, len(element.text)))

@@ -191,14 +191,16 @@ def supported(sentence: AnswerSentence, paths: Mapping[str, str]) -> bool:
         own = page_text(paths[hit.document_id], hit.page)
         texts.append(words if len(own.split()) > len(hit.snippet.split()) / 2 else hit.snippet)
     source = " ".join(texts)
+    # Hyphens at the ends of lines: "Generation- Time" is "Generation-Time", "tempera- ture" is "temperature".
+    source = " ".join((source, re.sub(r"-\s+", "-", source), re.sub(r"[-\u00ad]\s+", "", source)))
     text = sentence.text
     if sentence.computation and sentence.computation.startswith("counted"):
         text = sentence.computation.partition(":")[2]
     text = re.sub(r"\((?:highest|lowest) of \d+, ", "(", text)
-    if check(text, [source]).fault not in {None, "most of its words"}:
+    if check(text, [source], links=True).fault not in {None, "most of its words"}:
         return False
     said = re.findall(r"[^\W\d_]{4,}", re.sub(r"\bmean of\b|…\w*|\w*…", "", text).casefold())
-    flat = re.sub(r"[-\u00ad]\s+", "", source.casefold()) + " " + source.casefold()
+    flat = source.casefold()
     if sentence.computation and not sentence.computation.startswith("counted"):
         return True  # its words name the figure; its numbers were checked
     return not said or sum(word in flat for word in said) >= MARGIN * len(said)

@@ -60,7 +60,7 @@ _INTENTS = (
     (
         Intent.COMPUTE,
         re.compile(
-            r"\b(?:ratio|margin|average|mean|(?:sum|total) of|growth|change in|percentage change|turnover"
+            r"\b(?:ratio|margin|average|mean of|(?:sum|total) of|growth|change in|percentage change|turnover"
             r"|calculate|compute)\b",
             re.I,
         ),

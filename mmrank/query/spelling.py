@@ -96,7 +96,11 @@ class Speller:
         candidates = sorted(FUNCTION_WORDS) if short or self._candidates is None else self._candidates
         furthest = 1 if len(word) < (LONG_NAME if name else LONG) else 2
         near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=furthest, limit=None)
-        ranked = sorted((distance + OTHER * (one[0] != word[0]), -counts.get(one, 0), one) for one, distance, _ in near)
+        ranked = sorted(
+            (distance + OTHER * (one[0] != word[0]), -counts.get(one, 0), one)
+            for one, distance, _ in near
+            if one != word[1:]
+        )
         if len(word) == SHORT:  # it may be an abbreviation that the collection lacks
             ranked = [one for one in ranked if one[2] in FUNCTION_WORDS or -one[1] >= COMMON]
         return ranked[0][2] if ranked else None
