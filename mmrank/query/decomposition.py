@@ -31,6 +31,8 @@ _INSTRUCTS = re.compile(
     r"|lists?|percents?|percentages?|terms|units?|order|millions?|places?)\b",
     re.I,
 )
+_OF_THEM = re.compile(r"\b(?:all|each|both|any|some|one) of (?:them|these|those)\b", re.I)
+"""What makes a part an addition to the one before it."""
 _PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|his|she|her|this|these|those|that (?:year|company|one))\b", re.I)
 _NAME = re.compile(
     r"(?<![.!?] )(?<!^)\b(?:[A-Z][\w&'’.-]*)(?:\s+(?:of\s+)?[A-Z][\w&'’.-]*)*|\b(?:FY\s?)?(?:19|20)\d\d\b"
@@ -131,5 +133,5 @@ def _whole(parts: Sequence[str]) -> list[str]:
 
 
 def _stands(part: str) -> bool:
-    asks = _ASKS.search(part) is not None and _INSTRUCTS.search(part) is None
+    asks = _ASKS.search(part) is not None and _INSTRUCTS.search(part) is None and _OF_THEM.search(part) is None
     return asks and len(part.split()) >= SHORTEST
