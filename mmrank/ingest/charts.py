@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import inf
 from statistics import median
@@ -108,8 +109,12 @@ def _aligned(lines: list[Line]) -> list[list[Line]]:
 
 def _legend(box: Rect, content: Content, lines: list[Line]) -> list[Line]:
     """Labels right of small signs near the chart that are as large as one in one of its colours."""
-    colours = {v.colour for v in content.vectors if inside(v.box, box) > 0.9 and not is_white(v)}
     near = [v for v in content.vectors if _is_sign(v) and distance(v.box, box) < LEGEND_GAP and not inside(v.box, box)]
+    if not near:
+        return []
+    wanted = {v.colour for v in near}
+    drawn = (v for v in content.vectors if v.colour in wanted and not is_white(v))
+    colours = {v.colour for v in drawn if inside(v.box, box) > 0.9}
     sizes = {_size(v) for v in near if v.colour in colours}
     signs = [v for v in near if _size(v) in sizes]
     found = []
@@ -153,21 +158,21 @@ def _title(box: Rect, lines: list[Line]) -> list[Line]:
     return found
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, eq=False)
 class _Label:
-    """Lines that are read as one: a name over two lines, a name over its share."""
+    """Lines that are read as one: a name over two lines, a name over its share. Complete before it is looked at."""
 
     lines: list[Line]
 
-    @property
+    @cached_property
     def box(self) -> Rect:
         return hull(line.box for line in self.lines)
 
-    @property
+    @cached_property
     def text(self) -> str:
         return " ".join(line.text.strip() for line in self.lines)
 
-    @property
+    @cached_property
     def number(self) -> bool:
         return bool(NUMBER.match(self.text)) and not PERIOD.match(self.text)
 

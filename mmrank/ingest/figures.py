@@ -89,7 +89,7 @@ def without_shading(vectors: list[Vector], lines: list[Line]) -> list[Vector]:
     tallest = max((line.box[3] - line.box[1] for line in rows), default=0.0)
     for vector in vectors:
         x0, y0, x1, y1 = vector.box
-        plain = not vector.stroked and vector.rectangle and min(sides(vector.box)) >= 3
+        plain = not vector.stroked and vector.rectangle and 3 <= y1 - y0 <= tallest + 4 and x1 - x0 >= 3
         near = rows[bisect_left(tops, y0 - tallest) : bisect_left(tops, y1)] if plain else []
         boxes = (line.box for line in near)
         if not any(a0 - 1 <= x0 and x1 <= a1 + 1 and b0 - 2 <= y0 and y1 <= b1 + 2 for a0, b0, a1, b1 in boxes):
