@@ -1,4 +1,4 @@
-"""Pages and boxes rendered on demand. Nothing here is kept in memory.
+"""Pages and boxes rendered on demand, in processes that can do nothing else. Nothing here is kept in memory.
 
 PyMuPDF's global state is not safe under threads, so one lock guards every use of it in this process.
 """
@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.formats import open_file
+from mmrank.sandbox import confinement
+from mmrank.sandbox.process import Sandbox, WorkerDiedError
+from mmrank.sandbox.template import Reply, serve
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +29,12 @@ Rectangle = tuple[float, float, float, float]
 PYMUPDF_LOCK = threading.Lock()
 """Held while PyMuPDF runs in this process."""
 
+SECONDS = 20.0
+"""A page that was not drawn after this long is given up."""
+MEMORY = 3 << 30
+"""Address space of a process that draws, in bytes."""
+DRAWERS = 2
+"""Pages that are drawn at the same time."""
 MARK_COLOUR = (220, 40, 40)
 
 
@@ -46,34 +58,107 @@ def render(
     Raises:
         MmrankError: when the file is gone or the page cannot be rendered.
     """
-    import PIL.Image
-    import pymupdf
 
     if not Path(path).is_file():
         raise MmrankError(f"{path} is gone, so its page {page + 1} cannot be shown. Put the file back.")
     if max_pixels < 1:
         raise InputError(f"max_pixels must be at least 1, got {max_pixels}")
+    task = {
+        "path": str(Path(path).absolute()),
+        "page": page,
+        "box": box,
+        "max_pixels": max_pixels,
+        "options": {"limits": {"seconds": SECONDS, "file_seconds": SECONDS, "memory": MEMORY}},
+    }
+    drawers = _drawers()
+    drawer = drawers.get()
     try:
-        with PYMUPDF_LOCK, open_file(path) as file:
-            shown = file[page]
-            clip = pymupdf.Rect(*(box or tuple(shown.rect))) & shown.rect
-            if clip.is_empty:
-                raise InputError(f"box {box} lies outside page {page + 1} of {path}")
-            zoom = min(math.sqrt(max_pixels / (clip.width * clip.height)), 300 / 72)
-            # Rounding outwards may add a row and a column of pixels.
-            zoom = max(zoom - 1 / min(clip.width, clip.height), zoom / 2)
-            pixels = shown.get_pixmap(
-                matrix=pymupdf.Matrix(zoom, zoom), clip=clip, colorspace=pymupdf.csRGB, alpha=False
-            )
-            picture = PIL.Image.frombytes("RGB", (pixels.width, pixels.height), pixels.samples)
-            origin = (clip.x0, clip.y0)
-    except InputError:
-        raise
-    except Exception as error:  # PyMuPDF raises several unrelated types
-        raise MmrankError(f"page {page + 1} of {path} cannot be rendered: {error}") from error
+        header, data = drawer.perform(task)
+    except WorkerDiedError as error:
+        raise MmrankError(f"page {page + 1} of {path} cannot be rendered: it {error}") from error
+    finally:
+        drawers.put(drawer)
+    if "error" in header:
+        kind = InputError if header.get("input") is True else MmrankError
+        raise kind(f"page {page + 1} of {path} cannot be rendered: {str(header['error'])[:300]}")
+    picture, zoom, origin = _picture(path, header, data, max_pixels)
     if marks:
         _mark(picture, marks, zoom, origin)
     return picture
+
+
+def _picture(
+    path: str, header: dict[str, Any], data: bytes, max_pixels: int
+) -> tuple[Image, float, tuple[float, float]]:
+    """The picture that was drawn, its pixels per point, and where it begins, once they are what they must be."""
+    import PIL.Image
+
+    sides = [header.get(name) for name in ("width", "height")]
+    numbers = [header.get(name) for name in ("zoom", "x", "y")]
+    if not all(type(side) is int and 1 <= side <= max_pixels for side in sides) or not all(
+        type(number) is float and abs(number) < 1e6 for number in numbers
+    ):
+        raise MmrankError(f"{path} confused the drawing process: its picture has no size")
+    width, height = (int(side) for side in sides if side)
+    if width * height > 2 * max_pixels + 10_000 or len(data) != 3 * width * height:
+        raise MmrankError(f"{path} confused the drawing process: its picture has another size than it says")
+    zoom, x, y = (float(number or 0.0) for number in numbers)
+    return PIL.Image.frombytes("RGB", (width, height), data), max(zoom, 1e-6), (x, y)
+
+
+@cache
+def _drawers() -> SimpleQueue[Sandbox]:
+    """Processes that draw, free ones; they start when first used."""
+    queue: SimpleQueue[Sandbox] = SimpleQueue()
+    for _ in range(DRAWERS):
+        queue.put(Sandbox((sys.executable, "-m", "mmrank.pictures")))
+    return queue
+
+
+def _prepare(task: dict[str, Any]) -> None:
+    """Load what drawing needs, and draw a page, once."""
+    _warm()
+
+
+@cache
+def _warm() -> None:
+    import pymupdf
+
+    with pymupdf.open() as file:
+        file.new_page().insert_text((72, 72), "A page.")
+        file[0].get_pixmap()
+
+
+def _perform(task: dict[str, Any], body: bytes, reply: Reply) -> None:
+    """Draw a page, or a box on it, in this process, which reads nothing else from now on."""
+    limits = task["options"]["limits"]
+    confinement.confine([Path(task["path"])])
+    confinement.limit_resources(limits["seconds"], limits["memory"])
+    try:
+        header, data = _draw(task["path"], task["page"], task["box"], task["max_pixels"])
+    except InputError as error:
+        header, data = {"error": str(error), "input": True}, b""
+    except MemoryError:
+        header, data = {"error": "it needs more memory than a page may take"}, b""
+    except Exception as error:  # PyMuPDF raises several unrelated types
+        header, data = {"error": " ".join(str(error).split())[:200] or type(error).__name__}, b""
+    reply(header, data)
+
+
+def _draw(path: str, page: int, box: Rectangle | None, max_pixels: int) -> tuple[dict[str, Any], bytes]:
+    import pymupdf
+
+    with open_file(path) as file:
+        shown = file[page]
+        clip = pymupdf.Rect(*(box or tuple(shown.rect))) & shown.rect
+        if clip.is_empty:
+            raise InputError(f"box {box} lies outside page {page + 1} of {path}")
+        zoom = min(math.sqrt(max_pixels / (clip.width * clip.height)), 300 / 72)
+        # Rounding outwards may add a row and a column of pixels.
+        zoom = max(zoom - 1 / min(clip.width, clip.height), zoom / 2)
+        pixels = shown.get_pixmap(matrix=pymupdf.Matrix(zoom, zoom), clip=clip, colorspace=pymupdf.csRGB, alpha=False)
+        places = {"zoom": float(zoom), "x": float(clip.x0), "y": float(clip.y0)}
+        return {"width": pixels.width, "height": pixels.height, **places}, pixels.samples
 
 
 def check_content(path: str, digest: str) -> None:
@@ -108,3 +193,8 @@ def _mark(picture: Image, marks: Sequence[Rectangle], zoom: float, origin: tuple
         bottom = min(picture.height - 1.0, (y1 - origin[1]) * zoom + width)
         if left <= right and top <= bottom:
             pen.rectangle((left, top, right, bottom), outline=(*MARK_COLOUR, 255), fill=(*MARK_COLOUR, 24), width=width)
+
+
+if __name__ == "__main__":
+    sys.modules.setdefault("pymupdf.layout", None)  # type: ignore[arg-type]
+    serve(_prepare, _perform)
