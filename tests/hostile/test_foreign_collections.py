@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from mmrank import Collection, InputError, MmrankError
 from mmrank.cli.app import app
 from mmrank.consent import allowed_file
-from mmrank.index.catalog import write_property
+from mmrank.index.properties import write_property
 
 
 @pytest.fixture(scope="session")
