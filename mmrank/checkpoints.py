@@ -10,6 +10,7 @@ No code of a checkpoint runs, nothing is unpickled, nothing asks on standard inp
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -23,6 +24,8 @@ from typing import Any
 from mmrank.checkpoint_checks import check_checkpoint
 from mmrank.errors import MmrankError
 from mmrank.printable import one_line
+
+log = logging.getLogger(__name__)
 
 DESCRIPTIONS = ("*.json", "*.jinja")
 """Files of a repository on the hub that are fetched and checked before the others."""
@@ -60,8 +63,10 @@ def find_checkpoint(source: str | Path, *, revision: str | None = None, trust_re
         return Checkpoint(name, True, {"trust_remote_code": trust_remote_code, "local_files_only": True})
     checkpoint = Checkpoint(name, False)
     with loading(checkpoint):
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import snapshot_download, try_to_load_from_cache
 
+        if not isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
+            log.warning("%s is not on this machine and is fetched from the hub, which may take minutes", name)
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(DESCRIPTIONS)))
     check_checkpoint(folder)
     # The commit that was checked is the one that is loaded.
@@ -127,7 +132,7 @@ def loading(checkpoint: Checkpoint) -> Iterator[None]:
     """
     try:
         with ExitStack() as stack:
-            stack.enter_context(_quiet(bars=not checkpoint.local))
+            stack.enter_context(_quiet())
             for guard in (_no_questions, _no_pickles, _no_missing_weights):
                 stack.enter_context(guard())
             yield
@@ -166,11 +171,11 @@ def _replaced(owner: Any, name: str, made: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet(bars: bool) -> Iterator[None]:
-    """No warnings; bars only where something is fetched."""
+def _quiet() -> Iterator[None]:
+    """No warnings, and no bars: commands show their own."""
     from transformers.utils import logging
 
-    level, hides = logging.get_verbosity(), not bars and logging.is_progress_bar_enabled()
+    level, hides = logging.get_verbosity(), logging.is_progress_bar_enabled()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.set_verbosity_error()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,8 @@ import typer
 from mmrank.cli.evaluate_answers import answers, noise
 from mmrank.cli.find import Passages, Settings, Unit, rerank_options
 from mmrank.cli.manage import Json
-from mmrank.cli.output import console, errors, print_json
+from mmrank.cli.output import console, print_json
+from mmrank.cli.progress import counting_progress, evaluation_progress, reading_progress
 
 if TYPE_CHECKING:
     from mmrank.evaluate import Benchmark, Report, System
@@ -72,14 +74,13 @@ def mmdocir(
     Example: mmrank eval mmdocir --data DIR --run run.jsonl
     """
     from mmrank.evaluate import run_mmdocir
+    from mmrank.evaluate.product import ProductSystem
 
     asked = _system(system, cache, rerank, rerank_options(weight, depth, unit, passages, set_))
-    with errors.status("preparing the documents …") as status:
-
-        def step(done: int, total: int) -> None:
-            status.update(f"{done} of {total} questions")
-
-        report = run_mmdocir(data, asked, out=out, run=run, limit=limit, cache=cache, progress=step)
+    with evaluation_progress() as (reading, asking):
+        if isinstance(asked, ProductSystem):
+            asked.progress = reading
+        report = run_mmdocir(data, asked, out=out, run=run, limit=limit, cache=cache, progress=asking)
     _show(report, json)
 
 
@@ -115,13 +116,13 @@ def collection(
     check_writable(run)
     settings = rerank_options(weight, depth, unit, passages, set_)
     _check_reranker(rerank, settings)
-    with errors.status("preparing the documents …") as status:
+    with evaluation_progress() as (reading, asking):
         benchmark = load_collection_benchmark(data, cache=_kept(cache))
-        with kept_collection(benchmark, _kept(cache), **settings) as library:
+        with kept_collection(benchmark, _kept(cache), progress=reading, **settings) as library:
             responses = ask_all(
                 benchmark,
                 lambda question: [(hit.document, hit.page) for hit in library.search(question, k=10, rerank=rerank)],
-                progress=lambda done, total: status.update(f"{done} of {total} questions"),
+                progress=asking,
             )
     if run is not None:
         write_responses(run, responses)
@@ -152,15 +153,15 @@ def evidence(data: CollectionData, cache: Cache = None, json: Json = False) -> N
     from mmrank.evaluate.collection_eval import kept_collection
     from mmrank.evaluate.evidence_eval import evaluate_evidence, evidence_table, load_evidence_questions
 
-    with errors.status("preparing the documents …") as status:
+    with evaluation_progress() as (reading, asking):
         benchmark = load_collection_benchmark(data, cache=_kept(cache))
         questions = load_evidence_questions(data, cache=_kept(cache))
-        with kept_collection(benchmark, _kept(cache)) as library:
+        with kept_collection(benchmark, _kept(cache), progress=reading) as library:
             report = evaluate_evidence(
                 library,
                 benchmark.name,
                 questions,
-                progress=lambda done, total: status.update(f"{done} of {total} questions"),
+                progress=asking,
             )
     if json:
         print_json(report.as_dict())
@@ -179,10 +180,10 @@ def ablation(data: Data, out: Out = None, limit: Limit = None, cache: Cache = No
 
     check_writable(out)
     benchmark = _benchmark(data, limit, cache)
-    with errors.status("preparing the documents …") as status:
-        rows = ablate(
-            settings(_kept(cache) / "mmrank"), benchmark, on_evaluated=lambda name, _: status.update(f"done: {name}")
-        )
+    chosen = settings(_kept(cache) / "mmrank")
+    with counting_progress("evaluating", "settings") as step:
+        done = count(1)
+        rows = ablate(chosen, benchmark, on_evaluated=lambda *_: step(next(done), len(chosen)))
     if out is not None:
         write_ablation(out, rows)
     if json:
@@ -203,8 +204,8 @@ def crossvalidate(data: Data, out: Out = None, limit: Limit = None, cache: Cache
 
     check_writable(out)
     benchmark = _benchmark(data, limit, cache)
-    with errors.status("preparing the documents …"):
-        system = ProductSystem(_kept(cache) / "mmrank", rerank="none")
+    with reading_progress(quiet=False) as reading:
+        system = ProductSystem(_kept(cache) / "mmrank", rerank="none", progress=reading)
         found = cross_fit(system, benchmark, dict.fromkeys(WEIGHTS, 1.0))
     if out is not None:
         write_report(out, found.report)
@@ -231,10 +232,10 @@ def crossvalidate_collections(
     from mmrank.evaluate.collection_eval import collection_table, kept_collection
 
     sets = []
-    with errors.status("preparing the documents …"):
+    with reading_progress(quiet=False) as reading:
         for folder in data:
             benchmark = load_collection_benchmark(folder, cache=_kept(cache))
-            with kept_collection(benchmark, _kept(cache)) as library:
+            with kept_collection(benchmark, _kept(cache), progress=reading) as library:
                 sets.append((benchmark, measure(benchmark, library)))
         found = cross_fit_collections(sets)
     kinds = {"as shipped": found.shipped, "out of fold": found.out_of_fold, "fitted on the others": found.across}
@@ -256,8 +257,8 @@ def documents(data: Data, cache: Cache = None, json: Json = False) -> None:
     from mmrank.evaluate.product import ProductSystem, document_rankers
 
     benchmark = _benchmark(data, None, cache)
-    with errors.status("preparing the documents …"):
-        system = ProductSystem(_kept(cache) / "mmrank")
+    with reading_progress(quiet=False) as reading:
+        system = ProductSystem(_kept(cache) / "mmrank", progress=reading)
         system.prepare({paper.name: paper.path for paper in benchmark.papers})
         questions = name_subjects(benchmark, plain_texts(benchmark, _kept(cache) / "reference"))
         rows = evaluate_documents(document_rankers(system.collection), questions)
@@ -315,9 +316,9 @@ def _system(name: str, cache: Path | None, rerank: str | None, settings: dict[st
     from mmrank.errors import InputError
     from mmrank.evaluate.product import ProductSystem
 
-    if rerank is None and not settings:
-        return name
     if name != "mmrank":
+        if rerank is None and not settings:
+            return name
         raise InputError(
             f"the system {name} has no reranker: --rerank, --weight, --depth, --unit, --passages and --set belong to "
             "--system mmrank"

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mmrank.cli.manage import Json
-from mmrank.cli.output import console, errors, print_json
+from mmrank.cli.output import console, print_json
+from mmrank.cli.progress import evaluation_progress
 
 AnswerData = Annotated[
     Path, typer.Option("--data", help="Folder with MMDocIR's annotations, or questions.jsonl beside documents/.")
@@ -39,19 +40,19 @@ def answers(
     kept = _kept(cache)
     writer = None if model is None else load_writer(model)
     judging = None if judge is None else load_writer(judge)
-    with errors.status("preparing the documents …") as status:
+    with evaluation_progress() as (reading, asking):
         benchmark = load_collection_benchmark(data, cache=kept)
         questions = load_answer_questions(data, cache=kept)
         if limit is not None and limit < len(questions):
             questions = [questions[at * len(questions) // limit] for at in range(limit)]
-        with kept_collection(benchmark, kept) as library:
+        with kept_collection(benchmark, kept, progress=reading) as library:
             report = evaluate_answers(
                 library,
                 benchmark.name,
                 questions,
                 model=writer,
                 judge=judging,
-                progress=lambda done, total: status.update(f"{done} of {total} questions"),
+                progress=asking,
             )
     if json:
         print_json(report.as_dict())
@@ -75,14 +76,14 @@ def noise(
     from mmrank.evaluate.noise import evaluate_noise, noise_table
 
     kept = _kept(cache)
-    with errors.status("preparing the documents …") as status:
+    with evaluation_progress() as (reading, asking):
         benchmark = load_collection_benchmark(data, cache=kept)
         given = (data / "annotations.jsonl").is_file()
         questions = [
             CollectionQuestion(str(at), one.text, frozenset((one.document, page) for page in one.pages))
             for at, one in enumerate(load_answer_questions(data, cache=kept))
         ]
-        with kept_collection(benchmark, kept) as library:
+        with kept_collection(benchmark, kept, progress=reading) as library:
             report = evaluate_noise(
                 library,
                 benchmark.name,
@@ -90,7 +91,7 @@ def noise(
                 seed=seed,
                 given=given,
                 pairs=benchmark.questions,
-                progress=status.update,
+                progress=asking,
             )
     if json:
         print_json(report.as_dict())

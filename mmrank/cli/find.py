@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json
 from mmrank.cli.output import console, errors, make_picture_folder, print_json, save_picture
+from mmrank.cli.progress import counting_progress, reranking_progress
 from mmrank.errors import InputError, MmrankError
 from mmrank.hits import NO_ANSWER
 
@@ -101,7 +103,9 @@ def search(
         chosen = chosen_documents(library, document, folder, where or [], since, until)
         if draw is not None:
             make_picture_folder(draw)
-        hits = library.search(asked, k=k, where=chosen, rerank=rerank)
+        reranked = (rerank or library.settings.reranker) not in (None, "none")
+        with reranking_progress() if reranked else nullcontext():
+            hits = library.search(asked, k=k, where=chosen, rerank=rerank)
         drawn = draw_hits(hits, draw) if draw is not None else {}
         if json:
             shown = list(library.explain(asked, hits)) if explain else hits
@@ -150,12 +154,8 @@ def rerank(
     chosen = load_reranker(reranker, fuse=weight, **reranker_settings(set_))
     tag = "-".join(chosen.name.split())
     check_output(out, asked, tag)
-    with errors.status("ranking …") as status:
-
-        def step(done: int) -> None:
-            status.update(f"{done} of {len(asked.queries)} queries")
-
-        ranked = rerank_all(asked, chosen, depth=depth, progress=step)
+    with counting_progress("reranking", "queries") as step:
+        ranked = rerank_all(asked, chosen, depth=depth, progress=lambda done: step(done, len(asked.queries)))
     write_ranking(out, ranked, tag=tag)
     report = ranked.report()
     if json:

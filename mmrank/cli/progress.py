@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,60 +15,97 @@ if TYPE_CHECKING:
 
     from mmrank.progress import Progress
 
-FIRST_LINE, LATER_LINES = 1.0, 15.0
-"""Seconds until the first line, and between later ones, where there is no terminal."""
+FIRST, LATER_LINES = 1.0, 15.0
+"""Seconds until the bar or the first line, and between later lines, where there is no terminal."""
+
+Reading = Callable[["Progress"], None]
+Counting = Callable[[int, int], None]
+"""Called with how many are done and how many there are; 0 where that is not known."""
 
 
 @contextmanager
-def reading_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def reading_progress(*, quiet: bool) -> Iterator[Reading]:
     """How many pages were read of how many, how fast, and how long it will take."""
-    with _shown("reading", "pages", quiet=quiet) as show:
-
-        def step(now: Progress) -> None:
-            files = f"{now.files} of {now.files_expected} files"
-            rate = f"{now.pages_per_second:.1f} pages/s" if now.pages else ""
-            show(now.pages, now.pages_expected, now.seconds_left, ", ".join(filter(None, (files, rate))), now.name)
-
-        yield step
-
-
-@contextmanager
-def counting_progress(title: str, unit: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """How many things of a known number are done: `step(done, total)`."""
-    begun = time.monotonic()
-    with _shown(title, unit, quiet=quiet) as show:
-
-        def step(done: int, total: int) -> None:
-            seconds = time.monotonic() - begun
-            show(done, total, seconds * (total - done) / done if done else None, "", "")
-
-        yield step
-
-
-Show = Callable[[int, int, "float | None", str, str], None]
-
-
-@contextmanager
-def _shown(title: str, unit: str, *, quiet: bool) -> Iterator[Show]:
     if quiet:
-        yield lambda done, total, left, more, name: None
-    elif not errors.is_terminal:
-        yield _lines(title, unit)
-    else:
-        with _bar() as bar:
-            task = bar.add_task(title, total=None, done="", left="")
+        yield lambda now: None
+        return
+    with _shown("reading") as show:
+        yield _reading(show)
 
-            def show(done: int, total: int, left: float | None, more: str, name: str) -> None:
-                bar.update(
-                    task,
-                    completed=done,
-                    total=total or None,
-                    done=", ".join(filter(None, (_amount(done, total, unit), more))),
-                    left=_left(left),
-                    description=f"{title} {name[-40:]}".strip(),
-                )
 
-            yield show
+@contextmanager
+def counting_progress(title: str, unit: str) -> Iterator[Counting]:
+    """How many things are done of a number that is known, or not yet: `step(done, total)`."""
+    with _shown(title) as show:
+        yield _counting(show, title, unit)
+
+
+@contextmanager
+def evaluation_progress() -> Iterator[tuple[Reading, Counting]]:
+    """First how many pages of a benchmark's documents were read, then how many of its questions were asked."""
+    with _shown("preparing") as show:
+        yield _reading(show), _counting(show, "asking", "questions")
+
+
+@contextmanager
+def reranking_progress() -> Iterator[None]:
+    """How many calls a reranker made of its model while this lasts; how many it needs is not known before."""
+    from mmrank.rerankers.ledger import watched
+
+    with counting_progress("reranking", "calls of the model") as step, watched(lambda calls: step(calls, 0)):
+        yield
+
+
+Show = Callable[[str, str, int, int, "float | None", str], None]
+
+
+def _reading(show: Show) -> Reading:
+    def step(now: Progress) -> None:
+        files = f"{now.files} of {now.files_expected} files"
+        rate = f"{now.pages_per_second:.1f} pages/s" if now.pages else ""
+        amount = ", ".join(filter(None, (_amount(now.pages, now.pages_expected, "pages"), files, rate)))
+        show("reading", amount, now.pages, now.pages_expected, now.seconds_left, now.name)
+
+    return step
+
+
+def _counting(show: Show, title: str, unit: str) -> Counting:
+    begun: tuple[float, int] | None = None
+
+    def step(done: int, total: int) -> None:
+        nonlocal begun
+        # The first one may have waited for models to load, so that it says nothing of the others.
+        begun = begun or (time.monotonic(), done)
+        since = done - begun[1]
+        left = (time.monotonic() - begun[0]) * (total - done) / since if total and since else None
+        show(title, _amount(done, total, unit), done, total, left, "")
+
+    return step
+
+
+@contextmanager
+def _shown(title: str) -> Iterator[Show]:
+    if not errors.is_terminal:
+        yield _lines()
+        return
+    bar = _bar()
+    task = bar.add_task(title, total=None, done="", left="")
+
+    def show(title: str, amount: str, done: int, total: int, left: float | None, name: str) -> None:
+        described = f"{title} {name[-40:]}".strip()
+        bar.update(task, completed=done, total=total or None, done=amount, left=_left(left), description=described)
+
+    # What is done at once shows no bar.
+    timer = threading.Timer(FIRST, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield show
+    finally:
+        timer.cancel()
+        timer.join()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _bar() -> Bar:
@@ -84,14 +122,14 @@ def _bar() -> Bar:
     return Bar(*columns, console=errors, transient=True)
 
 
-def _lines(title: str, unit: str) -> Show:
-    due = time.monotonic() + FIRST_LINE
+def _lines() -> Show:
+    due = time.monotonic() + FIRST
 
-    def show(done: int, total: int, left: float | None, more: str, name: str) -> None:
+    def show(title: str, amount: str, done: int, total: int, left: float | None, name: str) -> None:
         nonlocal due
         if time.monotonic() >= due:
             due = time.monotonic() + LATER_LINES
-            said = ", ".join(filter(None, (_amount(done, total, unit), more, _left(left))))
+            said = ", ".join(filter(None, (amount, _left(left))))
             errors.print(f"{title}: {said}", highlight=False, soft_wrap=True)
 
     return show

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from mmrank.collection import Collection
+    from mmrank.progress import AddProgress
 
 PAGES_KEPT = 10
 """Pages per question in a run: the largest cutoff."""
@@ -140,12 +141,15 @@ def score_responses(benchmark: CollectionBenchmark, responses: Iterable[Response
     )
 
 
-def kept_collection(benchmark: CollectionBenchmark, cache: Path, **settings: Any) -> Collection:
+def kept_collection(
+    benchmark: CollectionBenchmark, cache: Path, *, progress: AddProgress | None = None, **settings: Any
+) -> Collection:
     """A collection of exactly the benchmark's files, made on first use and kept in the cache.
 
     Args:
         benchmark: its files are indexed.
         cache: folder that keeps the collection.
+        progress: called with how far the reading is.
         settings: of searches (`mmrank.config.FREE`), for this use of the collection.
 
     Raises:
@@ -162,7 +166,7 @@ def kept_collection(benchmark: CollectionBenchmark, cache: Path, **settings: Any
     path = folder / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}.mmrank"
     library = Collection.create(path, exist_ok=True, **settings)
     files = [(file, name) for name, file in benchmark.files.items()]
-    report = library.add_files(files, cache=cache / "mmrank" / "documents")
+    report = library.add_files(files, cache=cache / "mmrank" / "documents", progress=progress)
     if report.failed:
         name, reason = next(iter(report.failed.items()))
         library.close()

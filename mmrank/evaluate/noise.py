@@ -10,6 +10,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from mmrank.answer.joining import join
@@ -145,6 +146,14 @@ class NoiseReport:
         }
 
 
+WAYS_JOINED: dict[str, dict[str, bool | None]] = {
+    "as asked": {"off": True},
+    "as shipped": {},
+    "without decomposition": {"parts": False},
+}
+"""How joined questions are asked."""
+
+
 def evaluate_noise(
     library: Collection,
     name: str,
@@ -153,7 +162,7 @@ def evaluate_noise(
     seed: int = 7,
     given: bool = False,
     pairs: Sequence[CollectionQuestion] | None = None,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> NoiseReport:
     """Ask clean, noisy and joined questions, as they are and understood.
 
@@ -164,7 +173,7 @@ def evaluate_noise(
         seed: of the noise.
         given: ask each question about its own document.
         pairs: the questions that are joined, two by two in an order drawn by the seed; `questions` by default.
-        progress: called with what is done next.
+        progress: called after each question with how many were asked and how many there are, kinds of noise together.
     """
     from mmrank.index import Filter
 
@@ -173,6 +182,14 @@ def evaluate_noise(
         Filter(documents=tuple(ids[document] for document in sorted(question.documents))) if given else None
         for question in questions
     ]
+    joined = join_pairs(pairs or questions, seed)
+    total = (2 + len(NOISES) * (1 + len(STEPS))) * len(questions) + len(WAYS_JOINED) * len(joined)
+    done = count(1)
+
+    def tick() -> None:
+        if progress is not None:
+            progress(next(done), total)
+
     documents = [min(question.documents) for question in questions]
     sample = Sample(documents, [""] * len(documents))
 
@@ -181,22 +198,19 @@ def evaluate_noise(
         for text, question, where in zip(texts, questions, filters, strict=True):
             hits = _search(library, text, FIRST, where, steps)
             values.append(len(question.pages & {(hit.document, hit.page) for hit in hits}) / len(question.pages))
+            tick()
         return sample.micro(values)
 
     asked = [question.text for question in questions]
     figures = {f"clean, page recall@{FIRST}": {"as asked": recall(asked, off=True), "as shipped": recall(asked)}}
     for kind, noise in NOISES.items():
-        if progress is not None:
-            progress(kind)
         rng = random.Random(seed)
         noisy = [noise(text, rng) for text in asked]
         row = {"as asked": recall(noisy, off=True)}
         for step, options in STEPS.items():
             row[step] = recall(noisy, **options)
         figures[f"{kind}, page recall@{FIRST}"] = row
-    if progress is not None:
-        progress("joined questions")
-    figures[f"two joined, both in the first {BOTH}"] = _joined(library, pairs or questions, seed)
+    figures[f"two joined, both in the first {BOTH}"] = _joined(library, joined, tick)
     return NoiseReport(name, seed, figures)
 
 
@@ -215,8 +229,11 @@ def join_pairs(
     return made
 
 
-def _joined(library: Collection, questions: Sequence[CollectionQuestion], seed: int) -> dict[str, Figure]:
-    pairs = join_pairs(questions, seed)
+def _joined(
+    library: Collection,
+    pairs: Sequence[tuple[str, CollectionQuestion, CollectionQuestion]],
+    tick: Callable[[], None],
+) -> dict[str, Figure]:
     sample = Sample([min(first.documents) for _, first, _ in pairs], [""] * len(pairs))
 
     def both(**steps: bool | None) -> Figure:
@@ -224,13 +241,10 @@ def _joined(library: Collection, questions: Sequence[CollectionQuestion], seed: 
         for text, first, second in pairs:
             found = {(hit.document, hit.page) for hit in _search(library, text, BOTH, None, steps)}
             values.append(float(bool(found & first.pages) and bool(found & second.pages)))
+            tick()
         return sample.micro(values)
 
-    return {
-        "as asked": both(off=True),
-        "as shipped": both(),
-        "without decomposition": both(parts=False),
-    }
+    return {name: both(**options) for name, options in WAYS_JOINED.items()}
 
 
 def _search(library: Collection, text: str, k: int, where: Filter | None, steps: Mapping[str, bool | None]) -> Hits:

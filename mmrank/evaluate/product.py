@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mmrank.collection import Collection
+    from mmrank.progress import AddProgress
     from mmrank.rerankers.protocol import Reranker
 
 
@@ -33,6 +34,7 @@ class ProductSystem:
         weights: Mapping[str, float] | None = None,
         rerank: str | Reranker | None = None,
         profile: str = "cpu",
+        progress: AddProgress | None = None,
         **settings: object,
     ) -> None:
         """Choose settings.
@@ -42,6 +44,7 @@ class ProductSystem:
             weights: what each signal counts, where it is not the default.
             rerank: as `Collection.search` takes it.
             profile: "cpu" or "gpu".
+            progress: called with how far the reading of the documents is.
             settings: changes to the profile's settings, by name.
 
         Raises:
@@ -49,6 +52,7 @@ class ProductSystem:
         """
         from mmrank.config import load_settings
 
+        self.progress = progress
         self._cache = cache
         self._weights = weights
         self._rerank = rerank
@@ -67,7 +71,8 @@ class ProductSystem:
         path = self._cache / f"collection-{self._settings.fingerprint()}-{INGEST_VERSION}.mmrank"
         self._cache.mkdir(parents=True, exist_ok=True)
         library = Collection.create(path, profile=self._settings.profile, exist_ok=True, **chosen)
-        report = library.add_files([(file, name) for name, file in documents.items()], cache=self._cache / "documents")
+        files = [(file, name) for name, file in documents.items()]
+        report = library.add_files(files, cache=self._cache / "documents", progress=self.progress)
         self._failed = {**report.failed}
         self._twins = report.duplicates
         self._collection = library

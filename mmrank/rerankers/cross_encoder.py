@@ -86,7 +86,7 @@ class CrossEncoderReranker:
         texts = ["".join(str(piece) for piece in show(candidate, self._info)) for candidate in candidates]
         if not texts:
             return ledger.ranking((), self._name)
-        found = self._scorer.predict([(query.text, text) for text in texts])
+        found = self._scorer.predict([(query.text, text) for text in texts], show_progress_bar=False)
         scores = np.asarray(found, dtype=np.float32).reshape(-1)
         if len(scores) != len(texts):
             raise InputError(f"{self._name} gives {len(scores) // len(texts)} scores per pair; one is needed")

@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from mmrank.llm.protocol import Answer, AttentionReading, LabelLogits
 from mmrank.rerankers.protocol import AnswerStatus, RankedCandidate, Ranking
+
+_WATCH: ContextVar[Callable[[int], None] | None] = ContextVar("_WATCH", default=None)
+
+
+@contextmanager
+def watched(on_calls: Callable[[int], None]) -> Iterator[None]:
+    """Tell how many calls the rerankers of this thread made of their models, whenever they make some."""
+    calls = 0
+
+    def note(more: int) -> None:
+        nonlocal calls
+        calls += more
+        on_calls(calls)
+
+    token = _WATCH.set(note)
+    try:
+        yield
+    finally:
+        _WATCH.reset(token)
 
 
 class Ledger:
@@ -14,6 +35,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
+        self._watch = _WATCH.get()
         self._statuses: list[AnswerStatus] = []
         self._calls = 0
         self._prompt_tokens = 0
@@ -21,24 +43,24 @@ class Ledger:
 
     def scored(self, logits: LabelLogits, calls: int) -> None:
         """Note label scores of `calls` prompts."""
-        self._calls += calls
+        self._count(calls)
         self._prompt_tokens += logits.prompt_tokens
 
     def read(self, reading: AttentionReading) -> None:
         """Note a reading of attention: one forward pass per ending."""
-        self._calls += len(reading.values)
+        self._count(len(reading.values))
         self._prompt_tokens += reading.computed_tokens
 
     def answered(self, answers: Iterable[Answer]) -> None:
         """Note generated answers."""
         for answer in answers:
-            self._calls += 1
+            self._count(1)
             self._prompt_tokens += answer.prompt_tokens
             self._completion_tokens += answer.completion_tokens
 
     def computed(self, calls: int, tokens: int) -> None:
         """Note forward passes of a model that is no chat model."""
-        self._calls += calls
+        self._count(calls)
         self._prompt_tokens += tokens
 
     def status(self, status: AnswerStatus) -> None:
@@ -63,3 +85,8 @@ class Ledger:
             completion_tokens=self._completion_tokens,
             seconds=time.perf_counter() - self._begun,
         )
+
+    def _count(self, calls: int) -> None:
+        self._calls += calls
+        if self._watch is not None:
+            self._watch(calls)

@@ -93,7 +93,11 @@ def test_noise_and_joined_questions_are_measured(library: mmrank.Collection) -> 
     ]
     [(text, first, second)] = join_pairs(questions, 1)
     assert first.text.rstrip("?") in text and second.text[1:] in text
-    report = evaluate_noise(library, "notes", questions, seed=1)
+    steps: list[tuple[int, int]] = []
+    report = evaluate_noise(
+        library, "notes", questions, seed=1, progress=lambda done, total: steps.append((done, total))
+    )
+    assert [done for done, _ in steps] == list(range(1, steps[0][1] + 1)) and len({total for _, total in steps}) == 1
     assert report.figures["clean, page recall@5"]["as shipped"].value == 1
     assert report.figures["two joined, both in the first 10"]["as shipped"].value == 1
     assert set(report.figures["chat, page recall@5"]) == {

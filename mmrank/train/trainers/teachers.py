@@ -102,7 +102,12 @@ class CrossEncoderTeacher:
 
     def score(self, query: str, candidates: Sequence[str]) -> list[float]:
         """See `Teacher`."""
-        return [float(s) for s in np.asarray(self._model.predict([(query, text) for text in candidates])).reshape(-1)]
+        return [
+            float(s)
+            for s in np.asarray(
+                self._model.predict([(query, text) for text in candidates], show_progress_bar=False)
+            ).reshape(-1)
+        ]
 
 
 def load_teacher(name: str) -> Teacher:
