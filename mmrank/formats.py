@@ -27,6 +27,12 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", 
 SUFFIXES = PICTURES | WEB | OFFICE | BOOKS | frozenset(TEXT) | {".pdf", ".xps", ".svg"}
 """Suffixes of the files that are read from a folder. A file that is named by itself is read whatever its suffix."""
 
+LONGEST_WORD = {"txt": 50, "md": 2000}
+"""Characters after which a word is divided. What is wider than the page is lost, and MuPDF takes time by the square of
+a word's length. In Markdown only words without end are divided, such as encoded data: addresses must stay whole."""
+# Not Chinese or Japanese, which has no blanks.
+_LONG = {kind: re.compile(rf"[!-\u2fff]{{{longest}}}(?=[!-\u2fff])") for kind, longest in LONGEST_WORD.items()}
+
 _CHARSET = re.compile(
     rb"""<(?:meta|\?xml)[^>]{0,200}?(?:charset|encoding)\s*=\s*["']?\s*([\w.:-]{2,40})""", re.IGNORECASE
 )
@@ -40,7 +46,7 @@ def open_file(path: str | Path) -> pymupdf.Document:
     suffix = path.suffix.lower()
     if suffix in TEXT:
         # Without a line end, the last letter of Markdown is lost.
-        text = decoded(path.read_bytes()).rstrip("\x00") + "\n"
+        text = _LONG[TEXT[suffix]].sub("\\g<0>\n", decoded(path.read_bytes()).rstrip("\x00")) + "\n"
         if TEXT[suffix] == "md":
             text = prepared(text)
         return pymupdf.open(stream=text.encode("utf-8", "replace"), filetype=TEXT[suffix])
