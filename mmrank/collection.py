@@ -19,7 +19,7 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.naming import free_names, gone_places, without_names
 from mmrank.progress import AddProgress
 from mmrank.renaming import place_documents, renew_arrays
-from mmrank.sources import find
+from mmrank.sources import Source, find
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
@@ -262,12 +262,13 @@ class Collection:
 
     def add(
         self,
-        *sources: str | Path,
+        *sources: Source,
         metadata: Mapping[str, object] | None = None,
         follow_links: bool = False,
         prune: bool = False,
         retry: bool = False,
         ocr: str | bool | None = None,
+        save_to: str | Path | None = None,
         progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
@@ -279,7 +280,8 @@ class Collection:
         goes on: after an interruption, add the same sources again.
 
         Args:
-            sources: files, folders (recursive) and globs, as texts or paths, and files of the disk that are open.
+            sources: files, folders (recursive) and globs, as texts or paths; open files that have a name; and pairs of
+                a name and bytes or an open file, such as ("2024/report.pdf", data).
             metadata: what you say of the files, by key: texts or lists of texts, for all of them; or by name of a
                 document a mapping of such. It wins over what a sidecar says ("report.pdf.meta.yaml" beside
                 "report.pdf") and over what is found, and stays when the file is added again.
@@ -288,14 +290,22 @@ class Collection:
             retry: read files again of which pages could not be read.
             ocr: when to recognise the text of these files, in place of the setting `ocr`: "auto", "always", "never", or
                 "always:3-5,9" for single pages. Files that are there already are read again.
+            save_to: the folder in which contents that are in no file on the disk are saved under their names, so that
+                their pages can be shown. By default it lies beside the collection: "library.mmrank.files" for
+                "library.mmrank". A file of the same name is replaced; mmrank deletes none.
             progress: called with how far the reading is, about once per second.
             wait: seconds to wait for another writer to finish.
 
         Raises:
-            InputError: when a source does not exist, a folder holds no document, or metadata cannot be stored.
-            MmrankError: when the collection cannot be written to.
+            InputError: when a source does not exist, a folder holds no document, a content has no name that a file can
+                have, or metadata cannot be stored.
+            MmrankError: when the collection, or the folder of contents, cannot be written to.
         """
-        found = find(sources, follow_links=follow_links)
+        if self._store.read_only:
+            raise InputError(f"{self.path} was opened read-only")
+        here = self.path.absolute()
+        beside = here.with_name(f"{here.name}.files")
+        found = find(sources, follow_links=follow_links, save_to=Path(save_to or beside))
         files = free_names(found.files, self.documents())
         report = self.add_files(files, metadata=metadata, retry=retry, ocr=ocr, progress=progress, wait=wait)
         report.passed_over = dict(sorted(found.passed_over.items()))

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from mmrank.descriptions import SIDECAR_SUFFIX
 from mmrank.errors import InputError
 from mmrank.formats import SUFFIXES
+from mmrank.saving import Content, checked_name, save
 
 DEEPEST = 100
 """Folders within folders, from the one that is given, that are looked into."""
@@ -21,6 +23,8 @@ CATALOG = "catalog.sqlite3"
 """A folder that holds such a file is a collection, and no source."""
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
+Source = str | os.PathLike[str] | BinaryIO | tuple[str, Content]
+"""A path or a glob, an open file with a name, or a name and bytes or an open file."""
 Within = Callable[[str], bool]
 """Whether a path lies in a source, there or not."""
 
@@ -44,7 +48,7 @@ class Found:
     within: list[Within] = field(default_factory=list)
 
 
-def find_files(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = False) -> list[tuple[Path, str]]:
+def find_files(sources: Iterable[Source], *, follow_links: bool = False) -> list[tuple[Path, str]]:
     """Files and their names: relative to the folder they were found under, else the file's own name.
 
     Args and Raises: as `find`.
@@ -52,19 +56,33 @@ def find_files(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool 
     return find(sources, follow_links=follow_links).files
 
 
-def find(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = False) -> Found:
+def find(sources: Iterable[Source], *, follow_links: bool = False, save_to: Path | None = None) -> Found:
     """What lies at the sources.
 
     Args:
-        sources: files, folders (searched recursively, hidden files and collections left out) and globs.
+        sources: files, folders (searched recursively, hidden files and collections left out) and globs, files that are
+            open, and pairs of a name and a content.
         follow_links: also read what links in folders lead to, wherever that is.
+        save_to: the folder in which contents are saved that are in no file on the disk.
 
     Raises:
-        InputError: when a source does not exist, a glob matches nothing or a folder holds no document.
+        InputError: when a source does not exist, a glob matches nothing, a folder holds no document, or a content has
+            no name.
+        MmrankError: when a content cannot be saved.
     """
     found = Found()
     taken: dict[Path, str] = {}
+    contents: dict[str, Content] = {}
     for source in sources:
+        content = _content_of(source)
+        if content is not None and save_to is not None:
+            name = checked_name(content[0])
+            if name in contents:
+                raise InputError(f"two contents are named {name}; give each a name of its own")
+            if name.endswith(SIDECAR_SUFFIX):
+                raise InputError(f"{name} is the name of a file of metadata; give metadata with `metadata=`")
+            contents[name] = content[1]
+            continue
         text = os.fspath(_path_of(source))
         if not text.strip():
             raise InputError("an empty path was given; name a file, a folder or a glob")
@@ -72,10 +90,25 @@ def find(sources: Iterable[str | os.PathLike[str]], *, follow_links: bool = Fals
             raise InputError(f"{text} is a URL, and mmrank fetches nothing: download it, and add the file or its bytes")
         for path, name in _expand(text, found, follow_links):
             taken.setdefault(path.absolute(), name)
+    for name, given in contents.items():
+        assert save_to is not None
+        taken[save(name, given, save_to).absolute()] = name
     if not taken:
         raise InputError("no files were given; name a file, a folder or a glob")
     found.files = list(taken.items())
     return found
+
+
+def _content_of(source: Any) -> tuple[str, Content] | None:
+    """The name and the content of a source that is in no file on the disk; None for the others."""
+    if isinstance(source, tuple) and len(source) == 2 and isinstance(source[0], str):
+        name, content = source
+        if isinstance(content, bytes | bytearray | memoryview) or hasattr(content, "read"):
+            return name, content
+    name = getattr(source, "name", None)
+    if hasattr(source, "read") and isinstance(name, str) and not Path(name).is_file():
+        return name, source
+    return None
 
 
 def _path_of(source: object) -> str | os.PathLike[str]:
@@ -91,8 +124,8 @@ def _path_of(source: object) -> str | os.PathLike[str]:
         return name
     shown = f"{len(source)} bytes" if isinstance(source, bytes | bytearray) else f"a {type(source).__name__}"
     raise InputError(
-        f"files are given as paths (str or pathlib.Path), folders, globs, or files of the disk that are open, one by"
-        f" one, not as {shown}; write bytes to a file with a name and its suffix, and add that"
+        "files are given as paths (str or pathlib.Path), folders, globs, open files that have a name, or pairs of a"
+        f" name and bytes such as ('report.pdf', data), one by one, not as {shown}"
     )
 
 
