@@ -44,7 +44,7 @@ class AddReport:
         duplicates: by name, the document that has the same content: it is found under both names.
         failed: by name, why a file could not be read.
         unread: by name, the pages that could not be read, from 0, and why; the rest of the document was.
-        attached: by name, the files attached to a document that were not read.
+        attached: by name, the files attached to a document that were not read (see `attachments` of `Collection.add`).
         gone: names of documents whose files are not there any more, in the folders that were given.
         pruned: those of them that were removed.
         described: documents that were there already and got other metadata.

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mmrank.adding import AddReport, add_files
+from mmrank.attaching import add_attachments
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.consent import allow, check_allowed, obeyed
 from mmrank.describing import describe_stored, renew_identities
@@ -268,6 +269,7 @@ class Collection:
         prune: bool = False,
         retry: bool = False,
         ocr: str | bool | None = None,
+        attachments: bool = False,
         save_to: str | Path | None = None,
         progress: AddProgress | None = None,
         wait: float = 0.0,
@@ -290,7 +292,9 @@ class Collection:
             retry: read files again of which pages could not be read.
             ocr: when to recognise the text of these files, in place of the setting `ocr`: "auto", "always", "never", or
                 "always:3-5,9" for single pages. Files that are there already are read again.
-            save_to: the folder in which contents that are in no file on the disk are saved under their names, so that
+            attachments: also read the files attached to PDFs, of kinds that are read, as documents of their own:
+                "report.pdf/attachment.pdf". Metadata for all files are theirs too.
+            save_to: the folder in which attachments, and contents that are in no file on the disk, are saved, so that
                 their pages can be shown. By default it lies beside the collection: "library.mmrank.files" for
                 "library.mmrank". A file of the same name is replaced; mmrank deletes none.
             progress: called with how far the reading is, about once per second.
@@ -304,10 +308,17 @@ class Collection:
         if self._store.read_only:
             raise InputError(f"{self.path} was opened read-only")
         here = self.path.absolute()
-        beside = here.with_name(f"{here.name}.files")
-        found = find(sources, follow_links=follow_links, save_to=Path(save_to or beside))
+        place = Path(save_to or here.with_name(f"{here.name}.files"))
+        found = find(sources, follow_links=follow_links, save_to=place)
         files = free_names(found.files, self.documents())
         report = self.add_files(files, metadata=metadata, retry=retry, ocr=ocr, progress=progress, wait=wait)
+        if attachments:
+            theirs = {key: value for key, value in (metadata or {}).items() if not isinstance(value, Mapping)}
+
+            def add(files: Sequence[tuple[Path, str]]) -> AddReport:
+                return self.add_files(files, metadata=theirs, retry=retry, ocr=ocr, progress=progress, wait=wait)
+
+            add_attachments(self._store, files, report, place, add, wait)
         report.passed_over = dict(sorted(found.passed_over.items()))
         report.links = [str(link) for link in found.links]
         report.notes += found.notes

@@ -68,6 +68,9 @@ def index_(
     follow_links: Annotated[
         bool, typer.Option("--follow-links", help="Also read what links in folders lead to, wherever that is.")
     ] = False,
+    attachments: Annotated[
+        bool, typer.Option("--attachments", help="Also read the files attached to PDFs, as documents of their own.")
+    ] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
     allow_models: AllowModels = False,
     json: Json = False,
@@ -98,6 +101,7 @@ def index_(
             prune=prune,
             retry=retry,
             ocr=ocr_mode,
+            attachments=attachments,
             progress=step,
             wait=wait,
         )

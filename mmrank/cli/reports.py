@@ -45,7 +45,7 @@ def print_report(report: AddReport, total: str) -> None:
     if report.links:
         _warn(f"links passed over: {listed(report.links)}; --follow-links follows them")
     for name, attached in report.attached.items():
-        _warn(f"{name}: files are attached, which are not read: {listed(attached)}; save and add them")
+        _warn(f"{name}: files are attached that were not read: {listed(attached)}; --attachments reads documents")
     for note in report.notes:
         _warn(note)
     for name, pages in report.unread.items():

@@ -42,10 +42,11 @@ class Worker:
         self._on_page = on_page
 
     def perform(self, task: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        """Do one task: "document" (a whole file, if short enough), "pages" (a range) or "assemble"."""
+        """Do one task: "document" (a whole file, if short enough), "pages" (a range), "assemble" or "attachments"."""
         from mmrank import codec
         from mmrank.ingest import reading
         from mmrank.ingest.assemble import assemble
+        from mmrank.ingest.attachments import take_out
         from mmrank.ingest.drafts import pages_from_json, pages_to_json
         from mmrank.ingest.opening import FileError, check_unchanged, opened, stamp
 
@@ -60,6 +61,8 @@ class Worker:
                 raise FileError(f"{path} was changed while it was being read: add it again once it is complete")
             limits, begun = options.limits, time.monotonic()
             with opened(path, limits) as file:
+                if task["kind"] == "attachments":
+                    return take_out(file)
                 count = file.page_count
                 # Opening lays out text anew: it must not be most of the work.
                 turn = max(limits.turn_seconds, 4 * (time.monotonic() - begun))
