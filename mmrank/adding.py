@@ -211,12 +211,13 @@ class _Batch:
         if document is None:
             self._report.failed[outcome.name] = outcome.error or "could not be read"
             return
+        encoder = self._encoder()  # one that cannot be loaded is no fault of the file
         try:
             given, sidecar = self._said.of_document(document.name, document.path, None)
             metadata = describe(document, given=given, sidecar=sidecar)
             metadata |= twins_noted([FilePlace(document.name, document.path), *self.twins.get(document.id, ())])
             named = replace(document, title=metadata.get("title", ""))
-            vectors = encode_document(self._encoder(), named, self._settings)
+            vectors = encode_document(encoder, named, self._settings)
             self._held.append((named, metadata, vectors, prepare(named)))
         except MmrankError as error:
             self._report.failed[outcome.name] = str(error)
