@@ -162,7 +162,7 @@ def test_what_cannot_be_imported_is_named(mmrank: Run, tmp_path: Path) -> None:
     assert mmrank("export", "out.tar", "-c", "c").returncode == 0
     for file, place, said in (
         ("nosuch.tar", "new", "there is no file nosuch.tar"),
-        ("folder", "new", "there is no file folder"),
+        ("folder", "new", "folder is not a file"),
         ("note.md", "new", "note.md is not an export of a collection"),
         ("out.tar", "note.md", "note.md is a file"),
     ):
