@@ -69,7 +69,8 @@ def check_part(task: dict[str, Any], header: dict[str, Any], body: bytes, known:
         raise _wrong(task, f"claims {str(numbers[0])[:20]} pages")
     asked = task["stop"] - task["start"] if task["kind"] == "pages" else pages
     whole = task["kind"] == "pages" and not size
-    if not 0 <= read <= asked or not 0 <= size <= pages + asked or (whole and not read):
+    most = max(pages, task["options"]["limits"]["pages_per_task"])
+    if not 0 <= read <= asked or not 0 <= size <= most or (whole and not read):
         raise _wrong(task, "is about other pages")
     if read and (body[:1] != b"[" or body[-1:] != b"]"):
         raise _wrong(task, "holds no pages")

@@ -256,7 +256,7 @@ def test_no_reading_process_outlives_its_parent(
         # The parent, which names the program too, the template and its copy.
         assert wait_for(lambda: len(running(str(stubborn))) == 3)
         os.kill(parent.pid, number)
-        parent.wait(timeout=30)
+        parent.wait(timeout=120)
         assert wait_for(lambda: not running(str(stubborn)), 20)
     finally:
         parent.kill()
