@@ -75,8 +75,8 @@ def _names_its_own(second: Draft, first: Table) -> bool:
 
 def _headed(first: Table, second: Table) -> Table:
     """The second part with the header rows of the first, which it may have itself."""
-    heads = [cell for cell in first.cells if cell.header]
     count = first.header_rows
+    heads = [replace(cell, row_span=min(cell.row_span, count - cell.row)) for cell in first.cells if cell.header]
     names, rows = table_rows(first)[:count], table_rows(second)
     if rows[:count] == names:
         return replace(second, cells=tuple(replace(cell, header=cell.row < count) for cell in second.cells))
