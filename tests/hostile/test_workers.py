@@ -143,11 +143,12 @@ worker.main()
 """
 
 FAMILY = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from mmrank.ingest import IngestOptions, read_documents
 from mmrank.ingest.pipeline import LocalEngine
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup leaves it ignored
 engine = LocalEngine(1, [sys.executable, sys.argv[1]])
 for outcome in read_documents([(Path(sys.argv[2]), "a.pdf")], options=IngestOptions(ocr=False), engine=engine):
     print(outcome.error)
@@ -256,7 +257,7 @@ def test_no_reading_process_outlives_its_parent(
         # The parent, which names the program too, the template and its copy.
         assert wait_for(lambda: len(running(str(stubborn))) == 3)
         os.kill(parent.pid, number)
-        parent.wait(timeout=120)
+        parent.wait(timeout=30)
         assert wait_for(lambda: not running(str(stubborn)), 20)
     finally:
         parent.kill()
