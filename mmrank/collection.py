@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from mmrank.adding import AddReport, add_files
-from mmrank.attaching import add_attachments
+from mmrank.adding import AddReport
+from mmrank.adding.addition import add_sources
+from mmrank.adding.describing import correct, renew_identities
+from mmrank.adding.files import add_files
+from mmrank.adding.naming import without_names
+from mmrank.adding.renaming import place_documents, renew_arrays
+from mmrank.adding.sources import Source
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.consent import allow, check_allowed, obeyed
-from mmrank.describing import describe_stored, renew_identities
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError, MmrankError
-from mmrank.naming import free_names, gone_places, without_names
 from mmrank.progress import AddProgress
-from mmrank.renaming import place_documents, renew_arrays
-from mmrank.sources import Source, find
 from mmrank.types import Document, Hit, Query
 
 if TYPE_CHECKING:
@@ -32,11 +33,25 @@ if TYPE_CHECKING:
     from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.llm.protocol import ChatModel
     from mmrank.query.spelling import Speller
-    from mmrank.query.understanding import Understanding
     from mmrank.rerankers.protocol import Reranker
     from mmrank.retrieve.pages import PageRanking
     from mmrank.retrieve.pipeline import Pipeline
     from mmrank.retrieve.question import Question
+
+
+class SearchOptions(TypedDict, total=False):
+    """What `Collection.search` takes beside the question."""
+
+    k: int
+    where: Filter | None
+    rerank: str | Reranker | None
+
+
+class AskOptions(SearchOptions, total=False):
+    """What `Collection.ask` takes beside the question."""
+
+    model: str | ChatModel | None
+    understand: str | ChatModel
 
 
 class Collection:
@@ -307,29 +322,21 @@ class Collection:
         """
         if self._store.read_only:
             raise InputError(f"{self.path} was opened read-only")
-        here = self.path.absolute()
-        place = Path(save_to or here.with_name(f"{here.name}.files"))
-        found = find(sources, follow_links=follow_links, save_to=place)
-        files = free_names(found.files, self.documents())
-        report = self.add_files(files, metadata=metadata, retry=retry, ocr=ocr, progress=progress, wait=wait)
-        if attachments:
-            theirs = {key: value for key, value in (metadata or {}).items() if not isinstance(value, Mapping)}
 
-            def add(files: Sequence[tuple[Path, str]]) -> AddReport:
-                return self.add_files(files, metadata=theirs, retry=retry, ocr=ocr, progress=progress, wait=wait)
+        def add(files: Sequence[tuple[Path, str]], said: Mapping[str, object] | None) -> AddReport:
+            return self.add_files(files, metadata=said, retry=retry, ocr=ocr, progress=progress, wait=wait)
 
-            add_attachments(self._store, files, report, place, add, wait)
-        report.passed_over = dict(sorted(found.passed_over.items()))
-        report.links = [str(link) for link in found.links]
-        report.notes += found.notes
-        gone = gone_places(self.documents(), found.within)
-        report.gone = sorted(place.name for places in gone.values() for place in places)
-        if prune and gone:
-            records = {record.id: record for record in self.documents()}
-            left = {i: without_names(records[i], [place.name for place in places]) for i, places in gone.items()}
-            place_documents(self._store, left, wait=wait)
-            report.pruned = report.gone
-        return report
+        return add_sources(
+            self._store,
+            sources,
+            add,
+            metadata=metadata,
+            follow_links=follow_links,
+            prune=prune,
+            attachments=attachments,
+            save_to=save_to,
+            wait=wait,
+        )
 
     def add_files(
         self,
@@ -384,17 +391,9 @@ class Collection:
             InputError: when there is no such document, a value cannot be stored, or nothing was said that could be
                 taken back; then nothing is changed.
         """
-        from mmrank.descriptions import checked, given_in, read_sidecar
 
         record = self.record(name)
-        given = given_in(record)
-        for key in [key for key, value in changes.items() if value is None]:
-            if key not in given:
-                said = ", ".join(given) or "nothing"
-                raise InputError(f"{record.name}: {key!r} was not given and cannot be taken back; given is {said}")
-            del given[key]
-        given |= checked({key: value for key, value in changes.items() if value is not None}, record.name)
-        describe_stored(self._store, {record.id: (given, read_sidecar(record.path))}, wait)
+        correct(self._store, record, changes, wait)
         return self.record(record.id)
 
     def remove(self, *names: str, wait: float = 0.0) -> int:
@@ -460,27 +459,13 @@ class Collection:
         """
         return self._pipeline.search_many(queries, k=k, where=where, rerank=rerank)
 
-    async def asearch(
-        self,
-        query: str | Query,
-        *,
-        k: int = 10,
-        where: Filter | None = None,
-        rerank: str | Reranker | None = None,
-    ) -> Hits:
-        """`search` in a thread of its own, so that an event loop goes on meanwhile."""
-        return await asyncio.to_thread(self.search, query, k=k, where=where, rerank=rerank)
+    async def asearch(self, query: str | Query, **options: Unpack[SearchOptions]) -> Hits:
+        """`search`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.search, query, **options)
 
-    async def asearch_many(
-        self,
-        queries: Sequence[str | Query],
-        *,
-        k: int = 10,
-        where: Filter | None = None,
-        rerank: str | Reranker | None = None,
-    ) -> list[Hits]:
-        """`search_many` in a thread of its own, so that an event loop goes on meanwhile."""
-        return await asyncio.to_thread(self.search_many, queries, k=k, where=where, rerank=rerank)
+    async def asearch_many(self, queries: Sequence[str | Query], **options: Unpack[SearchOptions]) -> list[Hits]:
+        """`search_many`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.search_many, queries, **options)
 
     def ask(
         self,
@@ -531,12 +516,12 @@ class Collection:
         Raises:
             InputError, MmrankError: as `ask` does, when the first sentence is asked for; for a model at once.
         """
-        from mmrank.answer.asking import AnswerStream, Source, answer_by_extraction
+        from mmrank.answer.asking import AnswerStream, Source, answer_by_extraction, understander
 
         def search(text: str, pages: int) -> Hits:
             return self.search(text, k=pages, where=where, rerank=rerank)
 
-        source = Source(search, self._documents_of, self._understander(understand))
+        source = Source(search, self._documents_of, understander(understand, self._pipeline.speller))
         if model is None:
             return AnswerStream(answer_by_extraction(question, source, k=k))
         from mmrank.answer.writing import answer_by_model, load_writer
@@ -544,38 +529,13 @@ class Collection:
         writer = load_writer(model) if isinstance(model, str) else model
         return AnswerStream(answer_by_model(question, source, writer, k=k))
 
-    async def aask(
-        self,
-        question: str,
-        *,
-        k: int = 5,
-        where: Filter | None = None,
-        rerank: str | Reranker | None = None,
-        model: str | ChatModel | None = None,
-        understand: str | ChatModel = "rules",
-    ) -> Answer:
-        """`ask` in a thread of its own, so that an event loop goes on meanwhile."""
-        return await asyncio.to_thread(
-            self.ask, question, k=k, where=where, rerank=rerank, model=model, understand=understand
-        )
+    async def aask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
+        """`ask`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
+        return await asyncio.to_thread(self.ask, question, **options)
 
     def speller(self) -> Speller:
         """Mends slips of typing with the words of the collection as it is now."""
         return self._pipeline.speller()
-
-    def _understander(self, chosen: str | ChatModel) -> Callable[[str], Understanding] | None:
-        from mmrank.query.understanding import understand_by_model, understand_by_rules
-
-        if chosen == "none":
-            return None
-        if chosen == "rules":
-            return lambda question: understand_by_rules(question, self._pipeline.speller())
-        if isinstance(chosen, str):
-            from mmrank.llm.loading import load_chat_model
-
-            chosen = load_chat_model(chosen)
-        model = chosen
-        return lambda question: understand_by_model(question, model, self._pipeline.speller())
 
     def _documents_of(self, identifiers: Sequence[str]) -> list[Document]:
         with self._store.snapshot() as snapshot:

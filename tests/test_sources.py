@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mmrank.adding.sources import DEEPEST, find
 from mmrank.errors import InputError
-from mmrank.sources import DEEPEST, find
 
 
 @pytest.fixture

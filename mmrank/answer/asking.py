@@ -19,6 +19,8 @@ from mmrank.query.decomposition import Intent, SubQuestion, intent_of
 from mmrank.types import Document
 
 if TYPE_CHECKING:
+    from mmrank.llm.protocol import ChatModel
+    from mmrank.query.spelling import Speller
     from mmrank.query.understanding import Understanding
     from mmrank.types import Hit
 
@@ -52,6 +54,28 @@ class Source:
     search: Callable[[str, int], Hits]
     read: Callable[[Sequence[str]], list[Document]]
     understand: Callable[[str], Understanding] | None = None
+
+
+def understander(chosen: str | ChatModel, speller: Callable[[], Speller]) -> Callable[[str], Understanding] | None:
+    """What mends questions and tells several apart, as `Collection.ask` takes it; None for "none".
+
+    Args:
+        chosen: "rules", "none", a chat model, or the name of one.
+        speller: gives what mends slips; called for each question.
+
+    Raises:
+        InputError: for an unknown model.
+    """
+    from mmrank.query.understanding import understand_by_model, understand_by_rules
+
+    if chosen == "none":
+        return None
+    if chosen == "rules":
+        return lambda question: understand_by_rules(question, speller())
+    from mmrank.llm.loading import load_chat_model
+
+    model = load_chat_model(chosen) if isinstance(chosen, str) else chosen
+    return lambda question: understand_by_model(question, model, speller())
 
 
 @dataclass(frozen=True, slots=True)

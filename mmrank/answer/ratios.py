@@ -7,10 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
-
-import yaml
 
 from mmrank.answer.candidates import Candidate, Cite
 from mmrank.answer.cells import cell_cite
@@ -18,6 +15,7 @@ from mmrank.answer.expected import Expectation
 from mmrank.answer.grid import GridCell
 from mmrank.answer.units import TableUnit
 from mmrank.answer.values import written
+from mmrank.knowledge import knowledge
 
 SCORE = 1.5
 """Of a figure whose lines were all found: more than any single cell scores."""
@@ -55,11 +53,8 @@ class UnknownLineError(Exception):
     """A line of a formula was not found."""
 
 
-@cache
 def _knowledge() -> dict[str, Any]:
-    known: dict[str, Any] = yaml.safe_load(
-        resources.files("mmrank.answer").joinpath("formulas.yaml").read_text("utf-8")
-    )
+    known: dict[str, Any] = knowledge("mmrank.answer", "formulas.yaml")
     return known
 
 

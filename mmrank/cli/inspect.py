@@ -75,7 +75,7 @@ def _find(name: str, collection: Path, layout: str) -> tuple[Document, Mapping[s
         (outcome,) = read_documents([(Path(name), Path(name).name)], options=IngestOptions(layout=layout), workers=1)  # type: ignore[arg-type]
         if outcome.document is None:
             raise InputError(f"{name}: {outcome.error}")
-        from mmrank.descriptions import describe, read_sidecar
+        from mmrank.adding.metadata import describe, read_sidecar
 
         return outcome.document, describe(outcome.document, given={}, sidecar=read_sidecar(name))
     if not collection.is_dir():

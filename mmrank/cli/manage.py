@@ -80,8 +80,8 @@ def index_(
     Running it again reads only what is new or has changed, and names what is gone. Metadata of report.pdf may also
     stand in a file report.pdf.meta.yaml beside it, as lines "key: value"; what --meta says wins.
     """
-    from mmrank.descriptions import checked
-    from mmrank.sources import find
+    from mmrank.adding.metadata import checked
+    from mmrank.adding.sources import find
 
     find(sources, follow_links=follow_links)  # so that no collection is created for sources that do not exist
     metadata = _pairs(said or [], "--meta")
@@ -146,7 +146,7 @@ def print_metadata(name: str, metadata: Mapping[str, str]) -> None:
     """Print what is known of a document, and which of it people said."""
     from rich.table import Table
 
-    from mmrank.descriptions import FROM_SIDECAR, GIVEN, RESERVED
+    from mmrank.adding.metadata import FROM_SIDECAR, GIVEN, RESERVED
     from mmrank.names import JOINT
 
     origins = dict.fromkeys(metadata.get(GIVEN, "").split(JOINT), "given")
@@ -186,9 +186,9 @@ def _open_or_create(
     Raises:
         InputError: when it was made with other settings.
     """
+    from mmrank.adding.sources import CATALOG
     from mmrank.collection import Collection
     from mmrank.errors import InputError
-    from mmrank.sources import CATALOG
 
     end = time.monotonic() + min(wait, LONGEST_CREATION)
     while not (path / CATALOG).is_file():

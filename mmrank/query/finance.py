@@ -11,12 +11,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from itertools import pairwise
 from typing import Any
 
-import yaml
-
+from mmrank.knowledge import knowledge
 from mmrank.plurals import singular
 
 _COMPUTED = re.compile(
@@ -65,12 +63,9 @@ def folded(text: str) -> str:
     return f" {' '.join(map(singular, words))} "
 
 
-@cache
 def _knowledge() -> dict[str, Any]:
-    knowledge: dict[str, Any] = yaml.safe_load(
-        resources.files("mmrank.query").joinpath("finance.yaml").read_text("utf-8")
-    )
-    return knowledge
+    known: dict[str, Any] = knowledge("mmrank.query", "finance.yaml")
+    return known
 
 
 @cache

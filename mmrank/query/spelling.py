@@ -43,7 +43,7 @@ class Mended:
 
 
 class Speller:
-    """Mends words that neither the collection nor the English vocabulary of the embedded encoder has.
+    """Mends words that neither the collection nor a list of English words has.
 
     Args:
         frequencies: in how many passages each word of the collection stands; asked for only when a word is unknown.
@@ -79,9 +79,8 @@ class Speller:
     def _is_word(self, word: str) -> bool:
         if word in FUNCTION_WORDS or word in _figures() or self._known(word):
             return True
-        forms = {word, f"{word}s", *(word.removesuffix(ending) for ending in ("s", "es", "d", "ed", "ing"))}
-        forms = {form for form in forms if len(form) >= SHORTEST}
-        return not forms.isdisjoint(english()) or any(self._known(form) for form in forms)
+        forms = {f"{word}s", *(word.removesuffix(ending) for ending in ("s", "es", "d", "ed", "ing"))}
+        return is_english(word) or any(self._known(form) for form in forms if len(form) >= SHORTEST)
 
     def _best(self, word: str, *, name: bool) -> str | None:
         from rapidfuzz import process
@@ -126,9 +125,15 @@ def _beside(question: str, found: re.Match[str]) -> bool:
     )
 
 
+def is_english(word: str) -> bool:
+    """Whether a word in lower case is English."""
+    # The short list knows most words that are asked about, and is there sooner.
+    return word in _common() or word in _english()
+
+
 @cache
-def english() -> frozenset[str]:
-    """Common English words: those that the embedded encoder's vocabulary has whole; none where it is not installed."""
+def _common() -> frozenset[str]:
+    """Words that the embedded encoder's vocabulary has whole; none where it is not installed."""
     from mmrank.encoders.minilm_weights import embedded_folder
 
     try:
@@ -136,3 +141,11 @@ def english() -> frozenset[str]:
     except (MmrankError, OSError):
         return frozenset()
     return frozenset(word for word in json.loads(text)["model"]["vocab"] if word.isalpha() and len(word) > 2)
+
+
+@cache
+def _english() -> frozenset[str]:
+    """Some 160,000 words and their forms, as pyspellchecker lists them."""
+    from spellchecker import SpellChecker
+
+    return frozenset(SpellChecker(language="en").word_frequency.dictionary)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import Protocol
 
 from mmrank.plurals import singular
-from mmrank.query.spelling import english
+from mmrank.query.spelling import is_english
 from mmrank.retrieve.languages import ENGLISH, stemmer
 
 SHORTEST_PART = 3
@@ -35,7 +34,7 @@ def bridged(asked: Sequence[str], vocabulary: Vocabulary, language: str = ENGLIS
 
     In this order: the same word joined or parted ("website", "web site"); in other languages than English, inflected
     otherwise; misspelled by one letter, or two in a long word, with the first letter right. A word without such a
-    neighbour stays, and a common English word is no misspelling of another.
+    neighbour stays, and an English word is no misspelling of another.
 
     Args:
         asked: the question's words, as `content_words` gives them.
@@ -81,7 +80,7 @@ def _inflected(word: str, vocabulary: Vocabulary, language: str) -> list[str]:
 
 
 def _respelled(word: str, vocabulary: Vocabulary) -> list[str]:
-    if len(word) < SHORTEST_BRIDGED or not word.isalpha() or word in common_words():
+    if len(word) < SHORTEST_BRIDGED or not word.isalpha() or is_english(word) or is_english(f"{word}s"):
         return []
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
@@ -90,9 +89,3 @@ def _respelled(word: str, vocabulary: Vocabulary) -> list[str]:
     near = sorted(vocabulary.beginning(word[0]))
     close = process.extract(word, near, scorer=OSA.distance, score_cutoff=most, limit=1)
     return [other for other, _, _ in close]
-
-
-@cache
-def common_words() -> frozenset[str]:
-    """Common English words, plurals as singulars too."""
-    return english() | frozenset(map(singular, english()))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from mmrank.adding.saving import save
 from mmrank.errors import InputError
-from mmrank.saving import save
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ def test_a_file_that_changed_is_not_drawn_for_what_it_held(tmp_path: Path, sampl
 def test_a_run_of_several_commits_takes_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         (tmp_path / f"{number}.md").write_text(f"Page {number}.\n")
-    monkeypatch.setattr("mmrank.adding.COMMIT_PAGES", 1)
+    monkeypatch.setattr("mmrank.adding.files.COMMIT_PAGES", 1)
     with mmrank.Collection.create(tmp_path / "c.mmrank") as library:
         assert len(library.add(tmp_path).added) == len(library) == 5
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import mmrank
-from mmrank.descriptions import VERSION
+from mmrank.adding.metadata import VERSION
 from mmrank.index import Filter, verify
 
 TEXT = (

@@ -25,8 +25,8 @@ def file_documents(sources: Sequence[str | Path], *, failed: Failed) -> Iterator
     Raises:
         InputError: when a source does not exist or holds no document.
     """
+    from mmrank.adding.sources import find_files
     from mmrank.ingest import read_documents
-    from mmrank.sources import find_files
 
     seen: set[str] = set()
     for outcome in read_documents(find_files(sources)):

@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mmrank.descriptions import SIDECAR_SUFFIX
+from mmrank.adding.metadata import SIDECAR_SUFFIX
+from mmrank.adding.saving import Content, checked_name, save
 from mmrank.errors import InputError
 from mmrank.formats import SUFFIXES
-from mmrank.saving import Content, checked_name, save
 
 DEEPEST = 100
 """Folders within folders, from the one that is given, that are looked into."""

@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmrank.adding import AddReport
+from mmrank.adding.naming import free_names, without_names
+from mmrank.adding.renaming import place_documents
+from mmrank.adding.report import AddReport
+from mmrank.adding.saving import save
 from mmrank.errors import MmrankError
-from mmrank.naming import free_names, without_names
-from mmrank.renaming import place_documents
-from mmrank.saving import save
 
 if TYPE_CHECKING:
     from mmrank.index import DocumentRecord, Store

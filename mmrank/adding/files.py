@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmrank.adding.describing import Said, describe_again
+from mmrank.adding.naming import Plan, plan_names
+from mmrank.adding.renaming import place_documents, twins_noted
+from mmrank.adding.report import AddReport
 from mmrank.config import Settings
-from mmrank.describing import Said, describe_again
 from mmrank.encoding import encode_document
 from mmrank.errors import MmrankError
-from mmrank.naming import Plan, plan_names
 from mmrank.progress import AddProgress, Meter
-from mmrank.renaming import place_documents, twins_noted
 from mmrank.types import Document
 
 if TYPE_CHECKING:
@@ -30,53 +31,6 @@ COMMIT_SECONDS = 10.0
 """A long run commits at least this often, so that an interruption costs little."""
 LEAST_WAIT = 10.0
 """Seconds that a commit waits for another writer, so that what was read is not lost to one that is soon done."""
-
-
-@dataclass(slots=True)
-class AddReport:
-    """What became of each file, by name.
-
-    Attributes:
-        added: documents that are new.
-        replaced: documents whose files had changed.
-        unchanged: names whose files hold what they held.
-        moved: by new name, the name that a document had before.
-        duplicates: by name, the document that has the same content: it is found under both names.
-        failed: by name, why a file could not be read.
-        unread: by name, the pages that could not be read, from 0, and why; the rest of the document was.
-        attached: by name, the files attached to a document that were not read (see `attachments` of `Collection.add`).
-        gone: names of documents whose files are not there any more, in the folders that were given.
-        pruned: those of them that were removed.
-        described: documents that were there already and got other metadata.
-        passed_over: by suffix, how many files of the folders are of kinds that are not read.
-        links: links in the folders that lead elsewhere and were not followed.
-        notes: sentences about metadata (a sidecar that lies beside no document or cannot be read, or that contradicts
-            what was given) and about whatever else was passed over.
-        pages: pages that were read.
-        seconds: that it took.
-    """
-
-    added: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    moved: dict[str, str] = field(default_factory=dict)
-    duplicates: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    unread: dict[str, dict[int, str]] = field(default_factory=dict)
-    attached: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
-    pruned: list[str] = field(default_factory=list)
-    described: list[str] = field(default_factory=list)
-    passed_over: dict[str, int] = field(default_factory=dict)
-    links: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    pages: int = 0
-    seconds: float = 0.0
-
-    @property
-    def ok(self) -> bool:
-        """Whether every file could be read, with all its pages."""
-        return not self.failed and not self.unread
 
 
 def add_files(
@@ -166,7 +120,7 @@ def _goes_by(record: DocumentRecord, names: Sequence[str]) -> bool:
 
 
 def _described(said: Said, document: Document, record: DocumentRecord) -> dict[str, str]:
-    from mmrank.descriptions import describe, kept_in
+    from mmrank.adding.metadata import describe, kept_in
 
     given, sidecar = said.of_document(document.name, document.path, record)
     return describe(document, given=given, sidecar=sidecar, kept=kept_in(record, document))
@@ -203,7 +157,7 @@ class _Batch:
 
     def take(self, outcome: Outcome) -> None:
         """Encode what was read, and note what was not."""
-        from mmrank.descriptions import describe
+        from mmrank.adding.metadata import describe
         from mmrank.index import FilePlace
         from mmrank.retrieve.prepared import prepare
 

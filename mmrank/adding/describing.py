@@ -27,7 +27,7 @@ class Said:
         Raises:
             InputError: when what was given cannot be stored, or names a file that is not added.
         """
-        from mmrank.descriptions import checked, contradictions, lonely_sidecars, read_sidecar
+        from mmrank.adding.metadata import checked, contradictions, lonely_sidecars, read_sidecar
 
         per_file = {key: value for key, value in metadata.items() if isinstance(value, Mapping)}
         names = [name for _, name in files]
@@ -54,7 +54,7 @@ class Said:
             records: all documents.
             places: by id, where those lie from now on whose files were moved.
         """
-        from mmrank.descriptions import given_in
+        from mmrank.adding.metadata import given_in
 
         for record in records:
             now = places.get(record.id, record.places)
@@ -67,7 +67,7 @@ class Said:
 
     def of_document(self, name: str, path: str, record: DocumentRecord | None) -> tuple[dict[str, str], dict[str, str]]:
         """What was given and what a sidecar says of a document, which need not be among the files to add."""
-        from mmrank.descriptions import FROM_SIDECAR, given_in, read_sidecar
+        from mmrank.adding.metadata import FROM_SIDECAR, given_in, read_sidecar
 
         if name in self.sidecars:
             return self.given[name], self.sidecars[name]
@@ -84,7 +84,7 @@ def describe_again(store: Store, records: Sequence[DocumentRecord], said: Said, 
     Returns:
         The names of those that changed.
     """
-    from mmrank.descriptions import FROM_SIDECAR, given_in, is_current
+    from mmrank.adding.metadata import FROM_SIDECAR, given_in, is_current
 
     changed = {}
     for record in records:
@@ -106,7 +106,7 @@ def describe_stored(
         said: by id, what was given, and what the sidecar says.
         wait: seconds to wait for another writer to finish.
     """
-    from mmrank.descriptions import describe, kept_in
+    from mmrank.adding.metadata import describe, kept_in
 
     changed: list[tuple[str, str, dict[str, str]]] = []
     if not said:
@@ -127,9 +127,27 @@ def describe_stored(
     return [name for _, name, _ in changed]
 
 
+def correct(store: Store, record: DocumentRecord, changes: Mapping[str, object | None], wait: float = 0.0) -> None:
+    """Change what is said of one document; see `Collection.set_metadata`.
+
+    Raises:
+        InputError: when a value cannot be stored, or nothing was said that could be taken back.
+    """
+    from mmrank.adding.metadata import checked, given_in, read_sidecar
+
+    given = given_in(record)
+    for key in [key for key, value in changes.items() if value is None]:
+        if key not in given:
+            said = ", ".join(given) or "nothing"
+            raise InputError(f"{record.name}: {key!r} was not given and cannot be taken back; given is {said}")
+        del given[key]
+    given |= checked({key: value for key, value in changes.items() if value is not None}, record.name)
+    describe_stored(store, {record.id: (given, read_sidecar(record.path))}, wait)
+
+
 def renew_identities(store: Store, wait: float = 0.0) -> list[str]:
     """Find identities of an earlier version again, from what is stored. Returns the names of those that changed."""
-    from mmrank.descriptions import FROM_SIDECAR, given_in, is_current
+    from mmrank.adding.metadata import FROM_SIDECAR, given_in, is_current
 
     with store.snapshot() as snapshot:
         outdated = [record for record in snapshot.documents() if not is_current(record)]
