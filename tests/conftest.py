@@ -1,6 +1,9 @@
-"""Shared by all rooms: small vision-language models built from the real classes."""
+"""Shared by all rooms: the command line, and small models built from the real classes."""
 
+import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,3 +37,20 @@ def tiny_colqwen2() -> Tiny:
 @pytest.fixture(scope="session")
 def tiny_smolvlm() -> Tiny:
     return tiny_models.tiny_smolvlm()
+
+
+@pytest.fixture
+def command_line(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command in a process of its own, in the test's folder."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "mmrank", *map(str, arguments)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "COLUMNS": "140", "NO_COLOR": "1"},
+        )
+
+    return run

@@ -144,6 +144,37 @@ def qwen_chat() -> str:
     return CHAT.replace("IMAGE", "<|vision_start|><|image_pad|><|vision_end|>")
 
 
+def tiny_llama(*, seed: int = 3, **changes: Any) -> tuple[Any, Any]:
+    """A small Llama with random weights, and a tokenizer that knows yes, no and digits.
+
+    Args:
+        seed: of the weights.
+        changes: to its configuration.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = qwen_chat()
+    config = LlamaConfig(
+        **{
+            "vocab_size": len(tokenizer),
+            "hidden_size": 48,
+            "intermediate_size": 96,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 6,
+            "max_position_embeddings": 2048,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+            "initializer_range": 0.15,
+            **changes,
+        }
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config).eval(), tokenizer
+
+
 def tiny_qwen2_5_vl(*, seed: int = 0, max_pixels: int = 56 * 56, **text: Any) -> Tiny:
     """Qwen2.5-VL for generation; `text` changes its text config."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor

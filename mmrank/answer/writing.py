@@ -18,6 +18,7 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.llm.loading import EMBEDDED, load_chat_model
 from mmrank.llm.protocol import Chat, ChatModel, Content, Sampling, system, user
 from mmrank.llm.streaming import BrokenAnswerError, stream_answer
+from mmrank.rerankers.presentation import fenced
 from mmrank.types import PICTURED, Element, ImageRef
 
 PASSAGES = 12
@@ -184,13 +185,14 @@ def prompt(question: str, shown: Sequence[Shown], model: ChatModel, max_tokens: 
     kept: list[Shown] = []
     content: list[Content] = []
     for one in shown:
-        head = f"[{len(kept) + 1}] {page_name(one.cite.found.hit)}\n"
-        needed = model.count_tokens(head + one.text + "\n\n") + (model.info.image_tokens if one.picture else 0)
+        head = f"[{len(kept) + 1}] {' '.join(fenced(page_name(one.cite.found.hit)).split())}\n"
+        text = fenced(one.text)
+        needed = model.count_tokens(head + text + "\n\n") + (model.info.image_tokens if one.picture else 0)
         if needed > room:
             continue
         room -= needed
         kept.append(one)
-        content += [head + one.text + "\n", one.picture, "\n"] if one.picture else [head + one.text + "\n\n"]
+        content += [head + text + "\n", one.picture, "\n"] if one.picture else [head + text + "\n\n"]
     if shown and not kept:
         raise InputError(
             f"the context of {model.info.name} holds {model.info.context_tokens} tokens: too few for the question,"

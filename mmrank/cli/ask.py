@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mmrank.cli.find import Rerank, chosen_documents, draw_hits, plain_hit, reranker_settings
+from mmrank.cli.find import (
+    Documents,
+    Folder,
+    Rerank,
+    Since,
+    Until,
+    Where,
+    chosen_documents,
+    draw_hits,
+    plain_hit,
+    reranker_settings,
+)
 from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json
 from mmrank.cli.output import console, errors, make_picture_folder, print_json
 from mmrank.errors import InputError
@@ -27,11 +38,11 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     collection: CollectionPath = DEFAULT,
     k: Annotated[int, typer.Option("-k", help="Number of pages that are read.")] = 5,
-    document: Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")] = None,
-    folder: Annotated[str | None, typer.Option(help="Only in documents under this folder.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata: author=Smith.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
-    until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
+    document: Documents = None,
+    folder: Folder = None,
+    where: Where = None,
+    since: Since = None,
+    until: Until = None,
     rerank: Rerank = None,
     model: Annotated[
         str | None,

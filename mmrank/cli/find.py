@@ -28,6 +28,11 @@ class Unit(StrEnum):
     PICTURE = "picture"
 
 
+Documents = Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")]
+Folder = Annotated[str | None, typer.Option(help="Only in documents under this folder.")]
+Where = Annotated[list[str] | None, typer.Option(help="Only documents with this metadata: author=Smith.")]
+Since = Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")]
+Until = Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")]
 Rerank = Annotated[
     str | None,
     typer.Option(help="A reranker, family or family:model (docs/rerankers.md), or none.", show_default=False),
@@ -68,11 +73,11 @@ def search(
     query: Annotated[str, typer.Argument(help="The question; may be empty with --image.")],
     collection: CollectionPath = DEFAULT,
     k: Annotated[int, typer.Option("-k", help="Number of pages.")] = 5,
-    document: Annotated[list[str] | None, typer.Option("--document", "-d", help="Only in these documents.")] = None,
-    folder: Annotated[str | None, typer.Option(help="Only in documents under this folder.")] = None,
-    where: Annotated[list[str] | None, typer.Option(help="Only documents with this metadata: author=Smith.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only documents of this date or later: 2024-03.")] = None,
-    until: Annotated[str | None, typer.Option(help="Only documents of this date or earlier.")] = None,
+    document: Documents = None,
+    folder: Folder = None,
+    where: Where = None,
+    since: Since = None,
+    until: Until = None,
     rerank: Rerank = None,
     weight: Annotated[
         float | None, typer.Option(min=0, max=1, help="Weight of the reranker against retrieval, 0 to 1.")

@@ -17,7 +17,7 @@ import numpy as np
 from mmrank.answer.support import check
 from mmrank.errors import MmrankError
 from mmrank.evaluate.answers_match import correctness, exact, held, is_short, number_of, numeric, right, token_f1
-from mmrank.evaluate.bootstrap import Figure, Sample
+from mmrank.evaluate.bootstrap import Figure, Sample, micro_figures
 from mmrank.evaluate.evidence_eval import load_evidence_questions, page_text
 from mmrank.llm.protocol import ChatModel, Sampling, system, user
 
@@ -242,9 +242,7 @@ def _groups(scored: Scored) -> dict[str, Scored]:
 
 
 def _figures(scored: Scored) -> Iterator[tuple[str, Figure]]:
-    for name in dict.fromkeys(name for _, row, _ in scored for name in row):
-        kept = [(question.document, row[name]) for question, row, _ in scored if name in row]
-        yield name, Sample([document for document, _ in kept], [""] * len(kept)).micro([value for _, value in kept])
+    yield from micro_figures([(question.document, row) for question, row, _ in scored]).items()
     order = np.argsort([-confidence for _, _, confidence in scored], kind="stable")
     for coverage in COVERAGES:
         chosen = [scored[int(at)] for at in order[: max(1, round(coverage * len(scored)))]]
@@ -257,15 +255,6 @@ def _figures(scored: Scored) -> Iterator[tuple[str, Figure]]:
 
 def answers_table(report: AnswersReport) -> Table:
     """The figures, for people."""
-    from rich.table import Table
+    from mmrank.evaluate.tables import grouped_table
 
-    from mmrank.evaluate.tables import show
-
-    table = Table(title=f"{report.benchmark}: answers, mean (95 % interval)", title_justify="left")
-    for heading in ("", "", "", "questions"):
-        table.add_column(heading)
-    for group, row in report.figures.items():
-        for at, (name, figure) in enumerate(row.items()):
-            last = at == len(row) - 1
-            table.add_row("" if at else group, name, show(figure), str(figure.questions), end_section=last)
-    return table
+    return grouped_table(f"{report.benchmark}: answers", report.figures)

@@ -7,7 +7,7 @@ draws, and so do two systems on the same questions, which makes their difference
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,3 +83,17 @@ class Sample:
             means = np.nanmean(np.where(drawn > 0, (self._weights @ sums) / drawn, np.nan), axis=1)
         low, high = np.percentile(means, [2.5, 97.5])
         return Figure(value, float(low), float(high), len(self))
+
+
+def micro_figures(rows: Sequence[tuple[str, Mapping[str, float]]]) -> dict[str, Figure]:
+    """The mean of each measure over the questions that have it.
+
+    Args:
+        rows: per question its document, and its measures by name.
+    """
+    found: dict[str, Figure] = {}
+    for name in dict.fromkeys(name for _, row in rows for name in row):
+        kept = [(document, row[name]) for document, row in rows if name in row]
+        sample = Sample([document for document, _ in kept], [""] * len(kept))
+        found[name] = sample.micro([value for _, value in kept])
+    return found

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
-from mmrank.evaluate.bootstrap import Figure, Sample
+from mmrank.evaluate.bootstrap import Figure, micro_figures
 from mmrank.evaluate.collection_data import json_lines, load_collection_benchmark
 from mmrank.pictures import PYMUPDF_LOCK
 from mmrank.types import BBox, Document, Hit
@@ -143,7 +143,7 @@ def evaluate_evidence(
                 rows.setdefault("whole collection, first page right", []).append((question.document, found))
         if progress is not None:
             progress(done, len(questions))
-    return EvidenceReport(name, {asked: dict(_figures(made)) for asked, made in rows.items()})
+    return EvidenceReport(name, {asked: micro_figures(made) for asked, made in rows.items()})
 
 
 def held(question: EvidenceQuestion, document: Document, hit: Hit) -> dict[str, float]:
@@ -245,24 +245,8 @@ def _words(path: str, page: int) -> tuple[tuple[float, float, str], ...]:
     return tuple(words)
 
 
-def _figures(rows: Sequence[tuple[str, Mapping[str, float]]]) -> Iterator[tuple[str, Figure]]:
-    for name in dict.fromkeys(name for _, row in rows for name in row):
-        kept = [(document, row[name]) for document, row in rows if name in row]
-        documents = [document for document, _ in kept]
-        yield name, Sample(documents, [""] * len(kept)).micro([value for _, value in kept])
-
-
 def evidence_table(report: EvidenceReport) -> Table:
     """The figures, for people."""
-    from rich.table import Table
+    from mmrank.evaluate.tables import grouped_table
 
-    from mmrank.evaluate.tables import show
-
-    table = Table(title=f"{report.benchmark}: what the hit shows, mean (95 % interval)", title_justify="left")
-    for heading in ("", "", "", "questions"):
-        table.add_column(heading)
-    for asked, row in report.figures.items():
-        for at, (name, figure) in enumerate(row.items()):
-            last = at == len(row) - 1
-            table.add_row("" if at else asked, name, show(figure), str(figure.questions), end_section=last)
-    return table
+    return grouped_table(f"{report.benchmark}: what the hit shows", report.figures)

@@ -92,3 +92,17 @@ def _table(title: str, columns: Iterable[str]) -> Table:
     for position, column in enumerate(columns):
         table.add_column(column, justify="left" if position == 0 else "right")
     return table
+
+
+def grouped_table(title: str, groups: Mapping[str, Mapping[str, Figure]]) -> Table:
+    """Figures in groups, with intervals and numbers of questions."""
+    from rich.table import Table
+
+    table = Table(title=f"{title}, mean (95 % interval)", title_justify="left")
+    for heading in ("", "", "", "questions"):
+        table.add_column(heading)
+    for group, row in groups.items():
+        for at, (name, figure) in enumerate(row.items()):
+            last = at == len(row) - 1
+            table.add_row("" if at else group, name, show(figure), str(figure.questions), end_section=last)
+    return table

@@ -1,10 +1,6 @@
 """Pages made by hand, found for a question."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -49,20 +45,3 @@ def found() -> Found:
         return FoundPage(hit, rank, page)
 
     return make
-
-
-@pytest.fixture
-def command_line(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command in a process of its own, in the test's folder."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "mmrank", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "COLUMNS": "140", "NO_COLOR": "1"},
-        )
-
-    return run

@@ -39,24 +39,8 @@ def tiny_models() -> ModuleType:
 
 
 def save_language_model(folder: Path) -> Path:
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tiny = tiny_models()
-    tokenizer = tiny.tiny_tokenizer()
-    tokenizer.chat_template = tiny.qwen_chat()
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=2048,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model, tokenizer = tiny_models().tiny_llama(num_hidden_layers=2, num_attention_heads=4, initializer_range=0.02)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -26,28 +26,7 @@ def scripted() -> Iterator[scripted_server.ScriptedServer]:
 @pytest.fixture(scope="session")
 def tiny_llama_parts() -> tuple[Any, Any]:
     """A two-layer Llama with random weights and a tokenizer that knows yes, no and digits."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer = tiny_models.tiny_tokenizer()
-    tokenizer.chat_template = tiny_models.qwen_chat()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=3,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-        max_position_embeddings=2048,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=None,
-        initializer_range=0.15,
-        attn_implementation="mmrank_readable",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return LlamaForCausalLM(config).eval(), tokenizer
+    return tiny_models.tiny_llama(num_key_value_heads=2, bos_token_id=None, attn_implementation="mmrank_readable")
 
 
 @pytest.fixture(scope="session")

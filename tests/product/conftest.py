@@ -1,7 +1,6 @@
 """The sample collection, made and indexed once."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -46,20 +45,3 @@ def library_path(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture
 def library(library_path: Path) -> mmrank.Collection:
     return mmrank.Collection.open(library_path, read_only=True)
-
-
-@pytest.fixture
-def command_line(tmp_path: Path) -> Run:
-    """The command in a process of its own, in the test's folder."""
-
-    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "mmrank", *map(str, arguments)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, "COLUMNS": "140", "NO_COLOR": "1"},
-        )
-
-    return run

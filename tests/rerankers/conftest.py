@@ -122,27 +122,8 @@ def scripted() -> Iterator[scripted_server.ScriptedServer]:
 
 @pytest.fixture(scope="session")
 def tiny_llama() -> TransformersChat:
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    tokenizer = tiny_models.tiny_tokenizer()
-    tokenizer.chat_template = tiny_models.qwen_chat()
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=48,
-        intermediate_size=96,
-        num_hidden_layers=3,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=0.15,
-        attn_implementation="mmrank_readable",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        return TransformersChat(LlamaForCausalLM(config).eval(), tokenizer, name="tiny-llama")
+    parts = tiny_models.tiny_llama(max_position_embeddings=4096, attn_implementation="mmrank_readable")
+    return TransformersChat(*parts, name="tiny-llama")
 
 
 @pytest.fixture(scope="session")

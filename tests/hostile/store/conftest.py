@@ -9,40 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_documents import make_document
 
 from mmrank.errors import MmrankError
 from mmrank.index import EncoderIdentity, Store, export_archive, import_archive, repair, verify
-from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage
 
 ENCODER = EncoderIdentity("tiny", "0123456789abcdef", 16)
-
-
-def document_of(key: str, texts: list[str]) -> Document:
-    """One page, one passage per text."""
-    identifier = hashlib.sha256(key.encode()).hexdigest()[:16]
-    box = BBox(0, 0, 10, 10)
-    elements = tuple(Element(f"p0e{at}", ElementKind.TEXT, 0, box, text) for at, text in enumerate(texts))
-    passages = tuple(
-        Passage(
-            id=f"{identifier}/{at}",
-            document_id=identifier,
-            position=at,
-            page=0,
-            parts=(Part(PartKind.TEXT, text, (f"p0e{at}",)),),
-            element_ids=(f"p0e{at}",),
-            boxes=(box,),
-        )
-        for at, text in enumerate(texts)
-    )
-    page = Page(0, 612, 792, elements)
-    return Document(id=identifier, name=f"{key}.pdf", path=f"/library/{key}.pdf", pages=(page,), passages=passages)
 
 
 def add(path: Path, key: str, count: int = 2) -> None:
     """Add a document."""
     vectors = np.random.default_rng(len(key)).normal(size=(count, 16)).astype(np.float32)
     with Store.open(path) as store, store.write() as writer:
-        document = document_of(key, [f"{key} word{at}" for at in range(count)])
+        document = make_document(key, [f"{key} word{at}" for at in range(count)])
         arrays = ({"some": np.arange(3)}, "1")
         writer.put(document, vectors, vectors[:1], metadata={"title": key}, arrays=arrays)
 
@@ -53,7 +32,7 @@ def make(path: Path, documents: int = 2) -> Path:
     for at in range(documents + 1):
         add(path, f"k{at}")
     with Store.open(path) as store, store.write() as writer:
-        writer.remove(document_of(f"k{documents}", []).id)
+        writer.remove(make_document(f"k{documents}", []).id)
     return path
 
 
