@@ -1,7 +1,7 @@
 """The title of a document: what the file says where the pages bear it out, else what is largest on the cover.
 
-It works on what is stored of a document, so that titles can be found again without reading files. Font sizes are not
-stored; they are estimated from the boxes.
+It works on what is stored of a document, so that titles can be found again without reading files. Sizes of
+type are estimated (`cover_lines`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from mmrank.ingest.cover_lines import (
+    LONGEST,
+    OPEN_END,
+    CoverLine,
+    are_beside,
+    body_size,
+    cover_lines,
+    line_groups,
+    words_of,
+)
 from mmrank.ingest.kinds import form_name
 from mmrank.periods import reported_period
-from mmrank.types import FURNITURE, BBox, Document, Element, ElementKind, Page
+from mmrank.types import FURNITURE, Document, ElementKind, Page
 
 COVER_PAGES = 3
 """Pages on which a title may stand."""
@@ -22,12 +31,8 @@ SUPPORT_PAGES = 8
 """Pages that must hold the words of the title that the file says."""
 COUNTED_PAGES = 30
 """Pages in which the words of a title may stand again."""
-LONGEST = 300
-"""Characters of a title."""
 ALL = ""
 """Stands for the number of all pages among the numbers of pages that have a word."""
-_LARGE = frozenset({ElementKind.TITLE, ElementKind.HEADING})
-_LINES = frozenset({*_LARGE, ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.CAPTION})
 _TEMPLATE = re.compile(
     r"^(microsoft (word|powerpoint|excel|office)|power ?point|untitled|slide \d|presentation\d|document\d|book\d|"
     r"layout \d|print(ing)?$|full page|doc\d|template|title\b.{0,3}$|no title|new document|cover$)|\btemplate\b"
@@ -57,33 +62,12 @@ _CITATION = re.compile(r"\b(recommended|suggested) citation|\bcite (this|as)\b|\
 _QUOTED = re.compile(r"[“\"]([^”\"]{8,250})[”\"]")
 _REGISTRANT = re.compile(r"\(?\s*exact name of (?:the )?(?:registrant|issuer|company)", re.IGNORECASE)
 _VERSUS = re.compile(r"^\W*(?:v\.|vs\.?|versus)(?:\s+|$)(.*)", re.IGNORECASE)
-_OPEN_END = re.compile(
-    r"(?:\b(?:and|or|of|the|a|an|in|on|for|with|to|from|by|at|its|their|as|und|der|die|das|de|la|et|über|für)|[-–—:&,])$",
-    re.IGNORECASE,
-)
-_OPEN_START = re.compile(r"^(?:and|or|of|in|on|for|with|to|from|at|as|und|et)\b", re.IGNORECASE)
 GENERIC = frozenset(
     "user users user's owner's manual guide handbook instructions operating quick start report annual quarterly"
     " brochure presentation hearing paper document edition version form a an the of for and online help service"
     " reference".split()
 )
 """Words that say what kind of document it is, and not which one."""
-
-
-@dataclass(slots=True)
-class _Line:
-    """A piece of text on a cover, with the estimated size of its font in points."""
-
-    text: str
-    box: BBox
-    size: float
-    rows: int
-    large: bool
-    title: bool
-
-    @property
-    def words(self) -> list[str]:
-        return _words(self.text)
 
 
 def document_title(document: Document) -> str:
@@ -102,7 +86,7 @@ def document_title(document: Document) -> str:
     if is_sensible(said) and _supported(said, document):
         return said[:LONGEST]
     title = _cited(document) or _parties(document) or _on_cover(document, _counted(document))
-    if title and not set(_words(title)) - GENERIC:
+    if title and not set(words_of(title)) - GENERIC:
         stem = re.sub(r"[_\W]+", " ", Path(document.name).stem).strip()
         if re.fullmatch(r"(?:[^\W\d_]{2,12}|[^\W_]{1,4})(?: (?:[^\W\d_]{2,12}|[^\W_]{1,4}))*", stem):
             title = f"{stem} {title}"
@@ -140,12 +124,12 @@ def _counted(document: Document) -> Counter[str]:
     """Words, with the number of pages that have them, of the first page and others evenly spread."""
     step = max(1, len(document.pages) // COUNTED_PAGES)
     pages = document.pages[::step]
-    return Counter({ALL: len(pages)}) + Counter(word for page in pages for word in set(_words(_text(page))))
+    return Counter({ALL: len(pages)}) + Counter(word for page in pages for word in set(words_of(_text(page))))
 
 
 def _unspaced(text: str, document: Document) -> str:
     """Small capitals put together that were read apart: "R ESORTS", where the document also has "resorts"."""
-    held = {word for page in document.pages[:SUPPORT_PAGES] for word in _words(_text(page))}
+    held = {word for page in document.pages[:SUPPORT_PAGES] for word in words_of(_text(page))}
 
     def put(found: re.Match[str]) -> str:
         return found[1] + found[2] if (found[1] + found[2]).lower() in held else found[0]
@@ -156,8 +140,8 @@ def _unspaced(text: str, document: Document) -> str:
 def _supported(title: str, document: Document) -> bool:
     """Whether the first pages, or the file's name, hold the title's words, but for those that name a kind."""
     text = " ".join([*(_text(page) for page in document.pages[:SUPPORT_PAGES]), document.name])
-    held = set(_words(text))
-    asked = [word for word in _words(title) if word not in GENERIC]
+    held = set(words_of(text))
+    asked = [word for word in words_of(title) if word not in GENERIC]
     return bool(asked) and sum(word in held for word in asked) >= 0.85 * len(asked)
 
 
@@ -208,14 +192,14 @@ def _capital(text: str) -> bool:
 
 
 def _on_cover(document: Document, pages: Counter[str]) -> str:
-    body = _body_size(document.pages)
+    body = body_size(document.pages)
     chapters = _chapters(document)
     recognised = ""
     for page in document.pages[:COVER_PAGES]:
-        lines = [line for line in _lines(page) if _may_be_title(line, pages, len(document.pages), chapters)]
+        lines = [line for line in cover_lines(page) if _may_be_title(line, pages, len(document.pages), chapters)]
         groups = [
             group
-            for group in _groups(lines)
+            for group in line_groups(lines)
             if any(line.large for line in group) or max(line.size for line in group) > 1.15 * body
         ]
         drawn = "" if recognised else _drawn(page, pages, 0.1)
@@ -224,9 +208,9 @@ def _on_cover(document: Document, pages: Counter[str]) -> str:
             recognised = recognised or _whole(drawn, page)
             continue
         title = _with_beside(best, groups, pages)
-        if recognised and not set(_words(recognised)) <= set(_words(title)):
+        if recognised and not set(words_of(recognised)) <= set(words_of(title)):
             break  # the first page has the title, though only as a picture
-        if set(_words(title)) <= GENERIC and drawn:
+        if set(words_of(title)) <= GENERIC and drawn:
             title = f"{drawn} {title}"
         return _whole(_clean(title), page)
     if recognised:
@@ -234,13 +218,13 @@ def _on_cover(document: Document, pages: Counter[str]) -> str:
     return next(filter(None, (_drawn(page, pages, 0.03) for page in document.pages[:COVER_PAGES])), "")
 
 
-def _is_weak(lines: Sequence[_Line], pages: Counter[str], body: float) -> bool:
+def _is_weak(lines: Sequence[CoverLine], pages: Counter[str], body: float) -> bool:
     """Whether lines are hardly larger than the text, or say what any cover says."""
     largest = max(line.size for line in lines)
     return _weight(lines, pages) < largest or (largest < 1.3 * body and not any(line.title for line in lines))
 
 
-def _is_below(lines: Sequence[_Line], page: Page) -> bool:
+def _is_below(lines: Sequence[CoverLine], page: Page) -> bool:
     """Whether lines stand below a picture that fills a third of the page."""
     return any(
         element.kind is ElementKind.FIGURE
@@ -260,21 +244,21 @@ def _chapters(document: Document) -> frozenset[str]:
     return frozenset(found)
 
 
-def _with_beside(best: Sequence[_Line], groups: Sequence[Sequence[_Line]], pages: Counter[str]) -> str:
+def _with_beside(best: Sequence[CoverLine], groups: Sequence[Sequence[CoverLine]], pages: Counter[str]) -> str:
     """The lines as one; a short name with what stands beside it: "WATCH D" and "USER GUIDE"."""
     title = _joined(line.text for line in best)
-    if len(_words(title)) > 3:
+    if len(words_of(title)) > 3:
         return title
-    short = set(_words(title)) <= GENERIC
+    short = set(words_of(title)) <= GENERIC
     others = [
         group
         for group in sorted(
-            groups, key=lambda group: (bool(set(_words(group[0].text)) - GENERIC), -_weight(group, pages))
+            groups, key=lambda group: (bool(set(words_of(group[0].text)) - GENERIC), -_weight(group, pages))
         )
         if group is not best
-        and len(words := _words(_joined(line.text for line in group))) < 12
+        and len(words := words_of(_joined(line.text for line in group))) < 12
         and _repeated(words, pages)
-        and (short or set(_words(group[0].text)) <= GENERIC or _beside(best, group))
+        and (short or set(words_of(group[0].text)) <= GENERIC or are_beside(best, group))
     ][:2]
     taken = sorted([best, *others], key=lambda group: (round(group[0].box.y0 / 10), group[0].box.x0))
     return " ".join(_joined(line.text for line in group) for group in taken)
@@ -282,21 +266,21 @@ def _with_beside(best: Sequence[_Line], groups: Sequence[Sequence[_Line]], pages
 
 def _whole(title: str, page: Page) -> str:
     """A short title as a longer line of the page has it: "Tides" where the page also says "The Book of Tides"."""
-    if 0 < len(_words(title)) < 4:
+    if 0 < len(words_of(title)) < 4:
         for element in page.elements:
             text = _clean(element.text)
-            if text != title and title in text and 3 < len(_words(text)) < 11 and not _OPEN_END.search(text):
+            if text != title and title in text and 3 < len(words_of(text)) < 11 and not OPEN_END.search(text):
                 return text
     return title
 
 
-def _weight(group: Sequence[_Line], pages: Counter[str]) -> float:
+def _weight(group: Sequence[CoverLine], pages: Counter[str]) -> float:
     """Size of a group of lines; less for organisations, words that any cover has, and words of no other page."""
     from mmrank.ingest.entities import is_organisation
 
     text = _joined(line.text for line in group)
     size = max(line.size * (1.1 if line.title else 1.0) for line in group)
-    words = [word for word in _words(text) if len(word) > 2 or word.isdigit()]
+    words = [word for word in words_of(text) if len(word) > 2 or word.isdigit()]
     if not set(words) - GENERIC or is_organisation(text):
         return 0.4 * size
     return size if _repeated(words, pages) else 0.5 * size
@@ -307,56 +291,7 @@ def _repeated(words: Sequence[str], pages: Counter[str]) -> bool:
     return pages[ALL] < 4 or 2 * sum(pages[word] > 1 for word in words) >= len(words)
 
 
-def _lines(page: Page) -> list[_Line]:
-    largest = min(
-        (_estimated(e.text, e.box)[1] for e in page.elements if e.kind is ElementKind.TITLE and _level(e)),
-        default=float("inf"),
-    )  # fonts were known when the title was marked: no other line is larger
-    found = []
-    for element in page.elements:
-        text = " ".join(element.text.split())
-        small = element.box.height < 0.12 * page.height
-        drawn = element.kind is ElementKind.FIGURE and "\n" not in element.text and small
-        if (element.kind in _LINES or drawn) and text and _level(element):
-            rows, size = _estimated(text, element.box)
-            found.append(
-                _Line(
-                    text,
-                    element.box,
-                    min(size, largest),
-                    rows,
-                    element.kind in _LARGE,
-                    element.kind is ElementKind.TITLE,
-                )
-            )
-    return found
-
-
-def _level(element: Element) -> bool:
-    """False for text that runs up, down or across the page, such as stamps."""
-    if element.kind is ElementKind.TEXT and len(element.text) < 60:
-        across = element.box.height > 48 and element.box.height > 0.5 * element.box.width
-        if across:
-            return False
-    return len(element.text) < 5 or element.box.height < 2 * element.box.width or " " not in element.text.strip()
-
-
-def _estimated(text: str, box: BBox) -> tuple[int, float]:
-    """Rows of a text and its font size: a letter is about half as wide as it is high, and a row 1.2 times as high."""
-    rows = max(1, round((0.5 * len(text) * box.height / (1.2 * max(1.0, box.width))) ** 0.5))
-    return rows, box.height / (1.2 * rows)
-
-
-def _body_size(pages: Sequence[Page]) -> float:
-    sizes: Counter[float] = Counter()
-    for page in pages[:10]:
-        for element in page.elements:
-            if element.kind is ElementKind.TEXT:
-                sizes[round(_estimated(element.text, element.box)[1])] += len(element.text)
-    return sizes.most_common(1)[0][0] if sizes else 10.0
-
-
-def _may_be_title(line: _Line, pages: Counter[str], count: int, chapters: frozenset[str]) -> bool:
+def _may_be_title(line: CoverLine, pages: Counter[str], count: int, chapters: frozenset[str]) -> bool:
     text = line.text
     words = line.words
     letters = sum(letter.isalpha() for letter in text)
@@ -380,38 +315,6 @@ def _may_be_title(line: _Line, pages: Counter[str], count: int, chapters: frozen
     return count < 4 or len(words) > 1 or bool(re.fullmatch(r"[^\W\d_]{4,}", text)) or pages[words[0]] > 1
 
 
-def _groups(lines: Sequence[_Line]) -> list[list[_Line]]:
-    """Runs of lines that read as one: set alike one below the other, or one that is left open and goes on."""
-    groups: list[list[_Line]] = []
-    for line in lines:
-        if groups and _goes_on(groups[-1][-1], line):
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return groups
-
-
-def _goes_on(above: _Line, below: _Line) -> bool:
-    height = max(above.size, below.size) * 1.2
-    gap = below.box.y0 - above.box.y1
-    if not -1.2 * height < gap < height or below.box.y1 <= above.box.y0:
-        return False
-    apart = below.box.x0 > above.box.x1 or above.box.x0 > below.box.x1
-    if apart or len(above.text) + len(below.text) > LONGEST:
-        return False
-    alike = min(above.size, below.size) / max(above.size, below.size)
-    if (_OPEN_END.search(above.text) or _OPEN_START.match(below.text)) and alike > 0.25:
-        return True
-    near = gap < 0.35 * height
-    return (near and alike > 0.75) or (gap < 0.6 * height and alike > 0.92)
-
-
-def _beside(group: Sequence[_Line], other: Sequence[_Line]) -> bool:
-    """Whether two groups of lines stand at the same height, or one right above the other."""
-    reach = 0.8 * min(group[0].size, other[0].size)
-    return group[0].box.y0 < other[-1].box.y1 + reach and other[0].box.y0 < group[-1].box.y1 + reach
-
-
 def _drawn(page: Page, pages: Counter[str], share: float) -> str:
     """The first lines of a picture that fills this share of the page: a cover that is drawn."""
     for element in page.elements:
@@ -419,16 +322,16 @@ def _drawn(page: Page, pages: Counter[str], share: float) -> str:
             continue
         kept: list[str] = []
         for line in element.text.splitlines():
-            words = _words(line)
+            words = words_of(line)
             known = [word for word in words if pages[word] > 1 and (len(word) > 2 or word.isdigit())]
-            if len(_words(" ".join(kept))) + len(words) > 12:
+            if len(words_of(" ".join(kept))) + len(words) > 12:
                 break
             if words and 2 * len(known) >= len(words) and not (_NO_TITLE.match(line) or _RELEASE.search(line)):
                 kept.append(line)
             elif kept:
                 break
         title = _clean(" ".join(kept))
-        if len(_words(title)) > 1:
+        if len(words_of(title)) > 1:
             return title
     return ""
 
@@ -456,7 +359,3 @@ def _body(page: Page) -> str:
 
 def _text(page: Page) -> str:
     return " ".join(element.text for element in page.elements)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['’][^\W_]+)?", text.lower())
