@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_documents import make_document
 
 from mmrank.index import EncoderIdentity, Store
 from mmrank.types import Document
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # child processes import this file by itself
+
+from made_documents import make_document
 
 DIMENSION = 16
 
