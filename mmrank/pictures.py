@@ -9,6 +9,7 @@ import hashlib
 import math
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,8 @@ MEMORY = 3 << 30
 """Address space of a process that draws, in bytes."""
 DRAWERS = 2
 """Pages that are drawn at the same time."""
+GIVEN_UP = 600.0
+"""Seconds for which a page that was given up is not tried again."""
 MARK_COLOUR = (220, 40, 40)
 
 
@@ -59,8 +62,10 @@ def render(
         MmrankError: when the file is gone or the page cannot be rendered.
     """
 
-    if not Path(path).is_file():
-        raise MmrankError(f"{path} is gone, so its page {page + 1} cannot be shown. Put the file back.")
+    try:
+        state = _state(path)
+    except OSError as error:
+        raise MmrankError(f"{path} is gone, so its page {page + 1} cannot be shown. Put the file back.") from error
     if max_pixels < 1:
         raise InputError(f"max_pixels must be at least 1, got {max_pixels}")
     task = {
@@ -70,11 +75,15 @@ def render(
         "max_pixels": max_pixels,
         "options": {"limits": {"seconds": SECONDS, "file_seconds": SECONDS, "memory": MEMORY}},
     }
+    reason = _given_up.get((state, page), time.monotonic())
+    if reason is not None:
+        raise MmrankError(f"page {page + 1} of {path} cannot be rendered: it {reason}")
     drawers = _drawers()
     drawer = drawers.get()
     try:
         header, data = drawer.perform(task)
     except WorkerDiedError as error:
+        _given_up.add((state, page), str(error), time.monotonic())
         raise MmrankError(f"page {page + 1} of {path} cannot be rendered: it {error}") from error
     finally:
         drawers.put(drawer)
@@ -85,6 +94,36 @@ def render(
     if marks:
         _mark(picture, marks, zoom, origin)
     return picture
+
+
+class _GivenUp:
+    """Pages that could not be drawn, for a while: each try may take `SECONDS` of a drawer that others wait for."""
+
+    def __init__(self) -> None:
+        self._reasons: dict[tuple[object, int], tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, page: tuple[object, int], reason: str, now: float) -> None:
+        """Remember a page, and forget those whose time is over."""
+        with self._lock:
+            self._reasons = {key: kept for key, kept in self._reasons.items() if now < kept[1]}
+            self._reasons[page] = reason, now + GIVEN_UP
+
+    def get(self, page: tuple[object, int], now: float) -> str | None:
+        """Why a page was given up; None when it may be tried."""
+        reason, until = self._reasons.get(page, ("", -math.inf))
+        return reason if now < until else None
+
+
+_given_up = _GivenUp()
+
+
+def _state(path: str) -> tuple[str, int, int]:
+    """A file as it is now: a page that was given up is tried again when its file has changed."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(path)
+    status = Path(path).stat()
+    return str(Path(path).absolute()), status.st_size, status.st_mtime_ns
 
 
 def _picture(

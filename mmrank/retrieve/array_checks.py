@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,8 +38,11 @@ def fit_together(arrays: Mapping[str, Array]) -> bool:
             and _within(arrays["passage_rows"], passages)
             and _within(arrays["passage_pages"], pages)
             and places <= len(arrays["positions"]) + pages
+            and len(_text(arrays["vocabulary"]).split("\n")) == max(words, 1)
+            and _labels(json.loads(_text(arrays["labels"])), pages)
+            and _handles(json.loads(_text(arrays["handles"])))
         )
-    except (IndexError, KeyError, TypeError, ValueError, OverflowError):
+    except (IndexError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         return False
 
 
@@ -51,3 +55,19 @@ def _bounds(bounds: Array, count: int, end: int) -> bool:
 
 def _within(numbers: Array, end: int) -> bool:
     return numbers.dtype.kind in "iu" and (not len(numbers) or (int(numbers.min()) >= 0 and int(numbers.max()) < end))
+
+
+def _text(array: Array) -> str:
+    if array.dtype != np.uint8:
+        raise ValueError("text is kept as bytes")
+    return array.tobytes().decode("utf-8", "surrogatepass")
+
+
+def _labels(labels: object, pages: int) -> bool:
+    return isinstance(labels, list) and len(labels) == pages and all(isinstance(one, str | None) for one in labels)
+
+
+def _handles(handles: object) -> bool:
+    return isinstance(handles, dict) and all(
+        isinstance(ids, list) and all(isinstance(one, str) for one in ids) for ids in handles.values()
+    )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.errors import MmrankError
 from mmrank.retrieve.prepared import KIND_BITS, word_key
 from mmrank.types import ElementKind
 
@@ -96,8 +97,13 @@ class DocumentArrays:
         found = self._texts.get(page)
         if found is None:
             begin, end = self.arrays["text_bounds"][page : page + 2].tolist()
-            unpacked = zlib.decompressobj().decompress(self.arrays["texts"][begin:end].tobytes(), LONGEST_TEXT)
-            found = unpacked.decode("utf-8", "surrogatepass")
+            try:
+                unpacked = zlib.decompressobj().decompress(self.arrays["texts"][begin:end].tobytes(), LONGEST_TEXT)
+                found = unpacked.decode("utf-8", "surrogatepass")
+            except (zlib.error, UnicodeDecodeError) as error:
+                raise MmrankError(
+                    f"the text prepared for ranking page {page + 1} is damaged ({error}); add its document again"
+                ) from error
             self._texts[page] = found
         return found
 

@@ -41,5 +41,11 @@ def test_a_page_that_takes_for_ever_to_draw_is_given_up(
     with pytest.raises(MmrankError, match=r"page 1 of .*endless.pdf cannot be rendered: it took (longer|more)"):
         pictures.render(str(tmp_path / "endless.pdf"), 0)
     assert time.monotonic() - begun < 60
+    begun = time.monotonic()
+    with pytest.raises(MmrankError, match=r"page 1 of .*endless.pdf cannot be rendered: it took (longer|more)"):
+        pictures.render(str(tmp_path / "endless.pdf"), 0)
+    assert time.monotonic() - begun < 1, "a page that was given up is not tried again at once"
+    make_good(tmp_path / "endless.pdf")
+    assert pictures.render(str(tmp_path / "endless.pdf"), 0).width > 100, "it is when its file has changed"
     monkeypatch.setattr(pictures, "SECONDS", 20.0)
     assert pictures.render(str(tmp_path / "good.pdf"), 0).width > 100

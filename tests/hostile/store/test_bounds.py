@@ -170,3 +170,40 @@ def test_prepared_arrays_that_lead_outside_themselves_are_not_used() -> None:
                 continue
             assert not fit_together({**arrays, name: np.full(len(array), -7, np.int64)}), name
         assert not fit_together({key: held for key, held in arrays.items() if key != "kinds"})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels", "[]"),
+        ("labels", "[7]"),
+        ("labels", '{"0": "1"}'),
+        ("labels", "[" * 100_000),
+        ("labels", '["\\u0031"'),
+        ("handles", "[]"),
+        ("handles", '{"figure 1": "p0e0"}'),
+        ("handles", '{"figure 1": [0]}'),
+        ("vocabulary", "one\nword\ntoo\nmany\nfor\nthe\nkeys"),
+    ],
+)
+def test_prepared_text_of_another_form_is_not_used(name: str, text: str) -> None:
+    from mmrank.retrieve.array_checks import fit_together
+    from mmrank.retrieve.prepared import prepare
+    from mmrank.types import BBox, Document, Element, ElementKind, Page
+
+    page = Page(0, 10, 10, (Element("p0e0", ElementKind.TEXT, 0, BBox(0, 0, 1, 1), "net sales"),))
+    arrays = prepare(Document(id="a", name="a", path="a", pages=(page,), passages=()))
+    assert not fit_together({**arrays, name: np.frombuffer(text.encode(), np.uint8)})
+    assert not fit_together({**arrays, name: np.array([255, 255], np.uint8)})
+
+
+def test_a_prepared_page_text_that_does_not_unpack_is_an_error_in_words() -> None:
+    from mmrank.retrieve.document_arrays import DocumentArrays
+    from mmrank.retrieve.prepared import prepare
+    from mmrank.types import BBox, Document, Element, ElementKind, Page
+
+    page = Page(0, 10, 10, (Element("p0e0", ElementKind.TEXT, 0, BBox(0, 0, 1, 1), "net sales"),))
+    arrays = prepare(Document(id="a", name="a", path="a", pages=(page,), passages=()))
+    spoilt = DocumentArrays({**arrays, "texts": np.zeros_like(arrays["texts"])})
+    with pytest.raises(MmrankError, match="page 1 is damaged"):
+        spoilt.text(0)
