@@ -43,7 +43,7 @@ class Listwise:
         style: "list" as MM-R5 was trained ("[3, 1, 2]" in answer tags), "chain" as DeAR ("[3] > [1] > [2]").
         window: candidates per prompt.
         stride: how far the window slides.
-        head: only the first this many candidates are ranked (DeAR: 30); None for all.
+        head: only the first this many candidates are ranked (DeAR: 30); None for all, with mode "official" for 30.
         words: words per reason (style "list").
         passage_words: about how many words of a candidate's text are shown, those that fit the query best; 0 for all
             that the context holds. Show a model as many as it was trained with.
@@ -54,7 +54,7 @@ class Listwise:
             they stand in the candidate.
         rotations: "first-id" averages over this many rotations of a window's candidates, so that places count less.
         thinking: how answers are generated; no tokens for no reasons.
-        mode: "official" leaves out what whole windows do not cover; see `windows`.
+        mode: how windows are laid; see `windows`.
         name: shown as the stage of a hit.
     """
 
@@ -117,8 +117,7 @@ class Listwise:
         query = fit_query(query, self._model)
         order = list(range(len(candidates)))
         reasons: dict[int, str] = {}
-        count = len(candidates) if self._head is None else min(self._head, len(candidates))
-        spans = windows(count, size=self._window, stride=self._stride, mode=self._mode)
+        spans = windows(len(candidates), size=self._window, stride=self._stride, end=self._head, mode=self._mode)
         scores: list[float] = []
         for begin, end in spans:
             places = order[begin:end]

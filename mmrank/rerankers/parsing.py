@@ -14,6 +14,8 @@ _LIST = re.compile(r"\[[1-9]\d*(?:, [1-9]\d*)*\]")
 _CHAIN = re.compile(r"\[[1-9]\d*\](?: > \[[1-9]\d*\])*")
 _FORMS = {"list": _LIST, "chain": _CHAIN}
 _ANSWER = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL)
+_FIRST_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_THOUGHT_ANSWER = re.compile(r"<think>.*?</think>\s*<answer>(.*?)</answer>", re.DOTALL)
 _REASON = re.compile(
     r"^\W{0,4}(?:(?:image|passage|document|page|candidate)\s+)?\[?(\d{1,4})\]?\s*[:.)–-]\W{0,3}(.*?)"
     r"(?=^\W{0,4}(?:(?:image|passage|document|page|candidate)\s+)?\[?\d{1,4}\]?\s*[:.)–-]|\Z)",
@@ -93,21 +95,29 @@ def _last_list(text: str) -> str:
     return lists[0] if len(lists) == 1 and "," not in text else text
 
 
-def parse_choice(text: str, count: int, *, mode: Literal["official", "fixed"] = "fixed") -> ParsedChoice:
+def parse_choice(
+    text: str, count: int, *, thinks: bool = True, mode: Literal["official", "fixed"] = "fixed"
+) -> ParsedChoice:
     """Read the one chosen candidate, "[3]", from an answer block.
 
     Complete where the block holds exactly that. "fixed" repairs a block, or an answer without a block, that holds one
-    valid id written otherwise; "official" does not, and lower-cases the answer before it looks for the tags.
+    valid id written otherwise. "official" does not: it lower-cases the answer, looks for the first think block that an
+    answer block follows, and takes the label there as it is written.
+
+    Args:
+        text: what the model wrote.
+        count: how many candidates it was shown.
+        thinks: whether it was asked to think; otherwise "official" looks for the answer block alone.
+        mode: see above.
 
     >>> parse_choice("<think>…</think><answer>[3]</answer>", 5).choice
     3
     """
     if mode == "official":
-        found = re.search(r"<answer>(.*?)</answer>", text.lower(), re.DOTALL)
-        label = re.fullmatch(r"\[(\d+)\]", found[1].strip()) if found else None
-        choice = int(label[1]) if label else 0
-        if 1 <= choice <= count:
-            return ParsedChoice(choice, AnswerStatus.COMPLETE)
+        found = (_THOUGHT_ANSWER if thinks else _FIRST_ANSWER).search(text.lower())
+        labels = [f"[{number}]" for number in range(1, count + 1)]
+        if found and (said := found[1].strip()) in labels:
+            return ParsedChoice(labels.index(said) + 1, AnswerStatus.COMPLETE)
         return ParsedChoice(None, AnswerStatus.UNUSABLE)
     final = after_thinking(text)
     blocks = _ANSWER.findall(final)

@@ -104,7 +104,8 @@ class SetwiseSettings(ThinkingSettings):
     seed: int = Field(default=929, description="of the shuffles and of sampled thoughts")
     mode: Mode = Field(
         default="fixed",
-        description="how answers are read: fixed repairs one valid label written otherwise, official not",
+        description="how answers are read: fixed repairs one valid label written otherwise; official repairs nothing"
+        " and, of a model that thinks, wants the think tags before the answer",
     )
 
 
@@ -140,8 +141,9 @@ class ListwiseSettings(ThinkingSettings):
     seed: int = Field(default=0, description="of sampled thoughts")
     mode: Mode = Field(
         default="fixed",
-        description="official ranks whole windows only, so that fewer candidates than a window are not ranked at all;"
-        " fixed always reaches the first candidate",
+        description="how windows are laid: fixed from the last candidate to the first; official (DeAR) over the places"
+        " 0 to `head` (none: 30) however few candidates there are, so that the first are left out where no window"
+        " begins at 0",
     )
 
 

@@ -35,7 +35,7 @@ class Setwise:
         votes: calls per comparison, each with another shuffle; the majority wins, ties are broken at random.
         seed: of the shuffles.
         thinking: how answers are generated; no tokens for no reasoning.
-        mode: how answers are read; "official" repairs nothing.
+        mode: how answers are read; see `parse_choice`.
         name: shown as the stage of a hit.
     """
 
@@ -91,7 +91,8 @@ class Setwise:
                     if reason:
                         won.setdefault(shuffled[winner], []).append(reason)
             most = max(votes.values(), default=0)
-            return dice.choice([place for place, count in votes.items() if count == most]) if most else None
+            first = [place for place, count in votes.items() if count == most]
+            return dice.choice(first) if len(first) > 1 else next(iter(first), None)
 
         found = heapsort_top(len(candidates), best, children=self._children, top=self._top)
         reasons = {place: "\n".join(said) for place, said in won.items()}
@@ -110,7 +111,7 @@ class Setwise:
         labels = OneOf(tuple(f"{i}]" for i in range(1, len(shown) + 1)))
         text, calls = answer(model, chat, labels, thinking, opening=f"{ANSWER}[", closing=ANSWERED)
         ledger.answered(calls)
-        parsed = parse_choice(text, len(shown), mode=self._mode)
+        parsed = parse_choice(text, len(shown), thinks=reason, mode=self._mode)
         ledger.status(parsed.status)
         thoughts = text.rpartition(THOUGHT)[0].removeprefix("<think>").strip()
         return (None if parsed.choice is None else parsed.choice - 1), thoughts

@@ -48,9 +48,14 @@ def test_only_the_head_is_ranked_when_asked(overlap_model, candidates, question)
     assert ids(ranking)[2:] == ["2", "3", "4", "5"]
 
 
-def test_the_official_mode_leaves_short_lists_unranked(overlap_model, candidates, question) -> None:
-    ranking = Listwise(overlap_model, mode="official").rerank(question, candidates)
-    assert ids(ranking) == [c.id for c in candidates] and ranking.calls == 0
+def test_the_official_mode_ranks_short_lists_and_nothing_after_the_30th(
+    overlap_model, candidates, candidate, question
+) -> None:
+    assert ids(Listwise(overlap_model, mode="official").rerank(question, candidates))[0] == "2"
+    many = [candidate(f"x{i}", "purple") for i in range(31)]
+    many.append(candidate("best", "which page shows the red circle"))
+    ranking = Listwise(overlap_model, mode="official").rerank(question, many)
+    assert ids(ranking)[-1] == "best" and ranking.calls == 2
 
 
 def test_dear_sends_each_passage_in_a_turn_of_its_own(overlap_model, candidates, question) -> None:

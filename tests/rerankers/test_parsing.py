@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,8 +104,43 @@ def test_a_choice_is_one_valid_label(text: str, choice: int | None, status: str)
 
 
 def test_the_official_choice_lower_cases_and_repairs_nothing() -> None:
-    assert parse_choice("<ANSWER>[3]</ANSWER>", 5, mode="official").choice == 3
-    assert parse_choice("The best is [3].", 5, mode="official").choice is None
+    said = "<THINK>x</THINK> <ANSWER>[3]</ANSWER>"
+    assert parse_choice(said, 5, mode="official").choice == 3
+    assert parse_choice("<answer>[3]</answer>", 5, mode="official").choice is None
+    assert parse_choice("<answer>[3]</answer>", 5, thinks=False, mode="official").choice == 3
+    assert parse_choice("<think>x</think> The best is [3].", 5, mode="official").choice is None
+    assert parse_choice("<think>x</think><answer>[03]</answer>", 5, mode="official").choice is None
+
+
+def stated_choice(text: str, count: int, thinks: bool) -> int | None:
+    """The official reading in other words: from the first opening tag, the first closing tag that an answer follows."""
+    text = text.lower()
+    begin = text.find("<think>" if thinks else "<answer>")
+    if begin < 0:
+        return None
+    closing = "</think>" if thinks else "<answer>"
+    place = text.find(closing, begin)
+    while place >= 0:
+        rest = text[place + len("</think>") :].lstrip() if thinks else text[place:]
+        if rest.startswith("<answer>") and "</answer>" in rest:
+            said = rest.removeprefix("<answer>").partition("</answer>")[0].strip()
+            return next((number for number in range(1, count + 1) if said == f"[{number}]"), None)
+        place = text.find(closing, place + 1)
+    return None
+
+
+def test_the_official_choice_is_that_of_the_published_code() -> None:
+    dice = random.Random(929)
+    pieces = ["<think>", "</think>", "<answer>", "</answer>", "<ANSWER>", "[1]", "[2]", "[12]", "[03]", "x", " ", "\n"]
+    read = 0
+    for _ in range(20_000):
+        middle = "".join(dice.choices(pieces, k=dice.randint(1, 9)))
+        text = dice.choice([middle, f"<think>{middle}</answer>", f"<think>x</think>{middle}[2]</answer>"])
+        for thinks in (True, False):
+            found = parse_choice(text, 5, thinks=thinks, mode="official").choice
+            assert found == stated_choice(text, 5, thinks), text
+            read += found is not None
+    assert read > 1_000
 
 
 def test_reasons_are_found_for_each_candidate() -> None:

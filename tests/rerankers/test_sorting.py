@@ -38,14 +38,25 @@ def test_the_rest_keeps_the_first_stage_order() -> None:
     assert found.order == (9, 8, 0, 1, 2, 3, 4, 5, 6, 7)
 
 
-def test_windows_reach_the_head_in_fixed_mode_and_may_not_in_official_mode() -> None:
+def test_fixed_windows_reach_the_head() -> None:
     for count in range(1, 60):
         fixed = windows(count)
         assert {i for begin, end in fixed for i in range(begin, end)} == set(range(count))
         assert fixed[-1][0] == 0
-    assert windows(30, mode="official") == [(10, 30), (0, 20)]
-    assert windows(19, mode="official") == []
     assert windows(0) == []
+    assert windows(100, end=30) == windows(30)
+
+
+@pytest.mark.parametrize(("size", "stride", "end"), [(20, 10, 30), (20, 10, 100), (4, 3, 10), (5, 5, 5), (6, 2, 5)])
+def test_official_windows_are_those_of_the_published_loop(size: int, stride: int, end: int) -> None:
+    """From `end` down while a whole window fits above 0; slices of a shorter list are shorter, and may be empty."""
+    for count in range(120):
+        places, read = list(range(count)), []
+        for start in range(end - size, -1, -stride):
+            read.append(places[start : start + size])
+        stated = [(piece[0], piece[-1] + 1) for piece in read if piece]
+        given = {} if end == 30 else {"end": end}
+        assert windows(count, size=size, stride=stride, mode="official", **given) == stated
 
 
 def test_a_stride_beyond_the_window_is_an_error() -> None:

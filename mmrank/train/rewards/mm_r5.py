@@ -1,8 +1,8 @@
 """MM-R5's rewards for a reasoned ranking: how early the relevant pages stand, and whether the answer is well formed.
 
 "official" reproduces the published functions with their faults: repeated ids are not penalised, the two rewards read
-different lists, and a single id counts as malformed. "fixed" reads one list, the one after the thoughts, and counts
-each id once.
+different lists, and a single id counts as malformed. "fixed" reads the last list after the thoughts and, as the paper
+says, counts each id once; the result does not depend on the form around that list.
 """
 
 from __future__ import annotations
@@ -15,11 +15,10 @@ from mmrank.errors import InputError
 
 Mode = Literal["official", "fixed"]
 
-_IDS = r"\[[1-9]\d*(?:, ?[1-9]\d*)*\]"
-_SEVERAL_IDS = r"\[[1-9]\d*(?:, ?[1-9]\d*)+\]"
-_OFFICIAL_RESULT = re.compile(r"<answer>\[([^\n\]]*)\]</answer>")
-_OFFICIAL_FORMAT = re.compile(rf"<think>.*?</think>\s*<answer>({_SEVERAL_IDS})</answer>", re.DOTALL)
-_FIXED = re.compile(rf"<think>(.*?)</think>\s*<answer>({_IDS})</answer>\s*", re.DOTALL)
+_LIST = re.compile(r"<answer>\[(.*?)\]</answer>")
+_OFFICIAL_FORM = re.compile(r"<think>.*?</think>\s*<answer>\[([0-9]+(?:,\s*[0-9]+)*)\]</answer>", re.DOTALL)
+_INTEGER = re.compile(r"0+|[1-9][0-9]*")
+_FIXED_FORM = re.compile(r"<think>(.*?)</think>\s*<answer>\[[1-9]\d*(?:, ?[1-9]\d*)*\]</answer>\s*", re.DOTALL)
 
 
 def result_reward(completion: str, gold: Collection[int], *, mode: Mode = "fixed") -> float:
@@ -33,8 +32,9 @@ def result_reward(completion: str, gold: Collection[int], *, mode: Mode = "fixed
     Returns:
         0 to 1; 0 if there is no list or nothing is relevant.
     """
-    ids = _official_ids(completion) if _checked(mode) == "official" else list(dict.fromkeys(_fixed_ids(completion)))
-    return ranking_quality(ids, gold)
+    if _checked(mode) == "official":
+        return ranking_quality(_ids(_LIST.search(completion)), gold)
+    return ranking_quality(list(dict.fromkeys(_final_ids(completion))), gold)
 
 
 def format_reward(completion: str, candidates: int, *, mode: Mode = "fixed") -> float:
@@ -50,12 +50,12 @@ def format_reward(completion: str, candidates: int, *, mode: Mode = "fixed") -> 
     if candidates < 1:
         raise InputError(f"a ranking needs candidates, got {candidates}")
     if _checked(mode) == "official":
-        found = _OFFICIAL_FORMAT.fullmatch(completion)
-        ids = _numbers(found[1]) if found else []
+        ids = _evaluated(_OFFICIAL_FORM.search(completion))
         within = sum(1 <= i <= candidates for i in ids)
         length = 1 - abs(len(ids) - candidates) / candidates
     else:
-        ids = _fixed_ids(completion)
+        form = _FIXED_FORM.fullmatch(completion)
+        ids = _final_ids(completion) if form is not None and "<answer>" not in form[1] else []
         within = len({i for i in ids if 1 <= i <= candidates})
         length = max(0.0, 1 - abs(len(ids) - candidates) / candidates)
     return length * within / len(ids) if ids else 0.0
@@ -77,23 +77,29 @@ def ranking_quality(ids: Sequence[int], gold: Collection[int]) -> float:
     return reached / sum(1 / j**3 for j in range(1, len(wanted) + 1))
 
 
-def _official_ids(completion: str) -> list[int]:
-    found = _OFFICIAL_RESULT.search(completion)
+def _final_ids(completion: str) -> list[int]:
+    """Ids of the last list after the thoughts; where there is none, of the last list."""
+    lists = list(_LIST.finditer(completion.rpartition("</think>")[2])) or list(_LIST.finditer(completion))
+    return _ids(lists[-1] if lists else None)
+
+
+def _ids(found: re.Match[str] | None) -> list[int]:
+    """Ids between commas; none where a piece is no number."""
     try:
-        return [int(piece) for piece in found[1].split(",")] if found else []
+        return [int(piece) for piece in found[1].split(",") if piece.strip()] if found else []
     except ValueError:
         return []
 
 
-def _fixed_ids(completion: str) -> list[int]:
-    found = _FIXED.fullmatch(completion)
-    if found is None or "<answer>" in found[1]:
+def _evaluated(found: re.Match[str] | None) -> list[int]:
+    """Ids as Python evaluates the list: two or more, no leading zeros, no line breaks; none for anything else."""
+    pieces = [piece.strip(" \t\f") for piece in found[1].split(",")] if found else []
+    if len(pieces) < 2 or not all(_INTEGER.fullmatch(piece) for piece in pieces):
         return []
-    return _numbers(found[2])
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
+    try:
+        return [int(piece) for piece in pieces]
+    except ValueError:  # more digits than Python reads
+        return []
 
 
 def _checked(mode: str) -> str:
