@@ -1,5 +1,6 @@
 """What is installed, and what importing it costs."""
 
+import json
 import subprocess
 import sys
 import tomllib
@@ -105,6 +106,17 @@ def test_the_version_stands_in_one_place() -> None:
     assert "version" in project["dynamic"]
     assert "version" not in project
     assert mmrank.__version__ not in citation
+
+
+def test_the_entry_of_the_registry_is_of_this_version() -> None:
+    import mmrank
+
+    entry = json.loads((ROOT / "server.json").read_text(encoding="utf-8"))
+    (package,) = entry["packages"]
+    assert {entry["version"], package["version"]} == {mmrank.__version__}
+    assert package["runtimeArguments"][0]["value"] == f"mmrank[mcp]=={mmrank.__version__}"
+    assert package["packageArguments"][0]["value"] == "mcp"
+    assert len(entry["description"]) <= 100
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import typer
 from typer.models import CommandInfo
 
 from mmrank import __version__
-from mmrank.cli import ask, cache, evaluate, find, inspect, maintain, manage, serve, training
+from mmrank.cli import ask, cache, evaluate, find, inspect, maintain, manage, mcp, serve, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
 from mmrank.printable import one_line
@@ -52,6 +52,7 @@ inspect.register(app)
 maintain.register(app)
 evaluate.register(app)
 training.register(app)
+mcp.register(app)
 cache.register(app)
 serve.register(app)
 

@@ -64,7 +64,7 @@ def ask(
     """Answer a question in sentences, each with the page and the boxes that it rests on."""
     from mmrank.collection import Collection
 
-    writer = _writer(model, set_)
+    writer = writer_of(model, set_)
     with Collection.open(collection, read_only=True, allow_models=allow_models) as library:
         chosen = chosen_documents(library, document, folder, where or [], since, until)
         if draw is not None:
@@ -87,7 +87,12 @@ def ask(
         console.print(f"drawn: {path}", highlight=False)
 
 
-def _writer(name: str | None, given: list[str] | None) -> ChatModel | None:
+def writer_of(name: str | None, given: list[str] | None) -> ChatModel | None:
+    """The chat model that `--model` names, with what `--set` says of it.
+
+    Raises:
+        InputError: for settings without a model, or one that cannot write answers.
+    """
     if name is None:
         if given:
             raise InputError("--set is for the model that writes; name one with --model")
