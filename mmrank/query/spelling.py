@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import cache
 from mmrank.errors import MmrankError
 from mmrank.index.tokenizer import tokenize
 from mmrank.query.finance import figure_names
+from mmrank.query.slips import slip_cost
 
 SHORTEST = 3
 """Letters of a word that may be mended."""
@@ -20,8 +22,8 @@ LONG, LONG_NAME = 5, 7
 """Letters from which on a word, or a name, may differ in two places instead of one."""
 COMMON = 5
 """Passages that must have a word of `SHORT` letters for another to be read as it."""
-OTHER = 0.5
-"""What another first letter counts: people seldom slip there."""
+FREQUENT = 0.15
+"""What a word that ten times as many passages have may cost more, of one slip."""
 FUNCTION_WORDS = frozenset(
     "the and for are was were has have had does did how many much what which who whom whose when where why "
     "that this these those with from into than then there their they between among about each page figure "
@@ -95,14 +97,15 @@ class Speller:
         candidates = sorted(FUNCTION_WORDS) if short or self._candidates is None else self._candidates
         furthest = 1 if len(word) < (LONG_NAME if name else LONG) else 2
         near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=furthest, limit=None)
+        # A first letter too many is part of the word ("eprom"), unless it is there twice.
         ranked = sorted(
-            (distance + OTHER * (one[0] != word[0]), -counts.get(one, 0), one)
-            for one, distance, _ in near
-            if one != word[1:]
+            (slip_cost(word, one) - FREQUENT * math.log10(1 + counts.get(one, 0)), one)
+            for one, _, _ in near
+            if one != word[1:] or one[0] == word[0]
         )
         if len(word) == SHORT:  # it may be an abbreviation that the collection lacks
-            ranked = [one for one in ranked if one[2] in FUNCTION_WORDS or -one[1] >= COMMON]
-        return ranked[0][2] if ranked else None
+            ranked = [one for one in ranked if one[1] in FUNCTION_WORDS or counts.get(one[1], 0) >= COMMON]
+        return ranked[0][1] if ranked else None
 
 
 @cache
