@@ -12,7 +12,7 @@ import typer
 from typer.models import CommandInfo
 
 from mmrank import __version__
-from mmrank.cli import ask, cache, evaluate, find, inspect, maintain, manage, mcp, serve, training
+from mmrank.cli import ask, cache, evaluate, find, inspect, keys, maintain, manage, mcp, serve, training
 from mmrank.cli.output import errors
 from mmrank.errors import MmrankError
 from mmrank.printable import one_line
@@ -55,6 +55,7 @@ training.register(app)
 mcp.register(app)
 cache.register(app)
 serve.register(app)
+keys.register(app)
 
 
 def main() -> None:

@@ -17,15 +17,19 @@ starts. It includes its router or mounts its own ASGI application:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from mmrank import __version__
 from mmrank.collection import Collection
 from mmrank.serve import documents, errors, health, searching
+from mmrank.serve.guard import Guard
+from mmrank.serve.metrics import Metrics
 from mmrank.serve.service import Service
 from mmrank.serve.settings import ServeSettings
 
@@ -56,13 +60,15 @@ def create_app(
     Raises:
         InputError: for no collection, or one that cannot be opened.
     """
-    service = Service(collections, settings or ServeSettings())
+    chosen = settings or ServeSettings()
+    service = Service(collections, chosen)
     lasting: list[AbstractAsyncContextManager[None]] = []
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(service.close)
+            await asyncio.to_thread(service.warm)
             for context in lasting:
                 await stack.enter_async_context(context)
             yield
@@ -81,8 +87,18 @@ def create_app(
             )
         },
     )
-    app.state.service = service
+    metrics = Metrics()
+    app.state.service, app.state.metrics = service, metrics
     errors.register(app)
+    if chosen.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=chosen.origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID"],
+        )
+    app.add_middleware(Guard, settings=chosen, metrics=metrics)
     for room in (searching, documents, health):
         app.include_router(room.router)
     for extension in extensions:

@@ -1,13 +1,17 @@
-"""`/healthz`: for what keeps the service running."""
+"""`/healthz`, `/readyz` and `/metrics`: for what keeps the service running and watches it."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from mmrank import __version__
+from mmrank.errors import MmrankError
+from mmrank.serve.errors import ApiError
+from mmrank.serve.metrics import Metrics
+from mmrank.serve.service import Service
 
 router = APIRouter(tags=["operation"])
 
@@ -23,3 +27,21 @@ class Health(BaseModel):
 async def healthz() -> Health:
     """Answers as long as the process runs; it looks at no collection."""
     return Health()
+
+
+@router.get("/readyz", summary="Whether questions can be answered")
+async def readyz(request: Request) -> Health:
+    """Answers once the encoders are loaded, while every collection can be read; otherwise the status is 503."""
+    service: Service = request.app.state.service
+    try:
+        await service.look(service.check)
+    except MmrankError as error:
+        raise ApiError(503, "not_ready", "A collection cannot be read, or its encoder is not loaded.") from error
+    return Health()
+
+
+@router.get("/metrics", summary="Counts and times, for Prometheus", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Requests by route and status, their times, jobs and pages that were added."""
+    counted: Metrics = request.app.state.metrics
+    return Response(counted.text(), media_type=counted.content_type)

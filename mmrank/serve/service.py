@@ -1,17 +1,20 @@
-"""What routes work with: the opened collections and the settings, in one object per application."""
+"""What routes work with: the opened collections and the settings, as one client may use them."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+import copy
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, Self, TypeVar
 
-import anyio
 from fastapi import Depends, Request
 
 from mmrank.collection import Collection
+from mmrank.errors import InputError, MmrankError
 from mmrank.serve.errors import ApiError
+from mmrank.serve.keys import Access
+from mmrank.serve.lanes import Lane
 from mmrank.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -19,12 +22,15 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+READERS = 4
+"""Threads for what is quick: records, elements, pictures."""
 
 
 class Service:
-    """The opened collections, by name.
+    """The opened collections, by name, as one client may use them.
 
-    Routes get it as a parameter: `async def route(service: ServiceOf)`.
+    Routes get it as a parameter: `async def route(service: ServiceOf)`. It shows the collections that the client's key
+    is for, and no others. A mounted ASGI application makes its own: `service.for_scope(scope)`.
 
     Args:
         collections: by the name that clients use, the path of a collection or an open one.
@@ -35,39 +41,67 @@ class Service:
     """
 
     def __init__(self, collections: Mapping[str, str | Path | Collection], settings: ServeSettings) -> None:
-        from mmrank.errors import InputError
-
         if not collections:
             raise InputError("there is nothing to serve: name a collection")
         self.settings = settings
-        self._collections = {
-            name: given if isinstance(given, Collection) else Collection.open(given, read_only=settings.read_only)
-            for name, given in collections.items()
-        }
-        self._threads = anyio.CapacityLimiter(settings.search_threads)
+        self.access = Access()
+        self._opened = _Opened(collections, settings.read_only)
+        self._searches = Lane("search", settings.search_threads, settings.waiting, settings.request_seconds)
+        self._looks = Lane("look", READERS, settings.waiting, settings.request_seconds)
+
+    def for_access(self, access: Access) -> Self:
+        """The same service, as a client with this access may use it."""
+        seen = copy.copy(self)
+        seen.access = access
+        return seen
+
+    def for_scope(self, scope: MutableMapping[str, Any]) -> Self:
+        """The same service, as the client of a request may use it, by the request's ASGI scope."""
+        access = scope.get("state", {}).get("access")
+        assert isinstance(access, Access), "the request did not pass the guard"
+        return self.for_access(access)
 
     @property
     def names(self) -> list[str]:
-        """Names of the collections."""
-        return list(self._collections)
+        """Names of the collections that the client may see."""
+        return [name for name in self._opened.names if self.access.sees(name)]
 
-    def collection(self, name: str | None = None) -> Collection:
-        """An open collection, by its name; the only one needs none.
+    def name_of(self, name: str | None = None) -> str:
+        """The name of a collection that the client may see; the only one need not be named.
 
         Raises:
             ApiError: when there is none of this name, or no name is given and there are several.
         """
-        if name is None and len(self._collections) == 1:
-            return next(iter(self._collections.values()))
-        known = ", ".join(self._collections)
+        names = self.names
+        if name is None and len(names) == 1:
+            return names[0]
+        known = f"there are: {', '.join(names)}" if names else "this key is for none"
         if name is None:
-            raise ApiError(400, "collection_not_named", f"Name a collection; there are: {known}.")
-        if name not in self._collections:
-            raise ApiError(404, "no_such_collection", f"There is no collection {name[:80]!r}; there are: {known}.")
-        return self._collections[name]
+            raise ApiError(400, "collection_not_named", f"Name a collection; {known}.")
+        if name not in names:
+            raise ApiError(404, "no_such_collection", f"There is no collection {name[:80]!r}; {known}.")
+        return name
+
+    def collection(self, name: str | None = None, *, write: bool = False) -> Collection:
+        """An open collection, by its name; the only one need not be named.
+
+        Args:
+            name: of the collection.
+            write: whether it will be changed.
+
+        Raises:
+            ApiError: when there is none of this name, no name is given and there are several, its folder is gone, or
+                the client may not change it.
+        """
+        chosen = self.name_of(name)
+        if write and self.settings.read_only:
+            raise ApiError(403, "read_only", "This service changes nothing; it was started so.")
+        if write and not self.access.write:
+            raise ApiError(403, "key_reads_only", "This key is for reading; show one that is for writing.")
+        return self._opened.collection(chosen)
 
     def record(self, collection: Collection, identifier: str) -> DocumentRecord:
-        """The record of a document, by its id.
+        """The record of a document, by its id. It reads from the disk: call it with `look`.
 
         Raises:
             ApiError: when the collection holds none.
@@ -84,21 +118,102 @@ class Service:
         return found[0]
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do work that blocks, in a thread; as many at the same time as the settings say, in the order of arrival."""
-        async with self._threads:
-            return await asyncio.to_thread(work, *args, **kwargs)
+        """Search, or do other work that takes the processor, in a thread; as many at the same time as the settings say.
+
+        Raises:
+            ApiError: when too many wait already, or it takes too long.
+        """
+        return await self._searches.run(work, *args, **kwargs)
+
+    async def look(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Look something up, or draw a page, in a thread that does not wait for searches.
+
+        Raises:
+            ApiError: when too many wait already, or it takes too long.
+        """
+        return await self._looks.run(work, *args, **kwargs)
+
+    def each(self, make: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+        """The items of an iterator that searches or writes, such as `collection.ask_stream`, as they come.
+
+        Raises:
+            ApiError: when too many wait already, or an item takes too long.
+        """
+        return self._searches.each(make)
+
+    def warm(self) -> None:
+        """Load the encoders, so that the first question does not wait for them.
+
+        Raises:
+            InputError: for an encoder that is not installed, or not allowed.
+            MmrankError: when one cannot be loaded.
+        """
+        for name in self._opened.names:
+            _ = self._opened.collection(name).encoder
+
+    def check(self) -> None:
+        """Make sure that every collection can be read.
+
+        Raises:
+            MmrankError: when one cannot.
+        """
+        for name in self._opened.names:
+            self._opened.collection(name)
 
     def close(self) -> None:
-        """Close the collections."""
-        for collection in self._collections.values():
+        """End the threads and close the collections."""
+        self._searches.close()
+        self._looks.close()
+        self._opened.close()
+
+
+class _Opened:
+    """The collections, opened, and opened again where another one has taken the place."""
+
+    def __init__(self, collections: Mapping[str, str | Path | Collection], read_only: bool) -> None:
+        self._read_only = read_only
+        self._lock = threading.Lock()
+        self._own = {name: given for name, given in collections.items() if isinstance(given, Collection)}
+        self._paths = {name: Path(given) for name, given in collections.items() if not isinstance(given, Collection)}
+        self._open = dict(self._own)
+        for name, path in self._paths.items():
+            self._open[name] = Collection.open(path, read_only=read_only)
+        self.names = list(collections)
+
+    def collection(self, name: str) -> Collection:
+        opened = self._open[name]
+        if name in self._own:
+            return opened
+        try:
+            with opened.store.snapshot():
+                return opened
+        except MmrankError as error:
+            return self._again(name, opened, error)
+
+    def _again(self, name: str, before: Collection, error: MmrankError) -> Collection:
+        with self._lock:
+            if self._open[name] is not before:
+                return self._open[name]
+            try:
+                opened = Collection.open(self._paths[name], read_only=self._read_only)
+            except MmrankError:
+                raise ApiError(
+                    503, "collection_gone", f"The collection {name} cannot be read at present: {error}"
+                ) from error
+            before.close()
+            self._open[name] = opened
+            return opened
+
+    def close(self) -> None:
+        for collection in self._open.values():
             collection.close()
 
 
 def service_of(request: Request) -> Service:
-    """The service of the application that a request came to."""
+    """The service, as the client of a request may use it."""
     service = request.app.state.service
     assert isinstance(service, Service)
-    return service
+    return service.for_scope(request.scope)
 
 
 ServiceOf = Annotated[Service, Depends(service_of)]

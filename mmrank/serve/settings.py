@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 class ServeSettings(BaseSettings):
@@ -13,9 +16,31 @@ class ServeSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MMRANK_SERVE_", extra="forbid", frozen=True)
 
+    keys: Path | None = Field(
+        default=None, description="file of keys (`mmrank keys`), of which each request must show one; none for no keys"
+    )
     read_only: bool = Field(default=False, description="refuse everything that would change a collection")
+    hosts: tuple[str, ...] = Field(
+        default=LOOPBACK,
+        description="names that the service may be called by, without port; `*` for any. Others are refused, so that a"
+        " web page cannot reach it by a name of its own",
+    )
+    origins: tuple[str, ...] = Field(
+        default=(), description="web pages of which addresses may call it from a browser (CORS), as https://host:port"
+    )
     searches: int = Field(default=0, ge=0, description="searches that run at the same time; 0 for one per core")
+    waiting: int = Field(default=200, ge=1, description="requests that wait for their turn; more are told to come back")
+    request_seconds: float = Field(default=60.0, gt=0, description="longest time that one answer may take")
+    idle_seconds: float = Field(
+        default=30.0, gt=0, description="longest time that a client may send nothing, or read nothing"
+    )
+    requests_per_minute: int = Field(
+        default=0, ge=0, description="requests that one key, or one address without keys, may make; 0 for any number"
+    )
     largest_k: int = Field(default=100, ge=1, le=10_000, description="most pages that one search may ask for")
+    largest_body: int = Field(default=1 << 20, ge=1024, description="most bytes of a request other than an upload")
+    largest_upload: int = Field(default=1 << 30, ge=1, description="most bytes of one uploaded file")
+    most_files: int = Field(default=100, ge=1, description="most files of one upload")
 
     @property
     def search_threads(self) -> int:

@@ -15,6 +15,8 @@ from fastapi.testclient import TestClient
 
 from mmrank.serve import ServeSettings, create_app
 
+HERE = "http://localhost"
+
 PAGES = {
     "ferry.pdf": [
         "The ferry to Anholt leaves at seven in the morning. A ticket costs 340 crowns.",
@@ -57,7 +59,7 @@ def library_path(made_library: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def client(made_library: Path) -> Iterator[TestClient]:
     """A client of the service over the collection, which nothing may change."""
-    with TestClient(create_app({"library": made_library}, ServeSettings(read_only=True))) as made:
+    with TestClient(create_app({"library": made_library}, ServeSettings(read_only=True)), HERE) as made:
         yield made
 
 
@@ -67,7 +69,7 @@ def serve(library_path: Path) -> Iterator[Callable[..., TestClient]]:
     opened: list[TestClient] = []
 
     def start(**settings: object) -> TestClient:
-        made = TestClient(create_app({"library": library_path}, ServeSettings(**settings)))  # type: ignore[arg-type]
+        made = TestClient(create_app({"library": library_path}, ServeSettings(**settings)), HERE)  # type: ignore[arg-type]
         opened.append(made.__enter__())
         return made
 

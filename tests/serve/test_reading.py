@@ -86,7 +86,7 @@ def test_an_extension_adds_routes_and_lasts_as_long_as_the_service(made_library)
 
         return lasting()
 
-    with TestClient(create_app({"library": made_library}, extensions=[extension])) as made:
+    with TestClient(create_app({"library": made_library}, extensions=[extension]), "http://localhost") as made:
         assert made.get("/names").json() == ["library"] and events == ["begun"]
     assert events == ["begun", "ended"]
 

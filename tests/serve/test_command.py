@@ -1,0 +1,100 @@
+"""`mmrank serve` as a process: it starts, starts a worker again, and ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from mmrank.cli.app import app
+from mmrank.cli.serve import named
+from mmrank.errors import InputError
+
+
+class Started:
+    """A service in processes of its own, on a free port."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        command = [sys.executable, "-m", "mmrank", "serve", *map(str, arguments), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        self.url = self.said.split()[-1] if self.said else ""
+
+    def ready(self) -> None:
+        for _ in range(600):
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError("it did not start")
+
+    def end(self) -> tuple[int, str]:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, errors
+
+
+@pytest.mark.slow
+def test_it_starts_a_dead_worker_again_and_ends_at_sigterm(library_path: Path) -> None:
+    started = Started(library_path)
+    try:
+        assert started.said.startswith("Serving library at http://127.0.0.1:")
+        started.ready()
+        [worker] = [
+            child
+            for child in psutil.Process(started.process.pid).children()
+            if any("spawn_main" in word for word in child.cmdline())
+        ]
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait(timeout=20)
+        started.ready()
+        answer = httpx.post(f"{started.url}/search", json={"query": "What does a ticket cost?"})
+        assert answer.json()["hits"][0]["document"] == "ferry.pdf"
+    finally:
+        code, errors = started.end()
+    assert code == 0
+    lines = [json.loads(line) for line in errors.splitlines() if line.startswith("{")]
+    assert {"route": "/search", "status": 200}.items() <= next(
+        line for line in lines if line.get("route") == "/search"
+    ).items()
+
+
+def test_it_does_not_start_where_others_could_do_everything(library_path: Path) -> None:
+    code, errors = Started(library_path, "--host", "0.0.0.0").end()
+    assert code == 2 and "--keys" in errors
+
+
+def test_it_does_not_start_without_a_collection(tmp_path: Path) -> None:
+    code, errors = Started(tmp_path / "none.mmrank").end()
+    assert code == 2 and "there is no collection" in errors
+
+
+def test_collections_are_called_after_their_folders() -> None:
+    assert named([Path("papers/library.mmrank"), Path("attic")]) == {
+        "library": Path("papers/library.mmrank"),
+        "attic": Path("attic"),
+    }
+    with pytest.raises(InputError, match="both"):
+        named([Path("a/library.mmrank"), Path("b/library.mmrank")])
+
+
+def test_keys_are_made_listed_and_removed(tmp_path: Path) -> None:
+    def run(*words: str) -> str:
+        told = CliRunner().invoke(app, ["keys", *words, "--keys", str(tmp_path / "keys.json")], catch_exceptions=False)
+        assert told.exit_code == 0
+        return told.stdout
+
+    assert run("add", "laptop", "--write", "-c", "library").startswith("mmrank_")
+    assert run("list").startswith("laptop: write, library, made 20")
+    assert run("remove", "laptop").strip() == "removed laptop" and not run("list").strip()
