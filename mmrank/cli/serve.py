@@ -17,6 +17,8 @@ from mmrank.cli.output import console
 from mmrank.errors import InputError, require
 
 if TYPE_CHECKING:
+    import socket
+
     from fastapi import FastAPI
 
     from mmrank.serve import Extension
@@ -26,8 +28,6 @@ PLAN = "MMRANK_SERVE_PLAN"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SHUTDOWN_SECONDS = 10
 """After SIGTERM, requests that are being answered have this long to end."""
-ANSWER_SECONDS = 60
-"""A worker that does not answer its parent for so long is taken for dead. Loading models can take some of it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +64,7 @@ def serve(
     require("fastapi", "serve")
     uvicorn = require("uvicorn", "serve")
     from mmrank.serve.settings import ServeSettings
+    from mmrank.serve.workers import supervise
 
     if host not in LOOPBACK and keys is None and not open_:
         raise InputError(
@@ -87,28 +88,39 @@ def serve(
     )
     if workers > 1:
         os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="mmrank-metrics-"))
+    listening = uvicorn.Config("", host=host, port=port, log_config=None).bind_socket()
+    shown = f"[{host}]" if ":" in host else host
+    console.print(f"Serving {', '.join(paths)} at http://{shown}:{listening.getsockname()[1]}", highlight=False)
+    sys.stdout.flush()
+    _log()
+    supervise(workers, work, [listening], grace=SHUTDOWN_SECONDS + 5)
+
+
+def work(sockets: list[socket.socket]) -> None:
+    """What a worker process does until SIGTERM."""
+    import uvicorn
+
+    _log()
     config = uvicorn.Config(
-        "mmrank.cli.serve:application",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
+        application(),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        timeout_worker_healthcheck=ANSWER_SECONDS,
     )
-    socket = config.bind_socket()
-    shown = f"[{host}]" if ":" in host else host
-    console.print(f"Serving {', '.join(paths)} at http://{shown}:{socket.getsockname()[1]}", highlight=False)
-    sys.stdout.flush()
-    uvicorn.supervisors.Multiprocess(config, sockets=[socket]).run()
+    uvicorn.Server(config).run(sockets)
 
 
 def application() -> FastAPI:
     """The application of one worker process."""
     from mmrank.serve import ServeSettings, create_app
+
+    plan = json.loads(os.environ[PLAN])
+    return create_app(plan["collections"], ServeSettings(**plan["settings"]), extensions=extensions())
+
+
+def _log() -> None:
+    """One line of JSON on standard error for each event."""
     from mmrank.serve.guard import JsonLines
 
     handler = logging.StreamHandler()
@@ -117,8 +129,6 @@ def application() -> FastAPI:
         logging.getLogger(logger).setLevel(level)
         logging.getLogger(logger).addHandler(handler)
         logging.getLogger(logger).propagate = False
-    plan = json.loads(os.environ[PLAN])
-    return create_app(plan["collections"], ServeSettings(**plan["settings"]), extensions=extensions())
 
 
 def extensions() -> list[Extension]:
