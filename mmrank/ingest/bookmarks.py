@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
 from typing import Any
 
-from mmrank.ingest.drafts import Bookmark, Draft, PageDraft, Rect
-from mmrank.ingest.lines import placer
+from mmrank.ingest.drafts import Bookmark, Draft, PageDraft
 from mmrank.types import ElementKind
 
 MOST = 5000
@@ -18,6 +20,8 @@ NAMED = frozenset({ElementKind.TEXT, ElementKind.LIST_ITEM, ElementKind.HEADING,
 SENSIBLE = 0.5
 """Share of the bookmarks whose title must stand on the page they lead to."""
 _PLAIN = re.compile(r"[\W_]*(?:page|slide|seite|folie|bookmark)?[\W_]*\d*[\W_]*", re.IGNORECASE)
+_LETTERED = re.compile(r"(?:[A-Z]|[IVXL]{2,6})(?:\.\d+)*[.):]?\s+(?=\w)")
+"""The number of an appendix or a section, where it is a letter: bookmarks leave it out."""
 
 
 def bookmarks(file: Any) -> dict[int, list[Bookmark]]:
@@ -27,17 +31,26 @@ def bookmarks(file: Any) -> dict[int, list[Bookmark]]:
         file: a PyMuPDF document.
     """
     found: dict[int, list[Bookmark]] = {}
-    for level, title, page, target in file.get_toc(simple=False)[:MOST]:
-        text = " ".join("".join(c if c.isprintable() else " " for c in str(title)).split())[:LONGEST]
-        if not text or not 1 <= page <= file.page_count:
-            continue
-        point = target.get("to")
-        top = float(point.y) if point is not None else 0.0
-        if point is not None and file.is_pdf and file[page - 1].rotation:
-            spot: Rect = placer(file[page - 1])((point.x, point.y, point.x, point.y))
-            top = spot[1]
-        found.setdefault(page - 1, []).append(Bookmark(text, int(level), top))
+    for level, entry in islice(_entries(file.outline), MOST):
+        text = " ".join("".join(c if c.isprintable() else " " for c in entry.title or "").split())[:LONGEST]
+        page, top = entry.page, entry.y
+        if text and page < 0 and entry.uri and not entry.is_external:
+            page, _, top = file.resolve_link(entry.uri)
+        if text and 0 <= page < file.page_count:
+            found.setdefault(page, []).append(Bookmark(text, level, top if isfinite(top) else 0.0))
     return found
+
+
+def _entries(first: Any) -> Iterator[tuple[int, Any]]:
+    """Level, from 1, and entry of a PyMuPDF outline, in their order.
+
+    `get_toc` says the same, but looks up all names of the file for each entry that leads to one.
+    """
+    waiting = [(1, first)] if first and first.this.m_internal else []
+    while waiting:
+        level, entry = waiting.pop()
+        yield level, entry
+        waiting += [(at, other) for at, other in ((level, entry.next), (level + 1, entry.down)) if other]
 
 
 @dataclass(slots=True)
@@ -88,6 +101,9 @@ def _same(text: str, wanted: str) -> bool:
     """Whether a text is a title, with or without its number, or the first half of it at least."""
     told = _letters(text)
     if len(told) >= 12 and 2 * len(told) >= len(wanted) and wanted.startswith(told):
+        return True
+    number = _LETTERED.match(text)
+    if number and _letters(text[number.end() :]) == wanted:
         return True
     return told == wanted or (bool(wanted) and told.lstrip("0123456789") == wanted.lstrip("0123456789"))
 

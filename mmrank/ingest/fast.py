@@ -23,8 +23,9 @@ def fast_drafts(content: Content) -> list[Draft]:
     drawn += find_ruled_lists(lines, content.vectors)
     lines = without(lines, [line for grid in drawn for line in grid.lines])
     boxes = [grid.box for grid in drawn]
-    content.vectors = [v for v in content.vectors if not within_any(v.box, boxes, 0.9)]
-    content.rasters = [r for r in content.rasters if area(r.box) > 2500 or not within_any(r.box, boxes, 0.9)]
+    if boxes:
+        content.vectors = [v for v in content.vectors if not within_any(v.box, boxes, 0.9)]
+        content.rasters = [r for r in content.rasters if area(r.box) > 2500 or not within_any(r.box, boxes, 0.9)]
     figures = graphics(content)
     pictures = [figure for figure in figures if not is_background(figure.box, content)]
     pictures = [figure for figure in pictures if not is_frame(figure, lines)]

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from mmrank.ingest.drafts import Line, Rect, area, hull, inside, shared
 from mmrank.ingest.lines import Content, Vector
 
@@ -46,20 +48,53 @@ def graphics(content: Content) -> list[Graphic]:
             continue
         density = raster.pixels[0] / max(1.0, raster.box[2] - raster.box[0])
         seeds.append(Graphic(raster.box, area(raster.box), 0, 0, density))
-    painted = [v for v in content.vectors if not (_is_rule(v, content) or is_white(v))]
-    painted = [v for v in painted if area(v.box) <= 0.7 * page_area]
+    painted = _painted(content, 0.7 * page_area)
     for vector in painted:
-        plain = vector.rectangle or min(sides(vector.box)) < 2
+        x0, y0, x1, y1 = vector.box
+        plain = vector.rectangle or x1 - x0 < 2 or y1 - y0 < 2
         seeds.append(Graphic(vector.box, 0.0, 1, 0 if plain else 1, 0.0))
-    for canvas in [*_white_backgrounds(content, painted), *_bar_rows(painted)]:
+    for canvas in [*_white_backgrounds(content, _boxes(painted)), *_bar_rows(painted)]:
         seeds.append(Graphic(canvas, 0.0, 0, 0, 0.0))
     groups = _group(seeds)
+    rectangles = [v for v in painted if v.rectangle]
+    boxes = _boxes(rectangles)
     for group in groups:
-        held = [v for v in painted if v.rectangle and inside(v.box, group.box) > 0.9]
+        held = [rectangles[at] for at in np.flatnonzero(_held(boxes, group.box))]
         wide = 0.9 * (group.box[2] - group.box[0])
         group.stripes = sum(1 for v in held if v.box[2] - v.box[0] > wide)
         group.bars = has_bars(held)
     return [group for group in groups if _large_enough(group)]
+
+
+def _painted(content: Content, largest: float) -> list[Vector]:
+    """The vectors of a page without long rules, what is in the colour of the page, and what is larger than `largest`
+    square points."""
+    across, down = 0.5 * content.width, 0.5 * content.height
+    found = []
+    for vector in content.vectors:
+        x0, y0, x1, y1 = vector.box
+        width, height = x1 - x0, y1 - y0
+        rule = (height < 3 and width > across) or (width < 3 and height > down)
+        if not rule and width * height <= largest and not is_white(vector):
+            found.append(vector)
+    return found
+
+
+def _boxes(vectors: list[Vector]) -> np.ndarray:
+    """The boxes of vectors, of shape (vectors, 4)."""
+    return np.array([vector.box for vector in vectors], dtype=np.float64).reshape(-1, 4)
+
+
+def _held(boxes: np.ndarray, outer: Rect) -> np.ndarray:
+    """Which boxes, of shape (boxes, 4), lie in another by more than nine tenths: see `inside`."""
+    x0, y0, x1, y1 = boxes.T
+    sizes = np.maximum(x1 - x0, 0) * np.maximum(y1 - y0, 0)
+    common = np.maximum(np.minimum(x1, outer[2]) - np.maximum(x0, outer[0]), 0) * np.maximum(
+        np.minimum(y1, outer[3]) - np.maximum(y0, outer[1]), 0
+    )
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    central = (outer[0] <= x) & (x <= outer[2]) & (outer[1] <= y) & (y <= outer[3])
+    return np.where(sizes > 0, common / np.where(sizes > 0, sizes, 1.0) > 0.9, central)
 
 
 def lone_pictures(content: Content) -> list[Graphic]:
@@ -83,37 +118,41 @@ def without_shading(vectors: list[Vector], lines: list[Line]) -> list[Vector]:
     A cell or a bar leaves room around its text; shading begins and ends with the words, or parts of them, and is no
     higher than their line.
     """
+    if not lines:
+        return vectors
     kept = []
     rows = sorted(lines, key=lambda line: line.box[1])
     tops = [line.box[1] for line in rows]
     tallest = max((line.box[3] - line.box[1] for line in rows), default=0.0)
     for vector in vectors:
         x0, y0, x1, y1 = vector.box
-        plain = not vector.stroked and vector.rectangle and 3 <= y1 - y0 <= tallest + 4 and x1 - x0 >= 3
-        near = rows[bisect_left(tops, y0 - tallest) : bisect_left(tops, y1)] if plain else []
+        if vector.stroked or not vector.rectangle or not 3 <= y1 - y0 <= tallest + 4 or x1 - x0 < 3:
+            kept.append(vector)
+            continue
+        near = rows[bisect_left(tops, y0 - tallest) : bisect_left(tops, y1)]
         boxes = (line.box for line in near)
         if not any(a0 - 1 <= x0 and x1 <= a1 + 1 and b0 - 2 <= y0 and y1 <= b1 + 2 for a0, b0, a1, b1 in boxes):
             kept.append(vector)
     return kept
 
 
-def _white_backgrounds(content: Content, painted: list[Vector]) -> list[Rect]:
+def _white_backgrounds(content: Content, painted: np.ndarray) -> list[Rect]:
     """White rectangles behind a drawing: they show its true extent."""
     found = []
     for vector in content.vectors:
-        width, height = sides(vector.box)
-        if not (vector.rectangle and is_white(vector) and width > 80 and height > 50):
+        if not (vector.rectangle and is_white(vector)):
             continue
-        if width * height < 0.5 * content.width * content.height:
-            drawn = sum(1 for v in painted if inside(v.box, vector.box) > 0.9)
-            if drawn >= 4:
-                found.append(vector.box)
+        width, height = sides(vector.box)
+        if not (width > 80 and height > 50 and width * height < 0.5 * content.width * content.height):
+            continue
+        if np.count_nonzero(_held(painted, vector.box)) >= 4:
+            found.append(vector.box)
     return found
 
 
 def _bar_rows(painted: list[Vector]) -> list[Rect]:
     """Hulls of bars that stand on one line, apart from each other."""
-    boxes = [v.box for v in painted if v.rectangle and min(sides(v.box)) > 2]
+    boxes = [v.box for v in painted if v.rectangle and v.box[2] - v.box[0] > 2 and v.box[3] - v.box[1] > 2]
     hulls = []
     for along in (0, 1):
         rows: dict[tuple[int, int], list[Rect]] = {}
@@ -168,11 +207,6 @@ def is_white(vector: Vector) -> bool:
     return not vector.stroked and vector.colour & 0xFFFFFF == 0xFFFFFF
 
 
-def _is_rule(vector: Vector, content: Content) -> bool:
-    width, height = sides(vector.box)
-    return (height < 3 and width > 0.5 * content.width) or (width < 3 and height > 0.5 * content.height)
-
-
 def _large_enough(group: Graphic) -> bool:
     width, height = sides(group.box)
     if width < 24 or height < 18:
@@ -204,11 +238,22 @@ def _group(seeds: list[Graphic]) -> list[Graphic]:
 
 def _by_cell(seeds: list[Graphic]) -> list[Graphic]:
     """Merge the seeds in each square of the page: maps and plots hold tens of thousands."""
-    cells: dict[tuple[int, int], list[Graphic]] = {}
+    cells: dict[tuple[float, float], Graphic] = {}
     for seed in seeds:
         x0, y0, x1, y1 = seed.box
-        cells.setdefault((int((x0 + x1) // 32), int((y0 + y1) // 32)), []).append(seed)
-    return [Graphic(hull(s.box for s in held), *_sum(held)) for held in cells.values()]
+        square = ((x0 + x1) // 32, (y0 + y1) // 32)
+        cell = cells.get(square)
+        if cell is None:
+            cells[square] = seed
+            continue
+        a0, b0, a1, b1 = cell.box
+        if x0 < a0 or y0 < b0 or x1 > a1 or y1 > b1:
+            cell.box = (min(x0, a0), min(y0, b0), max(x1, a1), max(y1, b1))
+        cell.raster_area += seed.raster_area
+        cell.path_count += seed.path_count
+        cell.curved += seed.curved
+        cell.pixels_per_point = max(cell.pixels_per_point, seed.pixels_per_point)
+    return list(cells.values())
 
 
 def _sum(parts: list[Graphic]) -> tuple[float, int, int, float]:

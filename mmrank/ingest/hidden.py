@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mmrank.ingest.drafts import Line, Rect, area, inside
+from mmrank.ingest.drafts import Line, Rect, area, hull, inside
 from mmrank.ingest.lines import Content, Vector
 
 NEAR = 24
@@ -39,7 +39,7 @@ def without_hidden(page: Any, content: Content) -> list[Line]:
     suspects = [line for at, line in enumerate(lines) if ground.hides(at) and not _over_picture(line, content)]
     if not suspects:
         return lines
-    shown = _Shown(page)
+    shown = _Shown(page, hull(line.box for line in suspects))
     gone = {id(line) for line in suspects if line.size < SMALLEST or shown.plain(line.box)}
     return [line for line in lines if id(line) not in gone]
 
@@ -81,18 +81,20 @@ def _near(colour: int, other: int) -> bool:
 
 
 class _Shown:
-    """A page as it looks, rendered when it is first asked for."""
+    """A part of a page as it looks."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, part: Rect) -> None:
         import pymupdf
 
-        pixels = page.get_pixmap(matrix=pymupdf.Matrix(ZOOM, ZOOM), colorspace=pymupdf.csRGB, alpha=False)
+        pixels = page.get_pixmap(matrix=pymupdf.Matrix(ZOOM, ZOOM), colorspace=pymupdf.csRGB, alpha=False, clip=part)
         self._picture = np.frombuffer(pixels.samples, np.uint8).reshape(pixels.height, pixels.width, 3)
+        self._left, self._top = pixels.x, pixels.y
 
     def plain(self, box: Rect) -> bool:
         """Whether nothing stands out in a box of the shown page."""
         inset = 0.15 * min(box[2] - box[0], box[3] - box[1])
         x0, y0, x1, y1 = (round(ZOOM * v) for v in (box[0] + inset, box[1] + inset, box[2] - inset, box[3] - inset))
+        x0, x1, y0, y1 = x0 - self._left, x1 - self._left, y0 - self._top, y1 - self._top
         part = self._picture[max(0, y0) : max(0, y1, y0 + 1), max(0, x0) : max(0, x1, x0 + 1)]
         if not part.size or area(box) == 0:
             return False

@@ -13,6 +13,9 @@ from mmrank.ingest.options import Limits
 from mmrank.ingest.spacing import Glyphs, closed_up, is_spaced_word, spaced_out
 from mmrank.ingest.streams import check_content
 
+MOST_BLOCKS = 1000
+"""With more blocks than this on a page, its pictures are looked for on their own."""
+
 
 @dataclass(slots=True)
 class Raster:
@@ -65,7 +68,8 @@ def page_content(page: Any, limits: Limits) -> Content:
     glyphs = Glyphs(page)
     lines: list[Line] = []
     vectors: list[Vector] = []
-    for number, block in enumerate(page.get_text("dict", flags=flags)["blocks"]):
+    text, pictures = _text_and_pictures(page, flags)
+    for number, block in enumerate(text.extractDICT()["blocks"]):
         if block["type"] == 0:
             parts = [part for line in block["lines"] for part in _parts(line)]
             apart = any(spaced_out(_written(part["spans"])) for part in parts)
@@ -74,13 +78,14 @@ def page_content(page: Any, limits: Limits) -> Content:
                 if made and _visible(made.box, width, height):
                     lines.append(made)
         elif block["type"] == 3 and block["alpha"]:
-            box = place(block["bbox"])
-            box = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], width), min(box[3], height))
-            if box[2] >= box[0] and box[3] >= box[1]:
+            box = x0, y0, x1, y1 = place(block["bbox"])
+            if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+                box = x0, y0, x1, y1 = (max(x0, 0.0), max(y0, 0.0), min(x1, width), min(y1, height))
+            if x1 >= x0 and y1 >= y0:
                 opaque = block["alpha"] > 250
                 vectors.append(Vector(box, block["stroked"], block["isrect"], block["color"], opaque, number))
     rasters = []
-    for info in page.get_image_info():
+    for info in pictures:
         if info["width"] * info["height"] > limits.pixels:
             raise FileError(
                 f"holds a picture of {info['width']} × {info['height']} pixels, more than the {limits.pixels} allowed"
@@ -90,6 +95,35 @@ def page_content(page: Any, limits: Limits) -> Content:
         if box[2] - box[0] > 1 and box[3] - box[1] > 1:
             rasters.append(Raster(box, (info["width"], info["height"])))
     return Content(width, height, lines, rasters, vectors)
+
+
+def _text_and_pictures(page: Any, flags: int) -> tuple[Any, list[dict[str, Any]]]:
+    """PyMuPDF's text page, without pictures (taken out with the text, they would be encoded), and what it says of them.
+
+    Each pass over a page takes as long as all else that is done with its text. The second one is spared where there is
+    no picture.
+    """
+    import pymupdf
+
+    if page.parent.is_pdf and not page.get_images():
+        text = page.get_textpage(flags=flags | pymupdf.TEXT_PRESERVE_IMAGES)
+        pictures = page.get_image_info() if _may_hold_pictures(text) else []
+        return (page.get_textpage(flags=flags) if pictures else text), pictures
+    return page.get_textpage(flags=flags), page.get_image_info()
+
+
+def _may_hold_pictures(text: Any) -> bool:
+    """Whether pictures are among the blocks of a text page, or it has too many blocks to look at each."""
+    import pymupdf
+
+    block = text.this.m_internal.first_block
+    for _ in range(MOST_BLOCKS):
+        if not block:
+            return False
+        if block.type == pymupdf.mupdf.FZ_STEXT_BLOCK_IMAGE:
+            return True
+        block = block.next
+    return True
 
 
 def placer(page: Any) -> Any:

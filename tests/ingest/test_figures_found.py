@@ -114,3 +114,13 @@ def test_a_photograph_among_overlapping_page_wide_pictures_is_a_figure(paper, of
     (figure,) = of_kind(document, "figure")
     assert figure.box.as_tuple() == pytest.approx((300, 500, 500, 650), abs=1)
     assert "harbour keeper" in " ".join(e.text for e in of_kind(document, "text"))
+
+
+def test_a_picture_written_into_the_page_itself_is_a_figure(paper, of_kind):
+    paper.text(60, 80, "Some words above a picture")
+    grains = "".join(f"{37 * at % 256:02x}" for at in range(64))
+    drawn = f"q 160 0 0 120 100 500 cm BI /W 8 /H 8 /CS /G /BPC 8 /F /AHx ID {grains}> EI Q"
+    reference = paper.page.get_contents()[0]
+    paper.file.update_stream(reference, paper.file.xref_stream(reference) + b"\n" + drawn.encode())
+    (figure,) = of_kind(paper.read(), "figure")
+    assert [round(edge) for edge in figure.box.as_tuple()] == [100, 842 - 620, 260, 842 - 500]

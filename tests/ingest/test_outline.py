@@ -39,6 +39,29 @@ def test_a_bookmark_whose_title_is_not_printed_opens_a_section_all_the_same(pape
     assert titles == [("1 Granite", 0), ("2 Copper and tin", 1), ("Second part", 2), ("3 Linen", 2)]
 
 
+def test_bookmarks_leave_out_the_letters_of_appendices(paper, prose):
+    for at, name in enumerate(CHAPTERS):
+        paper.text(60, 80, f"{'ABC'[at]} {name}", 13, bold=True).box((60, 100, 530, 230), prose)
+        paper.text(60, 260, f"{'ABC'[at]}.1 How {name.lower()} is kept", 11).box((60, 280, 530, 400), prose)
+        paper.new_page()
+    paper.file.delete_page(paper.file.page_count - 1)
+    paper.file.set_toc(
+        [entry for at, n in enumerate(CHAPTERS, 1) for entry in ([1, n, at], [2, f"How {n.lower()} is kept", at])]
+    )
+    found = [(s.title, s.level) for s in paper.read().sections]
+    assert found[:3] == [("A Granite", 1), ("A.1 How granite is kept", 2), ("B Copper and tin", 1)]
+
+
+def test_a_bookmark_by_name_opens_its_section_where_it_leads_to(paper, prose):
+    chapters(paper, prose)
+    paper.file.set_toc([*([1, name, at] for at, name in enumerate(CHAPTERS, 1)), [2, "By the way", 3]])
+    names = f"<</way[{paper.file[2].xref} 0 R/XYZ 60 {842 - 250} 0]>>"
+    paper.file.xref_set_key(paper.file.pdf_catalog(), "Dests", names)
+    paper.file.xref_set_key(paper.file.get_outline_xrefs()[-1], "Dest", "/way")
+    titles = [s.title for s in paper.read().sections if s.page == 2]
+    assert titles[:3] == ["3 Linen", "By the way", "How linen is kept"]
+
+
 def test_bookmarks_that_only_count_pages_are_left_aside(paper, prose):
     chapters(paper, prose)
     without = paper.read().sections

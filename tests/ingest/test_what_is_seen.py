@@ -39,6 +39,14 @@ def test_text_in_the_colour_of_the_paper_is_left_out(paper):
     assert words(paper.read()) == "The pilot fee is forty crowns."
 
 
+def test_text_in_the_colour_of_the_paper_is_left_out_of_a_page_that_lies_on_its_side(paper):
+    paper.page.draw_rect((300, 400, 500, 500), fill=(0.1, 0.2, 0.5), color=None)
+    paper.page.insert_text((72, 200), SECRET, color=(1, 1, 1), rotate=90)
+    paper.page.insert_text((320, 480), "Tariff", color=(1, 1, 1), rotate=90)
+    paper.page.set_rotation(90)
+    assert words(paper.read()) == "Tariff"
+
+
 def test_text_in_the_colour_of_a_coloured_ground_is_left_out_and_other_text_on_it_read(paper):
     paper.page.draw_rect((60, 80, 400, 180), fill=(0.1, 0.2, 0.5), color=None)
     paper.page.insert_text((72, 110), "Tariff of the pilots", color=(1, 1, 1), fontsize=14)
