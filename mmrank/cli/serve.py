@@ -133,7 +133,9 @@ def _log() -> None:
 
 def extensions() -> list[Extension]:
     """What is served beside REST."""
-    return []
+    from mmrank.serve.page import page
+
+    return [page]
 
 
 def check(paths: dict[str, Path], read_only: bool, allow_models: bool) -> None:
