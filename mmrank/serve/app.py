@@ -27,9 +27,8 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mmrank import __version__
 from mmrank.collection import Collection
-from mmrank.serve import documents, errors, health, searching
+from mmrank.serve import documents, errors, health, searching, uploads
 from mmrank.serve.guard import Guard
-from mmrank.serve.metrics import Metrics
 from mmrank.serve.service import Service
 from mmrank.serve.settings import ServeSettings
 
@@ -67,8 +66,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.callback(service.close)
-            await asyncio.to_thread(service.warm)
+            stack.push_async_callback(asyncio.to_thread, service.close)
+            await asyncio.to_thread(service.start)
             for context in lasting:
                 await stack.enter_async_context(context)
             yield
@@ -87,8 +86,7 @@ def create_app(
             )
         },
     )
-    metrics = Metrics()
-    app.state.service, app.state.metrics = service, metrics
+    app.state.service = service
     errors.register(app)
     if chosen.origins:
         app.add_middleware(
@@ -98,8 +96,8 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
             expose_headers=["X-Request-ID"],
         )
-    app.add_middleware(Guard, settings=chosen, metrics=metrics)
-    for room in (searching, documents, health):
+    app.add_middleware(Guard, settings=chosen, metrics=service.metrics)
+    for room in (searching, documents, uploads, health):
         app.include_router(room.router)
     for extension in extensions:
         context = extension(app, service)

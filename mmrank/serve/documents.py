@@ -1,95 +1,299 @@
-"""`/documents`: the list, one document, pictures of its pages."""
+"""`/collections` and `/documents`: lists, one document, its elements, pictures of its pages, its file."""
 
 from __future__ import annotations
 
-import io
-from typing import Annotated
+import re
+from pathlib import Path as FilePath
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from mmrank.serve.drawing import Format, tag
 from mmrank.serve.errors import ApiError
-from mmrank.serve.service import ServiceOf
-from mmrank.serve.shapes import DocumentOut
-from mmrank.types import BBox, ImageRef
+from mmrank.serve.service import Service, ServiceOf
+from mmrank.serve.shapes import DocumentOut, ElementOut, PageOut, Strict, Where
+from mmrank.types import BBox, Document, ElementKind
 
 router = APIRouter(tags=["documents"])
 
 Named = Annotated[str | None, Query(max_length=200, description="which collection; may be left out where there is one")]
 Identifier = Annotated[str, Path(max_length=64, description="id of a document")]
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="of a page, from 1")]
+Boxes = Annotated[
+    str | None, Query(max_length=20_000, description="boxes to outline, in points: x0,y0,x1,y1;x0,y0,x1,y1;…")
+]
+Offset = Annotated[int, Query(ge=0, le=10_000_000, description="how many are left out at the beginning")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many are given at most")]
+PICTURES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {f"image/{name}": {} for name in ("png", "jpeg", "webp")}}
+}
+
+
+class CollectionOut(BaseModel):
+    """A collection that is served."""
+
+    name: str
+    documents: int
+    pages: int
+    encoder: str
+    write: bool = Field(description="whether you may change it")
 
 
 class DocumentsOut(BaseModel):
     """Some documents of a collection, by name."""
 
-    total: int = Field(description="how many there are")
+    total: int = Field(description="how many there are, before offset and limit")
     documents: list[DocumentOut]
+
+
+class ElementsOut(BaseModel):
+    """Some elements of a document, in reading order."""
+
+    total: int = Field(description="how many there are, before offset and limit")
+    elements: list[ElementOut]
+
+
+class MetadataIn(Strict):
+    """What people say of a document."""
+
+    metadata: dict[str, str | list[str] | None] = Field(
+        min_length=1,
+        max_length=100,
+        description="values by key; null takes back what was said before",
+        examples=[{"title": "Annual report 2023", "author": ["A. Smith", "B. Jones"]}],
+    )
+
+
+class RemovedOut(BaseModel):
+    """What was removed."""
+
+    removed: list[str] = Field(description="names of the document")
+
+
+@router.get("/collections", summary="List collections")
+async def collections(service: ServiceOf) -> list[CollectionOut]:
+    """The collections that your key is for."""
+
+    def look(name: str) -> CollectionOut:
+        opened = service.collection(name)
+        records = opened.documents()
+        return CollectionOut(
+            name=name,
+            documents=len(records),
+            pages=sum(record.pages for record in records),
+            encoder=opened.settings.encoder,
+            write=service.access.write and not service.settings.read_only,
+        )
+
+    return [await service.look(look, name) for name in service.names]
 
 
 @router.get("/documents", summary="List documents")
 async def documents(
     service: ServiceOf,
     collection: Named = None,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    text: Annotated[str | None, Query(max_length=300, description="is in the name or title")] = None,
+    folder: Annotated[str | None, Query(max_length=1000, description="only in this folder, at any depth")] = None,
+    where: Annotated[
+        list[str] | None, Query(max_length=50, description="only with this metadata: key=value; may be repeated")
+    ] = None,
+    since: Annotated[str | None, Query(max_length=40, description="only of this date or later: 2024-03")] = None,
+    until: Annotated[str | None, Query(max_length=40, description="only of this date or earlier")] = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
 ) -> DocumentsOut:
     """The documents of a collection, sorted by name."""
-    found = await service.run(service.collection(collection).documents)
-    return DocumentsOut(
-        total=len(found), documents=[DocumentOut.of(record) for record in found[offset : offset + limit]]
-    )
+    chosen = Where(folder=folder, metadata=_pairs(where or []), since=since, until=until).filter()
+    found = await service.look(service.collection(collection).documents, chosen)
+    if text:
+        wanted = text.casefold()
+        found = [record for record in found if wanted in f"{record.name}\n{record.title}".casefold()]
+    shown = [DocumentOut.of(record) for record in found[offset : offset + limit]]
+    return DocumentsOut(total=len(found), documents=shown)
 
 
 @router.get("/documents/{document}", summary="One document")
 async def document(service: ServiceOf, document: Identifier, collection: Named = None) -> DocumentOut:
     """What is known of one document."""
-    return DocumentOut.of(await service.run(service.record, service.collection(collection), document))
+    return DocumentOut.of(await service.look(service.record, service.collection(collection), document))
+
+
+@router.patch("/documents/{document}", summary="Correct the metadata of a document")
+async def set_metadata(
+    service: ServiceOf, document: Identifier, changes: MetadataIn, collection: Named = None
+) -> DocumentOut:
+    """Set or take back metadata, without reading the file again. What is said here stays when it is added again."""
+    opened = service.collection(collection, write=True)
+    await service.look(service.record, opened, document)
+    wait = service.settings.write_seconds
+    return DocumentOut.of(await service.change(opened.set_metadata, document, changes.metadata, wait=wait))
+
+
+@router.delete("/documents/{document}", summary="Remove a document")
+async def remove(service: ServiceOf, document: Identifier, collection: Named = None) -> RemovedOut:
+    """Remove a document from the collection. A file that was uploaded is deleted; files elsewhere stay."""
+    opened = service.collection(collection, write=True)
+    record = await service.look(service.record, opened, document)
+
+    def change() -> None:
+        opened.remove(record.id, wait=service.settings.write_seconds)
+        uploaded = opened.path.resolve().with_name(f"{opened.path.resolve().name}.files")
+        for place in record.places:
+            file = FilePath(place.path)
+            if file.parent.resolve().is_relative_to(uploaded):
+                file.unlink(missing_ok=True)
+
+    await service.change(change)
+    return RemovedOut(removed=[place.name for place in record.places])
+
+
+@router.get("/documents/{document}/elements", summary="The elements of a document")
+async def elements(
+    service: ServiceOf,
+    document: Identifier,
+    collection: Named = None,
+    kind: Annotated[list[ElementKind] | None, Query(max_length=20, description="only these kinds")] = None,
+    offset: Offset = 0,
+    limit: Limit = 100,
+) -> ElementsOut:
+    """Paragraphs, headings, tables, figures, … in reading order, each with its box and text."""
+    opened = await service.look(_open, service, collection, document)
+    found = [element for page in opened.pages for element in page.elements if not kind or element.kind in kind]
+    shown = [ElementOut.of(element) for element in found[offset : offset + limit]]
+    return ElementsOut(total=len(found), elements=shown)
+
+
+@router.get("/documents/{document}/pages/{number}", summary="One page and its elements")
+async def page(service: ServiceOf, document: Identifier, number: Number, collection: Named = None) -> PageOut:
+    """The size of a page, and what is on it in reading order."""
+    opened = await service.look(_open, service, collection, document)
+    if number > len(opened.pages):
+        raise no_such_page(opened.name, len(opened.pages), number)
+    return PageOut.of(opened.pages[number - 1])
 
 
 @router.get(
     "/documents/{document}/pages/{number}/picture",
     summary="A page as a picture",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}},
+    responses=PICTURES,
 )
 async def picture(
     service: ServiceOf,
+    request: Request,
     document: Identifier,
     number: Number,
     collection: Named = None,
-    boxes: Annotated[
-        str | None,
-        Query(max_length=20_000, description="boxes to outline, in points: x0,y0,x1,y1;x0,y0,x1,y1;…"),
-    ] = None,
+    boxes: Boxes = None,
     pixels: Annotated[int, Query(ge=100, le=4_000_000, description="most pixels, width × height")] = 1_500_000,
+    format: Format = "png",
 ) -> Response:
-    """A page of a document as PNG."""
+    """A page, with boxes outlined where some are named."""
+    return await _picture(service, request, document, number, collection, boxes, pixels, format)
+
+
+@router.get(
+    "/documents/{document}/pages/{number}/thumbnail",
+    summary="A page as a small picture",
+    response_class=Response,
+    responses=PICTURES,
+)
+async def thumbnail(
+    service: ServiceOf,
+    request: Request,
+    document: Identifier,
+    number: Number,
+    collection: Named = None,
+    boxes: Boxes = None,
+    pixels: Annotated[int, Query(ge=100, le=300_000, description="most pixels, width × height")] = 60_000,
+    format: Format = "webp",
+) -> Response:
+    """A page, small, with boxes outlined where some are named; page 1 is the cover."""
+    return await _picture(service, request, document, number, collection, boxes, pixels, format)
+
+
+@router.get(
+    "/documents/{document}/file",
+    summary="The file of a document",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/pdf": {}, "application/octet-stream": {}}}},
+)
+async def file(service: ServiceOf, document: Identifier, collection: Named = None) -> FileResponse:
+    """The file as it was added. A PDF is shown by a browser (`#page=3` opens it at a page), other files are saved."""
+    record = await service.look(service.record, service.collection(collection), document)
+    await service.look(service.drawn.check, record.path, record.id)
+    pdf = record.path.lower().endswith(".pdf")
+    name = quote(record.name.rpartition("/")[2])
+    return FileResponse(
+        record.path,
+        media_type="application/pdf" if pdf else "application/octet-stream",
+        headers={
+            "Content-Disposition": f"{'inline' if pdf else 'attachment'}; filename*=utf-8''{name}",
+            "Content-Security-Policy": "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'",
+        },
+    )
+
+
+async def _picture(
+    service: Service,
+    request: Request,
+    document: str,
+    number: int,
+    collection: str | None,
+    boxes: str | None,
+    pixels: int,
+    format_: Format,
+) -> Response:
     marks = boxes_in(boxes)
-    record = await service.run(service.record, service.collection(collection), document)
+    record = await service.look(service.record, service.collection(collection), document)
     if number > record.pages:
-        raise ApiError(404, "no_such_page", f"{record.name} has {record.pages} pages, so there is no page {number}.")
+        raise no_such_page(record.name, record.pages, number)
+    name = f'"{tag(record.id, number, marks, pixels, format_)}"'
+    headers = {"ETag": name, "Cache-Control": "private, max-age=3600"}
+    if name in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    drawn = await service.look(service.drawn.draw, record.path, record.id, number - 1, marks, pixels, format_)
+    return Response(drawn, media_type=f"image/{format_}", headers=headers)
 
-    def draw() -> bytes:
-        from mmrank.pictures import check_content
 
-        check_content(record.path, record.id)
-        out = io.BytesIO()
-        ImageRef(record.path, number - 1).open(max_pixels=pixels, marks=marks).save(out, "PNG")
-        return out.getvalue()
+def _open(service: Service, collection: str | None, document: str) -> Document:
+    opened = service.collection(collection)
+    return opened.document(service.record(opened, document).id)
 
-    return Response(await service.run(draw), media_type="image/png")
+
+def no_such_page(name: str, pages: int, number: int) -> ApiError:
+    """What is said of a page that a document does not have."""
+    return ApiError(404, "no_such_page", f"{name} has {pages} pages, so there is no page {number}.")
 
 
 def boxes_in(text: str | None) -> list[BBox]:
-    """The boxes that a parameter names: "10,20,110,40;10,60,110,80".
+    """The boxes that a parameter names.
 
     Raises:
         ApiError: when it names none.
+
+    >>> boxes_in("10,20,110,40;10,60,110,80")[1]
+    BBox(x0=10.0, y0=60.0, x1=110.0, y1=80.0)
     """
     try:
-        return [BBox(*map(float, box.split(","))) for box in (text or "").split(";") if box]
+        boxes = [BBox(*map(float, box.split(","))) for box in (text or "").split(";") if box]
+        if all(abs(side) < 1e6 for box in boxes for side in box.as_tuple()):
+            return boxes
     except (ValueError, TypeError):
-        raise ApiError(
-            422, "invalid_request", "boxes: write them as x0,y0,x1,y1 with x0 ≤ x1 and y0 ≤ y1, with ; between them."
-        ) from None
+        pass
+    raise ApiError(
+        422, "invalid_request", "boxes: write them as x0,y0,x1,y1 with x0 ≤ x1 and y0 ≤ y1, with ; between them."
+    )
+
+
+def _pairs(conditions: list[str]) -> dict[str, str]:
+    found = {}
+    for condition in conditions:
+        match = re.fullmatch(r"([^=]+)=(.+)", condition, re.DOTALL)
+        if match is None:
+            raise ApiError(422, "invalid_request", f"where: write conditions as key=value, not {condition[:80]!r}.")
+        found[match[1]] = match[2]
+    return found

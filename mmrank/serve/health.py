@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from mmrank import __version__
 from mmrank.errors import MmrankError
 from mmrank.serve.errors import ApiError
-from mmrank.serve.metrics import Metrics
 from mmrank.serve.service import Service
 
 router = APIRouter(tags=["operation"])
@@ -43,5 +42,6 @@ async def readyz(request: Request) -> Health:
 @router.get("/metrics", summary="Counts and times, for Prometheus", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Requests by route and status, their times, jobs and pages that were added."""
-    counted: Metrics = request.app.state.metrics
+    service: Service = request.app.state.service
+    counted = service.metrics
     return Response(counted.text(), media_type=counted.content_type)

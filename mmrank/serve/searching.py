@@ -1,36 +1,136 @@
-"""`POST /search`."""
+"""`POST /search` and `POST /ask`."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from pydantic import Field
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
 
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+
+from mmrank.answer.result import Answer
 from mmrank.serve.errors import ApiError
+from mmrank.serve.events import STREAMED, Done, EventStream, event
+from mmrank.serve.models import allowed_model, allowed_reranker
 from mmrank.serve.service import ServiceOf
-from mmrank.serve.shapes import CollectionName, HitsOut, Strict, Where
+from mmrank.serve.shapes import AnswerOut, CollectionName, HitsOut, SentenceOut, Strict, Where
+from mmrank.types import Hit
+
+if TYPE_CHECKING:
+    from mmrank.answer.result import AnswerSentence
+    from mmrank.hits import Hits
+    from mmrank.serve.service import Service
 
 router = APIRouter(tags=["questions"])
 
 
-class SearchIn(Strict):
-    """A question."""
+class Asked(Strict):
+    """What searching and asking have in common."""
 
-    query: str = Field(max_length=20_000, description="the question", examples=["What interest does the loan carry?"])
     collection: CollectionName = None
     k: int = Field(default=10, ge=1, description="how many pages")
     where: Where | None = None
     rerank: str | None = Field(
         default=None, max_length=300, description="a reranker by name, or none; that of the settings where left out"
     )
+    stream: bool = Field(default=False, description="answer with server-sent events, each as soon as it is there")
+
+    def options(self, service: Service) -> dict[str, Any]:
+        """The options that the library takes.
+
+        Raises:
+            ApiError: for too many pages, or a reranker that clients may not name.
+            InputError: for dates that are none.
+        """
+        if self.k > service.settings.largest_k:
+            largest = service.settings.largest_k
+            raise ApiError(422, "invalid_request", f"k: at most {largest} pages are given, not {self.k}.")
+        where = None if self.where is None else self.where.filter()
+        return {"k": self.k, "where": where, "rerank": allowed_reranker(self.rerank, service.settings)}
 
 
-@router.post("/search", summary="Find the pages that answer a question")
-async def search(asked: SearchIn, service: ServiceOf) -> HitsOut:
-    """The pages that answer a question, best first, each with its boxes, what speaks for it and why."""
+class SearchIn(Asked):
+    """A question to find pages for."""
+
+    query: str = Field(max_length=20_000, description="the question", examples=["What interest does the loan carry?"])
+    explain: bool = Field(default=False, description="let a small language model write a reason for each page")
+    model: str = Field(default="smollm2", max_length=300, description="which one; the service says which are allowed")
+
+
+class AskIn(Asked):
+    """A question to answer."""
+
+    question: str = Field(max_length=20_000, examples=["What interest does the loan carry?"])
+    k: int = Field(default=5, ge=1, description="how many pages are read")
+    model: str | None = Field(
+        default=None, max_length=300, description="a language model that writes; without one, the pages are quoted"
+    )
+
+
+class ReasonOut(BaseModel):
+    """The reason for one hit."""
+
+    hit: int = Field(description="its place among the hits, from 0")
+    reasoning: str | None
+
+
+@router.post("/search", summary="Find the pages that answer a question", response_model=HitsOut, responses=STREAMED)
+async def search(asked: SearchIn, request: Request, service: ServiceOf) -> Response:
+    """The pages that answer a question, best first, each with its boxes, what speaks for it and why.
+
+    With `stream`, the events are `hits` (all of them), then one `reason` per hit where `explain` is set, then `done`.
+    """
     collection = service.collection(asked.collection)
-    largest = service.settings.largest_k
-    if asked.k > largest:
-        raise ApiError(422, "invalid_request", f"k: at most {largest} pages are given, not {asked.k}.")
-    where = None if asked.where is None else asked.where.filter()
-    hits = await service.run(collection.search, asked.query, k=asked.k, where=where, rerank=asked.rerank)
-    return HitsOut.of(hits)
+    options = asked.options(service)
+    model = allowed_model(asked.model, service.settings) if asked.explain else ""
+
+    def explained(hits: Hits) -> Iterator[Hit]:
+        return collection.explain(asked.query, hits, model=model) if asked.explain else iter(())
+
+    if not asked.stream:
+        hits = await service.run(collection.search, asked.query, **options)
+        if asked.explain:
+            hits[:] = [hit async for hit in service.each(lambda: explained(hits))]
+        return JSONResponse(HitsOut.of(hits).model_dump(mode="json"))
+
+    async def events() -> AsyncIterator[str]:
+        hits = await service.run(collection.search, asked.query, **options)
+        yield event("hits", HitsOut.of(hits))
+        at = 0
+        async for hit in service.each(lambda: explained(hits)):
+            yield event("reason", ReasonOut(hit=at, reasoning=hit.reasoning))
+            at += 1
+        yield event("done", Done())
+
+    return EventStream(request, events())
+
+
+@router.post("/ask", summary="Answer a question", response_model=AnswerOut, responses=STREAMED)
+async def ask(asked: AskIn, request: Request, service: ServiceOf) -> Response:
+    """An answer in sentences, each with the boxes it rests on; `abstained` where the documents support none.
+
+    With `stream`, the events are one `sentence` each, then `answer` (all of it).
+    """
+    collection = service.collection(asked.collection)
+    options = asked.options(service)
+    if asked.model is not None:
+        options["model"] = allowed_model(asked.model, service.settings)
+
+    def made() -> Iterator[AnswerSentence | Answer]:
+        stream = collection.ask_stream(asked.question, **options)
+        yield from stream
+        yield stream.answer
+
+    if not asked.stream:
+        answer = await service.run(collection.ask, asked.question, **options)
+        return JSONResponse(AnswerOut.of(answer).model_dump(mode="json"))
+
+    async def events() -> AsyncIterator[str]:
+        async for item in service.each(made):
+            if isinstance(item, Answer):
+                yield event("answer", AnswerOut.of(item))
+            else:
+                yield event("sentence", SentenceOut.of(item))
+
+    return EventStream(request, events())

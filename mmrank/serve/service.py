@@ -12,9 +12,13 @@ from fastapi import Depends, Request
 
 from mmrank.collection import Collection
 from mmrank.errors import InputError, MmrankError
+from mmrank.serve.drawing import Drawn
 from mmrank.serve.errors import ApiError
+from mmrank.serve.jobs import Jobs
 from mmrank.serve.keys import Access
 from mmrank.serve.lanes import Lane
+from mmrank.serve.metrics import Metrics
+from mmrank.serve.runner import Runner
 from mmrank.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 READERS = 4
 """Threads for what is quick: records, elements, pictures."""
+WRITERS = 2
+"""Threads that change collections; of one collection one at a time does."""
 
 
 class Service:
@@ -47,6 +53,11 @@ class Service:
         self.access = Access()
         self._opened = _Opened(collections, settings.read_only)
         self._searches = Lane("search", settings.search_threads, settings.waiting, settings.request_seconds)
+        self._changes = Lane("change", WRITERS, settings.waiting, settings.request_seconds)
+        self.drawn = Drawn()
+        self.jobs = {name: Jobs(self._opened.path(name)) for name in self._opened.names}
+        self.metrics = Metrics()
+        self._runner = Runner(self.jobs, self._opened.collection, self.metrics)
         self._looks = Lane("look", READERS, settings.waiting, settings.request_seconds)
 
     def for_access(self, access: Access) -> Self:
@@ -133,6 +144,14 @@ class Service:
         """
         return await self._looks.run(work, *args, **kwargs)
 
+    async def change(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Change a collection, in a thread that waits for nobody who reads.
+
+        Raises:
+            ApiError: when too many wait already, or it takes too long.
+        """
+        return await self._changes.run(work, *args, **kwargs)
+
     def each(self, make: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
         """The items of an iterator that searches or writes, such as `collection.ask_stream`, as they come.
 
@@ -160,10 +179,26 @@ class Service:
         for name in self._opened.names:
             self._opened.collection(name)
 
+    def wake(self) -> None:
+        """A job was noted: begin it, unless another one is being read."""
+        self._runner.wake()
+
+    def start(self) -> None:
+        """Load the encoders and begin to read jobs.
+
+        Raises:
+            InputError, MmrankError: as `warm` does.
+        """
+        self.warm()
+        if not self.settings.read_only:
+            self._runner.start()
+
     def close(self) -> None:
-        """End the threads and close the collections."""
+        """End the threads and close the collections. A job that is being read is put back."""
+        self._runner.close()
         self._searches.close()
         self._looks.close()
+        self._changes.close()
         self._opened.close()
 
 
@@ -179,6 +214,9 @@ class _Opened:
         for name, path in self._paths.items():
             self._open[name] = Collection.open(path, read_only=read_only)
         self.names = list(collections)
+
+    def path(self, name: str) -> Path:
+        return self._open[name].path
 
     def collection(self, name: str) -> Collection:
         opened = self._open[name]

@@ -28,9 +28,18 @@ class ServeSettings(BaseSettings):
     origins: tuple[str, ...] = Field(
         default=(), description="web pages of which addresses may call it from a browser (CORS), as https://host:port"
     )
+    models: tuple[str, ...] = Field(
+        default=("smollm2",), description="language models that clients may name, as `load_chat_model` takes them"
+    )
+    rerankers: tuple[str, ...] = Field(
+        default=(), description="rerankers, as family:model, that clients may name beside those with embedded models"
+    )
     searches: int = Field(default=0, ge=0, description="searches that run at the same time; 0 for one per core")
     waiting: int = Field(default=200, ge=1, description="requests that wait for their turn; more are told to come back")
     request_seconds: float = Field(default=60.0, gt=0, description="longest time that one answer may take")
+    write_seconds: float = Field(
+        default=10.0, ge=0, description="longest time that a change waits for another writer of the collection"
+    )
     idle_seconds: float = Field(
         default=30.0, gt=0, description="longest time that a client may send nothing, or read nothing"
     )

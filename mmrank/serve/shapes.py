@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmrank.types import BBox, Hit
+from mmrank.types import BBox, Element, ElementKind, Hit, Page
 
 if TYPE_CHECKING:
+    from mmrank.answer.result import Answer, AnswerSentence
     from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter
 
@@ -109,6 +110,108 @@ class HitsOut(BaseModel):
     def of(cls, hits: Hits) -> HitsOut:
         """The same hits."""
         return cls(answered=hits.answered, hits=[HitOut.of(hit) for hit in hits])
+
+
+class SentenceOut(BaseModel):
+    """One sentence of an answer, and what it rests on."""
+
+    text: str
+    computation: str | None = Field(description="how a number was computed from numbers in the boxes")
+    hits: list[HitOut] = Field(description="pages with the boxes that the sentence rests on")
+
+    @classmethod
+    def of(cls, sentence: AnswerSentence) -> SentenceOut:
+        """The same sentence."""
+        hits = [HitOut.of(hit) for hit in sentence.hits]
+        return cls(text=sentence.text, computation=sentence.computation, hits=hits)
+
+
+class StepOut(BaseModel):
+    """One step on the way to an answer."""
+
+    name: str
+    detail: str
+
+
+class AnswerOut(BaseModel):
+    """The answer to a question."""
+
+    question: str
+    text: str
+    short: str | None = Field(description="the answer itself where it is a value, a date, a name or a list of such")
+    abstained: bool = Field(description="whether the documents support no answer")
+    confidence: float = Field(description="probability, 0 to 1, that the cited page is right")
+    model: str = Field(description="what wrote it: extract, or a language model")
+    complete: bool = Field(description="false where a model stopped before the end")
+    sentences: list[SentenceOut]
+    hits: list[HitOut] = Field(description="the pages that were found for the question")
+    trace: list[StepOut]
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerOut:
+        """The same answer."""
+        return cls(
+            question=answer.question,
+            text=answer.text,
+            short=answer.short,
+            abstained=answer.abstained,
+            confidence=answer.confidence,
+            model=answer.model,
+            complete=answer.complete,
+            sentences=[SentenceOut.of(sentence) for sentence in answer.sentences],
+            hits=[HitOut.of(hit) for hit in answer.hits],
+            trace=[StepOut(name=step.name, detail=step.detail) for step in answer.trace],
+        )
+
+
+class ElementOut(BaseModel):
+    """One thing on a page."""
+
+    id: str
+    kind: ElementKind
+    page: int = Field(description="from 0")
+    page_number: int = Field(description="from 1")
+    box: Box
+    text: str = Field(description="what a reader would read; Markdown for tables")
+    level: int | None = Field(description="depth of a heading, 1 for the highest")
+    caption_of: str | None = Field(description="of a caption: the element it captions")
+
+    @classmethod
+    def of(cls, element: Element) -> ElementOut:
+        """The same element."""
+        return cls(
+            id=element.id,
+            kind=element.kind,
+            page=element.page,
+            page_number=element.page + 1,
+            box=element.box.as_tuple(),
+            text=element.text,
+            level=element.level,
+            caption_of=element.caption_of,
+        )
+
+
+class PageOut(BaseModel):
+    """One page and its elements in reading order."""
+
+    page: int = Field(description="from 0")
+    page_number: int = Field(description="from 1")
+    label: str | None = Field(description="the number that is printed on it")
+    width: float = Field(description="in points")
+    height: float = Field(description="in points")
+    elements: list[ElementOut]
+
+    @classmethod
+    def of(cls, page: Page) -> PageOut:
+        """The same page."""
+        return cls(
+            page=page.page,
+            page_number=page.page_number,
+            label=page.label,
+            width=page.width,
+            height=page.height,
+            elements=[ElementOut.of(element) for element in page.elements],
+        )
 
 
 class DocumentOut(BaseModel):
