@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mmrank.cli.evaluate_answers import answers, noise
+from mmrank.cli.evaluate_generation import generation
 from mmrank.cli.find import Passages, Settings, Unit, rerank_options
 from mmrank.cli.manage import Json
 from mmrank.cli.output import console, print_json
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
         evidence,
         answers,
         noise,
+        generation,
         ablation,
         crossvalidate,
         crossvalidate_collections,

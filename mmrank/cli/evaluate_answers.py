@@ -37,7 +37,7 @@ def answers(
     from mmrank.evaluate.collection_data import load_collection_benchmark
     from mmrank.evaluate.collection_eval import kept_collection
 
-    kept = _kept(cache)
+    kept = kept_folder(cache)
     writer = None if model is None else load_writer(model)
     judging = None if judge is None else load_writer(judge)
     with evaluation_progress() as (reading, asking):
@@ -75,7 +75,7 @@ def noise(
     from mmrank.evaluate.collection_eval import kept_collection
     from mmrank.evaluate.noise import evaluate_noise, noise_table
 
-    kept = _kept(cache)
+    kept = kept_folder(cache)
     with evaluation_progress() as (reading, asking):
         benchmark = load_collection_benchmark(data, cache=kept)
         given = (data / "annotations.jsonl").is_file()
@@ -99,7 +99,8 @@ def noise(
         console.print(noise_table(report), markup=True)
 
 
-def _kept(cache: Path | None) -> Path:
+def kept_folder(cache: Path | None) -> Path:
+    """The folder that was named, or the one in the cache."""
     from mmrank.cache import cache_folder
 
     return cache or cache_folder("evaluate")

@@ -52,9 +52,9 @@ def load_beir(folder: str | Path, split: str = "test") -> TextBenchmark:
     home = Path(folder)
     corpus = {
         _id(row): TextDocument(str(row.get("title") or ""), str(row["text"]))
-        for row in _json_lines(home / "corpus.jsonl", ("_id", "text"))
+        for row in json_lines(home / "corpus.jsonl", ("_id", "text"))
     }
-    queries = {_id(row): str(row["text"]) for row in _json_lines(home / "queries.jsonl", ("_id", "text"))}
+    queries = {_id(row): str(row["text"]) for row in json_lines(home / "queries.jsonl", ("_id", "text"))}
     judged = home / "qrels" / f"{split}.tsv"
     qrels = _read_tsv_qrels(judged if judged.is_file() else home / "qrels.tsv")
     lost = [query for query in qrels if query not in queries]
@@ -133,6 +133,13 @@ def text_figures(run: Run, qrels: Qrels, measures: Iterable[str] = MEASURES) -> 
     Raises:
         InputError: for an unknown measure or empty judgements.
     """
+    found = query_figures(run, qrels, measures)
+    names = list(next(iter(found.values())))
+    return {name: sum(row[name] for row in found.values()) / len(found) for name in names}
+
+
+def query_figures(run: Run, qrels: Qrels, measures: Iterable[str] = MEASURES) -> dict[str, dict[str, float]]:
+    """As `text_figures`, of each judged query."""
     import ir_measures
 
     if not qrels:
@@ -143,8 +150,10 @@ def text_figures(run: Run, qrels: Qrels, measures: Iterable[str] = MEASURES) -> 
         raise InputError(f"an unknown measure: {error}; ir-measures has such as {', '.join(MEASURES)}") from error
     # ir-measures leaves queries out that the run does not name: give them an empty result.
     complete = {query: dict(run.get(query, {})) or {"": 0.0} for query in qrels}
-    found: Mapping[Any, float] = ir_measures.calc_aggregate(wanted, {q: dict(d) for q, d in qrels.items()}, complete)
-    return {str(measure): float(found[measure]) for measure in wanted}
+    found: dict[str, dict[str, float]] = {query: {} for query in qrels}
+    for one in ir_measures.iter_calc(wanted, {q: dict(d) for q, d in qrels.items()}, complete):
+        found[one.query_id][str(one.measure)] = float(one.value)
+    return found
 
 
 def _id(row: Mapping[str, Any]) -> str:
@@ -164,7 +173,12 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
     return [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
 
 
-def _json_lines(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
+def json_lines(path: Path, needed: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The objects of a JSONL file.
+
+    Raises:
+        InputError: when it cannot be read, or a line is no object with the fields needed; names the line.
+    """
     rows = []
     for number, line in numbered_lines(path):
         try:

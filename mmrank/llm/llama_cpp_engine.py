@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from mmrank.errors import InputError, MmrankError, require
+from mmrank.llm.likelihoods import answer_tokens, check_continuations
 from mmrank.llm.prefix import common_prefix
-from mmrank.llm.protocol import Answer, Chat, LabelLogits, ModelInfo, Sampling
+from mmrank.llm.protocol import Answer, Chat, LabelLogits, LogLikelihoods, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.stops import cut_at
 from mmrank.llm.templates import ChatTemplate
@@ -132,6 +133,52 @@ class LlamaChat:
                 computed += len(ids) - known
                 values[row] = self._last_logits()[columns]
         return LabelLogits(values, sum(map(len, prompts)), computed)
+
+    def log_likelihoods(self, chats: Sequence[Chat]) -> LogLikelihoods:
+        """The log-probability of each chat's last message, the assistant's, after those before it.
+
+        Raises:
+            InputError: when a chat does not end with the assistant's words, holds a picture, or is longer than the
+                context.
+        """
+        return self.continuations(*answer_tokens(chats, self.render, self._ids))
+
+    def continuations(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> LogLikelihoods:
+        """The log-probability of the last `counts` tokens of each row after those before them.
+
+        Raises:
+            InputError: when nothing stands before them, or a row is longer than the context.
+        """
+        whole = [self._fitting(list(row), 0) for row in rows]
+        check_continuations(whole, counts)
+        values = np.zeros(len(whole), dtype=np.float32)
+        computed = 0
+        with self._lock:
+            for at, (row, count) in enumerate(zip(whole, counts, strict=True)):
+                before = len(row) - count
+                known = self._known(row[:before])
+                self._llama.n_tokens = known
+                self._llama.eval(row[known:before])
+                computed += len(row) - 1 - known
+                for place in range(before, len(row)):
+                    if place > before:
+                        self._llama.eval([row[place - 1]])
+                    logits = self._last_logits().astype(np.float64)
+                    values[at] += logits[row[place]] - np.logaddexp.reduce(logits)
+        return LogLikelihoods(values, np.array(counts, dtype=np.int64), computed)
+
+    @cached_property
+    def beginning(self) -> tuple[int, ...]:
+        """Tokens that stand before every text; empty for a model that was trained without."""
+        return tuple(self._llama.tokenize(b"", add_bos=True, special=False))
+
+    def text_ids(self, text: str) -> list[int]:
+        """The tokens of a text, without those of `beginning`."""
+        return list(self._llama.tokenize(text.encode(), add_bos=False, special=False))
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        return self._text(list(ids))
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """Token ids of bare labels, without a space before them.

@@ -195,6 +195,37 @@ class LikelihoodModel(Protocol):
         ...
 
 
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A model that continues plain text, token by token, and gives the log-probability of how a text goes on."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Identity and limits."""
+        ...
+
+    @property
+    def beginning(self) -> tuple[int, ...]:
+        """Tokens that stand before every text; empty for a model that was trained without."""
+        ...
+
+    def text_ids(self, text: str) -> list[int]:
+        """The tokens of a text, without those of `beginning`."""
+        ...
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        ...
+
+    def continuations(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> LogLikelihoods:
+        """The log-probability of the last `counts` tokens of each row after those before them.
+
+        Raises:
+            InputError: when nothing stands before them, or a row is longer than the context.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AttentionReading:
     """Attention of a prompt's endings to each token of its beginning.

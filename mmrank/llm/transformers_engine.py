@@ -17,6 +17,7 @@ from mmrank.errors import InputError
 from mmrank.llm.attention_reading import read_attention
 from mmrank.llm.generation import Decoding, end_tokens
 from mmrank.llm.head import answer_log_likelihoods, label_logits
+from mmrank.llm.likelihoods import answer_tokens, check_continuations
 from mmrank.llm.prefix import PrefixCache, common_prefix
 from mmrank.llm.protocol import Answer, AttentionReading, Chat, LabelLogits, LogLikelihoods, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
@@ -187,23 +188,37 @@ class TransformersChat:
             InputError: when a chat does not end with the assistant's words, holds a picture, or is longer than the
                 context.
         """
-        rows: list[list[int]] = []
-        counts: list[int] = []
-        for chat in chats:
-            if chat[-1].role != "assistant" or not chat[-1].text:
-                raise InputError(
-                    "log-likelihoods are of an answer: the last message must be the assistant's, and not empty"
-                )
-            if any(message.images for message in chat):
-                raise InputError("log-likelihoods are computed of text alone; show no pictures")
-            answer = self._ids(chat[-1].text)
-            rows.append(self._fitting([*self._ids(self.render(chat[:-1])), *answer], 0))
-            counts.append(len(answer))
-        values = np.zeros(len(chats), dtype=np.float32)
-        for batch in self._batches([len(row) for row in rows], 1):
-            ids, mask = self._left_pad([rows[i] for i in batch])
+        return self.continuations(*answer_tokens(chats, self.render, self._ids))
+
+    @torch.inference_mode()
+    def continuations(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> LogLikelihoods:
+        """The log-probability of the last `counts` tokens of each row after those before them.
+
+        Raises:
+            InputError: when nothing stands before them, or a row is longer than the context.
+        """
+        whole = [self._fitting(list(row), 0) for row in rows]
+        check_continuations(whole, counts)
+        values = np.zeros(len(whole), dtype=np.float32)
+        for batch in self._batches([len(row) for row in whole], 1):
+            ids, mask = self._left_pad([whole[i] for i in batch])
             values[batch] = answer_log_likelihoods(self.model, ids, mask, [counts[i] for i in batch])
-        return LogLikelihoods(values, np.array(counts, dtype=np.int64), sum(map(len, rows)))
+        return LogLikelihoods(values, np.array(counts, dtype=np.int64), sum(map(len, whole)))
+
+    @cached_property
+    def beginning(self) -> tuple[int, ...]:
+        """Tokens that stand before every text; empty for a model that was trained without."""
+        first = self.tokenizer.bos_token_id
+        added = self.tokenizer.encode("", add_special_tokens=True)
+        return (first,) if first is not None and added[:1] == [first] else ()
+
+    def text_ids(self, text: str) -> list[int]:
+        """The tokens of a text, without those of `beginning`."""
+        return self._ids(quote_control_tokens(text, self._controls))
+
+    def text_of(self, ids: Sequence[int]) -> str:
+        """The text of tokens."""
+        return str(self.tokenizer.decode(list(ids)))
 
     def label_ids(self, labels: Sequence[str]) -> list[int]:
         """Token ids of bare labels, without a space before them.
