@@ -93,7 +93,8 @@ def _likelihood(model: str, settings: LikelihoodSettings, of_model: Further) -> 
     chat = load_chat_model(model or SCORES, **of_model)
     if not isinstance(chat, LikelihoodModel):
         raise InputError(
-            f"{model or SCORES} gives no log-probability of a given text; use a model that transformers runs"
+            f"{model or SCORES} gives no log-probability of a given text; use a model that transformers or"
+            " llama.cpp runs"
         )
     return Likelihood(chat, max_tokens=settings.max_tokens)
 

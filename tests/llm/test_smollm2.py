@@ -214,3 +214,15 @@ def test_a_real_server_answers_scores_and_keeps_to_a_grammar(real_server, smollm
     assert shown.any()
     difference = (logits[:, 0] - logits[:, 1]) - (ours[:, 0] - ours[:, 1])
     assert (np.abs(difference[shown]) < 2.0).all()
+
+
+def test_both_engines_give_a_text_the_same_log_probability(smollm2_llama, smollm2_torch) -> None:
+    row = smollm2_llama.text_ids("The capital of France is Paris, and that of Italy is Rome.")
+    assert row == smollm2_torch.text_ids("The capital of France is Paris, and that of Italy is Rome.")
+    rows = [row, [5, *row], row[:6]]
+    found = [model.continuations(rows, [4, 4, 2]) for model in (smollm2_llama, smollm2_torch)]
+    np.testing.assert_allclose(found[0].values, found[1].values, atol=4 * TOLERANCE)
+    assert smollm2_llama.text_of(row) == smollm2_torch.text_of(row)
+    assert found[0].computed_tokens < found[1].computed_tokens  # what rows share is computed once
+    with pytest.raises(InputError, match="at least one must stand before"):
+        smollm2_llama.continuations([row[:4]], [4])
