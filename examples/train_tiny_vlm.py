@@ -25,7 +25,7 @@ from PIL import Image, ImageDraw
 
 from mmrank import Collection
 from mmrank.encoders.vision import VisionEncoder, VisionOptions
-from mmrank.processors import sentence_transformers_without_torchvision, without_video
+from mmrank.processors import sentence_transformers_without_video, without_video
 from mmrank.train.trainers.batch_contrast import QuestionRow, train_encoder
 from mmrank.train.trainers.settings import TrainerSettings
 from mmrank.types import BBox, ImageRef, Part, PartKind, Passage, Query
@@ -178,7 +178,7 @@ def build_encoder(folder: Path, questions: Sequence[str]) -> VisionEncoder:
     processor = without_video(Qwen3VLProcessor)(pictures, tokenizer, None, chat_template=TEMPLATE)
     Qwen3VLModel(config).save_pretrained(folder)
     processor.save_pretrained(folder)
-    with sentence_transformers_without_torchvision():
+    with sentence_transformers_without_video():
         transformer = Transformer(str(folder))
     model = SentenceTransformer(modules=[transformer, Pooling(width, "lasttoken")], device="cpu")
     options = VisionOptions(max_tokens=256, max_pixels=SIDE * SIDE)

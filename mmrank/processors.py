@@ -1,7 +1,7 @@
-"""Loading the processor of a vision-language checkpoint, also where torchvision is not installed.
+"""Loading the processor of a vision-language checkpoint, without the half that reads videos.
 
-Of the processors of Qwen and SmolVLM only the video half needs torchvision. mmrank shows models pictures, never
-videos, so where torchvision is missing the same class is used without that half.
+mmrank shows models pictures, never videos. Of the processors of Qwen and SmolVLM only the video half needs
+torchvision, and a checkpoint that was saved without that half cannot be loaded with it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 
 def load_processor(name: str, **options: Any) -> Any:
-    """What `AutoProcessor.from_pretrained(name, **options)` gives, without video where torchvision is missing.
+    """What `AutoProcessor.from_pretrained(name, **options)` gives, without video.
 
     Code of the checkpoint's own runs only with `trust_remote_code=True`; nobody is asked.
 
@@ -25,13 +24,12 @@ def load_processor(name: str, **options: Any) -> Any:
     from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
 
     options = {"trust_remote_code": False, **options}
-    if find_spec("torchvision") is None:
-        passed_on = ("revision", "cache_dir", "local_files_only", "token", "trust_remote_code", "subfolder")
-        config = AutoConfig.from_pretrained(name, **{key: options[key] for key in passed_on if key in options})
-        listed = PROCESSOR_MAPPING_NAMES.get(config.model_type)
-        kind = processor_class_from_name(listed) if isinstance(listed, str) else None
-        if kind is not None and "video_processor" in kind.get_attributes():
-            return without_video(kind).from_pretrained(name, **options)
+    passed_on = ("revision", "cache_dir", "local_files_only", "token", "trust_remote_code", "subfolder")
+    config = AutoConfig.from_pretrained(name, **{key: options[key] for key in passed_on if key in options})
+    listed = PROCESSOR_MAPPING_NAMES.get(config.model_type)
+    kind = processor_class_from_name(listed) if isinstance(listed, str) else None
+    if kind is not None and "video_processor" in kind.get_attributes():
+        return without_video(kind).from_pretrained(name, **options)
     return AutoProcessor.from_pretrained(name, **options)
 
 
@@ -65,7 +63,7 @@ def without_video(kind: type[Any]) -> type[Any]:
 
 
 @contextmanager
-def sentence_transformers_without_torchvision() -> Iterator[None]:
+def sentence_transformers_without_video() -> Iterator[None]:
     """While it lasts, models loaded by sentence-transformers get their processor from `load_processor`."""
     from sentence_transformers.base.modules import transformer
 

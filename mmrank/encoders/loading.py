@@ -178,11 +178,11 @@ def _model(convention: Any, device: str, dtype: Any, checkpoint: Checkpoint) -> 
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.sentence_transformer.modules import Pooling
 
-    from mmrank.processors import sentence_transformers_without_torchvision
+    from mmrank.processors import sentence_transformers_without_video
 
     source, where = convention.checkpoint, dict(checkpoint.options)
     weights = {"use_safetensors": True, "dtype": dtype}
-    with sentence_transformers_without_torchvision():
+    with sentence_transformers_without_video():
         if convention.kind.endswith("tokens"):
             return MultiVectorEncoder(source, device=device, model_kwargs=weights, **where)
         if convention.kind == "text" or _file(checkpoint, "modules.json"):
