@@ -28,6 +28,7 @@ for _name, _value in {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "GRADIO_ANALYTICS_ENABLED": "False",
+    "HAYSTACK_TELEMETRY_ENABLED": "False",
     "DO_NOT_TRACK": "1",
 }.items():
     os.environ.setdefault(_name, _value)

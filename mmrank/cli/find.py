@@ -134,10 +134,10 @@ def search(
 
 
 def rerank(
-    candidates: Annotated[Path, typer.Argument(help="Candidates: JSONL, or a TREC run with --beir.")],
+    candidates: Annotated[Path, typer.Argument(help="Candidates: JSONL; with --beir a run of TREC or MTEB.")],
     reranker: Annotated[str, typer.Option(help="Family or family:model (docs/rerankers.md).")],
     out: Annotated[Path, typer.Option(help="File to write: .jsonl, otherwise a TREC run.")],
-    beir: Annotated[Path | None, typer.Option(help="BEIR folder with the texts of a TREC run.")] = None,
+    beir: Annotated[Path | None, typer.Option(help="BEIR folder with the texts of a run.")] = None,
     depth: Annotated[
         int, typer.Option(min=1, help="Candidates per query that are reranked; the others follow in their order.")
     ] = 100,
@@ -150,7 +150,8 @@ def rerank(
     """Rerank candidates that another system found.
 
     A JSONL line has query, candidates (each with id, text or picture, optionally score) and optionally an id of the
-    query. With --beir, figures by its judgements are printed before and after reranking.
+    query. Candidates may also be documents or nodes as LangChain, LlamaIndex and Haystack write them. With --beir,
+    figures by its judgements are printed before and after reranking.
     """
     from mmrank.evaluate.candidate_files import check_output, read_candidates, rerank_all, write_ranking
     from mmrank.rerankers import load_reranker

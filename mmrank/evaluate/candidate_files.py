@@ -1,4 +1,4 @@
-"""Candidates that another system found, from files and back: JSONL, or a TREC run over a BEIR folder."""
+"""Candidates that another system found, from files and back: JSONL, or a run over a BEIR folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.evaluate.evaluation import check_writable
+from mmrank.evaluate.foreign_candidates import plain_entry, read_mteb_run
 from mmrank.evaluate.text_benchmarks import (
     Qrels,
     check_trec_fields,
@@ -77,8 +78,10 @@ def read_candidates(path: Path, beir: Path | None = None) -> Candidates:
 
     Args:
         path: JSONL lines {"id"?, "query", "candidates": [{"id", "text"?, "picture"?, "score"?}, …]}, or with `beir` a
-            TREC run. A picture is a path from the folder of this file, for one page "report.pdf#3"; candidates
-            without scores are taken to stand best first.
+            TREC run or the predictions of MTEB (.json). Candidates may also be documents of LangChain or Haystack, or
+            nodes of LlamaIndex, as these write them (`mmrank.evaluate.foreign_candidates`). A picture is a path from
+            the folder of this file, for one page "report.pdf#3"; candidates without scores are taken to stand best
+            first.
         beir: folder with the queries, texts and judgements that the run refers to.
 
     Raises:
@@ -184,7 +187,8 @@ def _from_lines(path: Path) -> Candidates:
 
 
 def _from_run(path: Path, beir: Path) -> Candidates:
-    benchmark, run = load_beir(beir), read_trec_run(path)
+    benchmark = load_beir(beir)
+    run = read_mteb_run(path) if path.suffix == ".json" else read_trec_run(path)
     if not run:
         raise InputError(f"{path} holds no query")
     found: dict[str, Sequence[Candidate]] = {}
@@ -200,6 +204,7 @@ def _from_run(path: Path, beir: Path) -> Candidates:
 
 
 def _candidates(entries: Sequence[Mapping[str, Any]], folder: Path) -> list[Candidate]:
+    entries = [plain_entry(entry, position) for position, entry in enumerate(entries, 1)]
     scored = {"score" in entry for entry in entries}
     if len(scored) == 2:
         raise ValueError("either all candidates of a query have a score or none has")

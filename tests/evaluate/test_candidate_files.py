@@ -208,3 +208,24 @@ def test_what_cannot_be_written_after_a_long_run_is_refused_before_it(tmp_path: 
         check_output(tmp_path / "out.run", asked, "tag")
     with pytest.raises(InputError, match="there is no folder"):
         check_output(tmp_path / "nowhere" / "out.jsonl", asked, "tag")
+
+
+def test_predictions_of_mteb_are_a_run(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text(
+        "\n".join(json.dumps({"_id": one, "title": "", "text": f"Text {one}."}) for one in "ab")
+    )
+    (tmp_path / "queries.jsonl").write_text(json.dumps({"_id": "q", "text": "Which?"}))
+    (tmp_path / "qrels.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")
+    path = tmp_path / "predictions.json"
+    meta = {"mteb_model_meta": {"model_name": "x", "revision": "1"}}
+    path.write_text(json.dumps(meta | {"default": {"test": {"q": {"a": 0.5, "b": 1.0}}}}))
+    read = read_candidates(path, tmp_path)
+    assert [(one.id, one.text) for one in read.found["q"]] == [("b", "Text b."), ("a", "Text a.")]
+    for written, said in (
+        (meta | {"en": {"test": {}}, "de": {"test": {}}}, "en/test, de/test"),
+        ([1], "no predictions"),
+        (meta | {"default": {"test": {"q": {"a": "much"}}}}, "no predictions"),
+    ):
+        path.write_text(json.dumps(written))
+        with pytest.raises(InputError, match=said):
+            read_candidates(path, tmp_path)
