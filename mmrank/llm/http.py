@@ -124,6 +124,22 @@ class ModelServer:
                 f"{self.url}/{path} failed {self._retries + 1} times, last: {fault}. Is the server up?"
             ) from fault
 
+    def ask(self, path: str) -> Any:
+        """What the server says of itself at a path, decoded; None where it says nothing. Counts for no budget.
+
+        Args:
+            path: below the server's address; "../name" lies beside its last part.
+        """
+        base = str(self._url).rstrip("/")
+        address = f"{base.rpartition('/')[0]}/{path[3:]}" if path.startswith("../") else f"{base}/{path}"
+        try:
+            with self._client.stream("GET", address, timeout=min(self._timeout, 10.0)) as response:
+                if response.status_code != 200:
+                    return None
+                return json.loads(self._body(response, LARGEST_ANSWER), parse_constant=_no_number)
+        except (*MALFORMED, self._httpx.HTTPError, self._httpx.InvalidURL, _FaultError):
+            return None
+
     def post_for_lines(self, path: str, body: Mapping[str, Any]) -> Iterator[str]:
         """Send one request and give the lines of its answer as they come. It is not tried again.
 

@@ -7,6 +7,7 @@ import io
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,9 @@ from mmrank.llm.streaming import BrokenAnswerError
 TOP_LOGPROBS = 20
 """The most log-probabilities per token that the interface returns."""
 
+CONTEXT = 8192
+"""Tokens, where neither the caller nor the server says how many a model reads."""
+
 Flavour = Literal["openai", "vllm", "sglang", "llama.cpp"]
 FLAVOURS: tuple[Flavour, ...] = ("openai", "vllm", "sglang", "llama.cpp")
 
@@ -33,8 +37,10 @@ class OpenAIChat:
     Args:
         server: the server that is called.
         model: its name there.
-        context_tokens: longest prompt and answer together, as the server was started.
+        context_tokens: longest prompt and answer together; None for what the server reports, `CONTEXT` where it
+            reports nothing.
         image_tokens: upper bound of one picture; 0 for a model that reads none.
+        max_images: pictures that the server takes per prompt; 0 for what the context holds.
         max_pixels: pictures are scaled to at most this many pixels before they are sent.
         flavour: which extensions the server knows. "vllm" and "sglang" continue an assistant's turn and take regular
             expressions, "llama.cpp" takes grammars, "openai" none of these.
@@ -45,8 +51,9 @@ class OpenAIChat:
         server: ModelServer,
         model: str,
         *,
-        context_tokens: int = 8192,
+        context_tokens: int | None = None,
         image_tokens: int = 0,
+        max_images: int = 0,
         max_pixels: int = 1_003_520,
         flavour: Flavour = "openai",
     ) -> None:
@@ -57,12 +64,26 @@ class OpenAIChat:
         self._max_pixels = max_pixels
         self._flavour = flavour
         continues, holds = flavour in {"vllm", "sglang"}, flavour != "openai"
-        self._info = ModelInfo(model, "server", context_tokens, image_tokens, continues, holds)
+        self._info = ModelInfo(model, "server", context_tokens or 0, image_tokens, continues, holds, max_images)
 
     @property
     def info(self) -> ModelInfo:
-        """Identity and limits."""
+        """Identity and limits. The server is asked for its context once, where it was not given."""
+        if not self._info.context_tokens:
+            self._info = replace(self._info, context_tokens=self._reported_context() or CONTEXT)
         return self._info
+
+    def _reported_context(self) -> int | None:
+        """The context that the server reports, in tokens."""
+        if self._flavour == "llama.cpp":
+            said = self.server.ask("../props")
+            found = _at(said, "default_generation_settings", "n_ctx")
+        else:
+            listed = _at(self.server.ask("models"), "data")
+            models = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+            named = [one for one in models if one.get("id") == self._model] or models[:1]
+            found = _at(named[0], "max_model_len") if named else None
+        return found if type(found) is int and 256 <= found <= 1 << 26 else None
 
     def count_tokens(self, text: str) -> int:
         """An upper estimate of how many tokens `text` takes."""
@@ -160,6 +181,11 @@ class OpenAIChat:
         return self.server.post("chat/completions", body, read)
 
     def _turn(self, message: Message) -> dict[str, Any]:
+        if message.role in ("query", "document"):
+            raise InputError(
+                f"the server of {self._model} takes no turns of the role {message.role}; choose another prompt than"
+                " template, or its /rerank (served:…)"
+            )
         if not message.images:
             return {"role": message.role, "content": quote_control_tokens(message.text)}
         if not self._info.reads_images:
@@ -173,6 +199,13 @@ class OpenAIChat:
         piece.open(max_pixels=self._max_pixels).save(written, "PNG")
         data = base64.b64encode(written.getvalue()).decode()
         return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+
+def _at(said: Any, *names: str) -> Any:
+    """What stands in nested objects of JSON; None where there is no such thing."""
+    for name in names:
+        said = said.get(name) if isinstance(said, dict) else None
+    return said
 
 
 def _read_piece(line: str) -> tuple[str, str | None]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mmrank.types import ImageRef
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "query", "document"]
+"""The last two are those of chat templates that rerankers bring along."""
 Content = str | ImageRef
 
 
@@ -116,7 +117,11 @@ class LabelLogits:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Identity and limits. `image_tokens` bounds one picture and is 0 where the model reads none."""
+    """Identity and limits.
+
+    `image_tokens` bounds one picture and is 0 where the model reads none; `max_images` bounds the pictures of a chat
+    and is 0 where only the context does.
+    """
 
     name: str
     engine: str
@@ -126,6 +131,7 @@ class ModelInfo:
     """Whether a last assistant message is taken as the beginning of the answer."""
     holds: bool = True
     """Whether an answer can be constrained to a form."""
+    max_images: int = 0
 
     @property
     def reads_images(self) -> bool:

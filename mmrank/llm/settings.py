@@ -76,11 +76,23 @@ class ServerSettings(SettingsModel):
 class ChatServerSettings(ServerSettings):
     """Of a model behind an OpenAI-compatible server: `http(s)://host/v1#model`."""
 
-    context_tokens: int = Field(
-        default=8192, ge=1, description="longest prompt and answer together, in tokens, as the server was started"
+    context_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="longest prompt and answer together, in tokens; none for what the server reports (vLLM, SGLang and"
+        " llama.cpp do), 8,192 where it reports nothing",
     )
     image_tokens: int = Field(
-        default=0, ge=0, description="upper bound of one picture, in tokens; 0 for a model that reads no pictures"
+        default=0,
+        ge=0,
+        description="upper bound of one picture, in tokens; 0 for a model that reads no pictures. Of checkpoints with a"
+        " prompt of their own it is known",
+    )
+    max_images: int = Field(
+        default=0,
+        ge=0,
+        description="pictures that the server takes per prompt (vLLM: `--limit-mm-per-prompt`); 0 for what the context"
+        " holds. A window has no more",
     )
     max_pixels: int = Field(
         default=1_003_520,

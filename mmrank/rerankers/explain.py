@@ -59,13 +59,12 @@ class Explainer:
         model, info = self._model, self._model.info
         query = fit_query(query, model)
         asked = show_query(query, info)
-        frame = "".join(message.text for message in reason_chat(asked, ()))
-        room = room_for(model, frame, self._max_tokens, images=query.image is not None)
+        room = room_for(model, reason_chat(asked, ()), self._max_tokens)
         sampling = Sampling(self._max_tokens, stop=("\n",))
         for candidate in candidates:
             begun = time.perf_counter()
             shown = focused(query.text, show(candidate, info), self._words)
-            [content] = fit([shown], room, model)
+            [[content], _] = fit([shown], room, model)
             chat = reason_chat(asked, content)
             if info.continues:
                 chat.append(assistant(REASON_BEGINS))

@@ -14,13 +14,14 @@ import numpy as np
 from mmrank.errors import InputError
 from mmrank.llm.forms import Permutation
 from mmrank.llm.protocol import ChatModel, Content, Message, Sampling, assistant
-from mmrank.rerankers.answering import ANSWER, ANSWERED, THINK, Thinking, answer
+from mmrank.rerankers.answering import ANSWER, ANSWERED, SEAMS, THINK, Thinking, answer
 from mmrank.rerankers.focus import focused
+from mmrank.rerankers.layout import Layout
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import in_order, ranked
 from mmrank.rerankers.parsing import Style, parse_ranking, parse_reasons
-from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
-from mmrank.rerankers.prompts import listwise_chat, stepwise_chat
+from mmrank.rerankers.presentation import fit, fit_query, room_for, show_query, show_several
+from mmrank.rerankers.prompts import LISTWISE, STEPWISE
 from mmrank.rerankers.protocol import AnswerStatus, Ranking
 from mmrank.rerankers.windows import windows
 from mmrank.types import Candidate, PartKind, Query
@@ -53,7 +54,9 @@ class Listwise:
             log-probabilities are their scores. Reasons are quotes from the candidates of the first window, kept where
             they stand in the candidate.
         rotations: "first-id" averages over this many rotations of a window's candidates, so that places count less.
-        thinking: how answers are generated; no tokens for no reasons.
+        thinking: how answers are generated; no tokens for no reasons. What does not fit the context is shortened, see
+            `presentation.fit`; where pictures leave room for fewer candidates, windows are smaller.
+        layout: the conversation; None for ours in that style.
         mode: how windows are laid; see `windows`.
         name: shown as the stage of a hit.
     """
@@ -71,6 +74,7 @@ class Listwise:
         by: By = "answer",
         rotations: int = 1,
         thinking: Thinking | None = None,
+        layout: Layout | None = None,
         mode: Literal["official", "fixed"] = "fixed",
         name: str = "listwise",
     ) -> None:
@@ -92,6 +96,7 @@ class Listwise:
         self._by: By = by
         self._rotations = rotations
         self._style: Style = style
+        self._layout = layout or (STEPWISE if style == "chain" else LISTWISE)
         self._window = window
         self._stride = stride
         self._head = head
@@ -115,17 +120,23 @@ class Listwise:
         """
         ledger = Ledger()
         query = fit_query(query, self._model)
+        asked = show_query(query, self._model.info)
+        free = self._thinking.answer_tokens + SEAMS
+        shown, most = show_several(self._model, self._layout, asked, candidates, free)
         order = list(range(len(candidates)))
         reasons: dict[int, str] = {}
-        spans = windows(len(candidates), size=self._window, stride=self._stride, end=self._head, mode=self._mode)
+        size = min(self._window, max(most, 2))
+        stride = min(self._stride, max(size // 2, 1)) if size < self._window else self._stride
+        spans = windows(len(candidates), size=size, stride=stride, end=self._head, mode=self._mode)
         scores: list[float] = []
         for begin, end in spans:
             places = order[begin:end]
-            seen = [candidates[i] for i in places]
+            noun = "Image" if self._pictures_only([candidates[i] for i in places]) else "Passage"
+            seen, thoughts = self._fitted(query.text, asked, [shown[i] for i in places], noun)
             if self._by == "answer":
-                ranks, said, scores = self._rank(query, seen, ledger)
+                ranks, said, scores = self._rank(asked, seen, noun, thoughts, ledger)
             else:
-                ranks, said, scores = self._rank_by_first_id(query, seen, ledger, explain=begin == 0)
+                ranks, said, scores = self._rank_by_first_id(asked, seen, noun, ledger, explain=begin == 0)
             reasons |= {places[at]: reason for at, reason in said.items()}
             order[begin:end] = [places[at] for at in ranks]
         if scores and len(spans) == 1:
@@ -134,12 +145,17 @@ class Listwise:
         return ledger.ranking(in_order(candidates, order, reasons), self._name)
 
     def _rank_by_first_id(
-        self, query: Query, candidates: Sequence[Candidate], ledger: Ledger, *, explain: bool
+        self,
+        asked: Sequence[Content],
+        shown: Sequence[Sequence[Content]],
+        noun: str,
+        ledger: Ledger,
+        *,
+        explain: bool,
     ) -> Ranked:
         """Order, reasons and scores by position: log-probabilities of the ids, averaged over rotations."""
-        count = len(candidates)
+        count = len(shown)
         labels = [str(number) for number in range(1, count + 1)]
-        asked, shown, noun = self._shown(query, candidates)
         turned = [[(at + turn) % count for at in range(count)] for turn in range(min(self._rotations, count))]
         chats = [self._chat(asked, [shown[at] for at in places], noun) for places in turned]
         begun = [[*chat, assistant(f"{THINK}{noun} ")] for chat in chats]
@@ -169,34 +185,38 @@ class Listwise:
         text = " ".join("".join(piece for piece in shown if isinstance(piece, str)).split())
         return quote if not text or quote.lower() in text.lower() else ""
 
-    def _shown(
-        self, query: Query, candidates: Sequence[Candidate]
-    ) -> tuple[Sequence[Content], Sequence[Sequence[Content]], str]:
-        """Question, candidates cut to what the context holds, and what a candidate is called."""
-        model, count = self._model, len(candidates)
-        asked = show_query(query, model.info)
-        shown = [show(candidate, model.info) for candidate in candidates]
-        if self._passage_words:
-            shown = [focused(query.text, content, self._passage_words) for content in shown]
-        pictures_only = model.info.reads_images and all(
+    def _pictures_only(self, candidates: Sequence[Candidate]) -> bool:
+        return self._model.info.reads_images and all(
             part.kind is not PartKind.TEXT for candidate in candidates for part in candidate.parts
         )
-        noun = "Image" if pictures_only else "Passage"
-        empty = self._chat(asked, [()] * count, noun)
-        frame = "".join(message.text for message in empty)
-        images = sum(len(message.images) for message in empty)
-        room = room_for(model, frame, self._thinking.budget, images=images)
-        return asked, fit(shown, room, model), noun
 
-    def _rank(self, query: Query, candidates: Sequence[Candidate], ledger: Ledger) -> Ranked:
+    def _fitted(
+        self, question: str, asked: Sequence[Content], shown: Sequence[tuple[Content, ...]], noun: str
+    ) -> tuple[Sequence[Sequence[Content]], int]:
+        """Candidates cut to what the context holds, and tokens for thoughts."""
+        if self._passage_words:
+            shown = [focused(question, content, self._passage_words) for content in shown]
+        frame = self._chat(asked, [()] * len(shown), noun)
+        room = room_for(self._model, frame, self._thinking.answer_tokens + SEAMS)
+        return fit(shown, room, self._model, thoughts=self._thinking.tokens)
+
+    def _rank(
+        self,
+        asked: Sequence[Content],
+        shown: Sequence[Sequence[Content]],
+        noun: str,
+        thoughts: int,
+        ledger: Ledger,
+    ) -> Ranked:
         """New order of positions, and reasons by position; no scores."""
-        model, count = self._model, len(candidates)
-        asked, shown, noun = self._shown(query, candidates)
+        model, count = self._model, len(shown)
         chat = self._chat(asked, shown, noun)
         listed = self._style == "list"
         form = Permutation(count, opened=True, separator=", " if listed else "] > [")
         opening, closing = (f"{ANSWER}[", ANSWERED) if listed else ("[", "")
-        text, calls = answer(model, chat, form, self._thinking, opening=opening, closing=closing)
+        text, calls = answer(
+            model, chat, form, replace(self._thinking, tokens=thoughts), opening=opening, closing=closing
+        )
         ledger.answered(calls)
         parsed = parse_ranking(text, count, style=self._style)
         ledger.status(parsed.status)
@@ -206,6 +226,4 @@ class Listwise:
         return [i - 1 for i in parsed.order], said, []
 
     def _chat(self, asked: Sequence[Content], shown: Sequence[Sequence[Content]], noun: str) -> list[Message]:
-        if self._style == "chain":
-            return stepwise_chat(asked, shown)
-        return listwise_chat(asked, shown, noun=noun, words=self._words)
+        return self._layout.chat(asked, shown, noun=noun, words=self._words)

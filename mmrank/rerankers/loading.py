@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.llm.loading import engine_section, load_chat_model
+from mmrank.llm.loading import EMBEDDED, ENGINES, engine_of, engine_section, load_chat_model
 from mmrank.llm.settings import ServerSettings
+from mmrank.rerankers.presentation import PIXELS_PER_TOKEN
 from mmrank.rerankers.protocol import Reranker
 from mmrank.rerankers.settings import (
     AttentionSettings,
@@ -26,6 +27,9 @@ from mmrank.rerankers.settings import (
 from mmrank.setting_models import SettingsModel, SettingsSection, check_settings
 
 if TYPE_CHECKING:
+    from mmrank.llm.protocol import ChatModel
+    from mmrank.rerankers.listwise import Listwise
+    from mmrank.rerankers.profiles import FamilyName
     from mmrank.rerankers.selector import Selector
 
 SCORES, WRITES = "smollm2-torch", "smollm2"
@@ -42,6 +46,7 @@ AS_TRAINED: dict[str, Any] = {
 }
 """Settings of `listwise` without a model: how the adapter that comes with mmrank was trained."""
 
+_OF_ENGINES = {name for engine in ENGINES.values() for name in engine.settings.model_fields}
 Further = dict[str, Any]
 """Settings that a family passes on: those that are not its own."""
 
@@ -101,23 +106,28 @@ def _likelihood(model: str, settings: LikelihoodSettings, of_model: Further) -> 
 
 def _pointwise(model: str, settings: PointwiseSettings, of_model: Further) -> Reranker:
     from mmrank.rerankers.pointwise import Pointwise
-    from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, YES_NO, ZERO_ONE
+    from mmrank.rerankers.profiles import find_profile
+    from mmrank.rerankers.prompts import YES_NO
 
+    profile = find_profile("pointwise", settings.prompt, model)
     return Pointwise(
         load_chat_model(model or SCORES, **of_model),
-        prompt=YES_NO if settings.prompt == "yes-no" else ZERO_ONE,
-        instruction=settings.instruction or JUDGE_INSTRUCTION,
+        prompt=profile.judge if profile else YES_NO,
+        instruction=settings.instruction or None,
         scale=settings.scale,
         shift=settings.shift,
         max_tokens=settings.max_tokens,
+        total_tokens=settings.total_tokens,
         neutral=settings.neutral,
     )
 
 
 def _setwise(model: str, settings: SetwiseSettings, of_model: Further) -> Reranker:
     from mmrank.rerankers.answering import Thinking
+    from mmrank.rerankers.profiles import find_profile
     from mmrank.rerankers.setwise import Setwise
 
+    profile = find_profile("setwise", settings.prompt, model)
     return Setwise(
         load_chat_model(model or WRITES, **of_model),
         children=settings.children,
@@ -126,12 +136,11 @@ def _setwise(model: str, settings: SetwiseSettings, of_model: Further) -> Rerank
         seed=settings.seed,
         mode=settings.mode,
         thinking=Thinking(settings.think_tokens, settings.temperature, settings.top_p, settings.seed, settings.hold),
+        layout=profile.layout if profile else None,
     )
 
 
 def _listwise(model: str, settings: ListwiseSettings, of_model: Further) -> Reranker:
-    from mmrank.rerankers.answering import Thinking
-    from mmrank.rerankers.listwise import Listwise
     from mmrank.weights import LISTWISE, shipped
 
     if not model:
@@ -141,9 +150,31 @@ def _listwise(model: str, settings: ListwiseSettings, of_model: Further) -> Rera
             del trained["rotations"]  # of first ids alone
         settings = ListwiseSettings(**(trained | given))
         of_model = {"adapter": shipped(LISTWISE)} | of_model
+    return _listwise_of(load_chat_model(model or WRITES, **of_model), model, settings)
+
+
+def _listwise_of(chat: ChatModel, model: str, settings: ListwiseSettings) -> Listwise:
+    from mmrank.rerankers.answering import Thinking
+    from mmrank.rerankers.listwise import Listwise
+    from mmrank.rerankers.profiles import find_profile
+
+    profile = find_profile("listwise", settings.prompt, model)
+    style = settings.style
+    if profile is not None and profile.answer != style:
+        raise InputError(f"the prompt {profile.name} asks for the style {profile.answer}, not {style}")
+    tokens, temperature, top_p = (8192, 0.3, 1.0) if style == "list" else (1024, 0.5, 0.9)
+    if model in EMBEDDED or not model or settings.by == "first-id":
+        tokens, temperature, top_p = 512, 0.0, 1.0
+    thinking = Thinking(
+        tokens if settings.think_tokens is None else settings.think_tokens,
+        temperature if settings.temperature is None else settings.temperature,
+        top_p if settings.top_p is None else settings.top_p,
+        settings.seed,
+        settings.hold,
+    )
     return Listwise(
-        load_chat_model(model or WRITES, **of_model),
-        style=settings.style,
+        chat,
+        style=style,
         window=settings.window,
         stride=settings.stride,
         head=settings.head,
@@ -152,19 +183,27 @@ def _listwise(model: str, settings: ListwiseSettings, of_model: Further) -> Rera
         by=settings.by,
         rotations=settings.rotations,
         mode=settings.mode,
-        thinking=Thinking(settings.think_tokens, settings.temperature, settings.top_p, settings.seed, settings.hold),
+        thinking=thinking,
+        layout=profile.layout if profile else None,
     )
 
 
 def _dual_stage(model: str, settings: DualStageSettings, of_model: Further) -> Reranker:
-    from mmrank.rerankers.answering import Thinking
     from mmrank.rerankers.compose import DualStage
-    from mmrank.rerankers.listwise import Listwise
-    from mmrank.rerankers.pointwise import Pointwise
 
-    chat = load_chat_model(model or WRITES, **of_model)
-    listwise = Listwise(chat, style="chain", thinking=Thinking(settings.think_tokens))
-    return DualStage(Pointwise(chat), listwise, head=settings.head)
+    family, _, other = settings.first.partition(":")
+    shared = not other and family == "pointwise"
+    own = {name for part in _first_sections(settings.first, of_model) for name in part.model.model_fields}
+    engine = engine_section(model or WRITES).model.model_fields
+    chat = load_chat_model(model or WRITES, **{name: value for name, value in of_model.items() if name in engine})
+    of_second = settings.model_dump(include={"prompt", "style", "think_tokens", "temperature"})
+    second = _listwise_of(chat, model, ListwiseSettings(**of_second))
+    if shared:
+        from mmrank.rerankers.pointwise import Pointwise
+
+        return DualStage(Pointwise(chat), second, head=settings.head)
+    of_first = {name: value for name, value in of_model.items() if name in own}
+    return DualStage(load_reranker(settings.first, **of_first), second, head=settings.head)
 
 
 def _attention(model: str, settings: AttentionSettings, of_model: Further) -> Reranker:
@@ -244,6 +283,17 @@ def _of_server(model: str, given: Given) -> list[SettingsSection]:
     return [SettingsSection("the server", ServerSettings)]
 
 
+def _of_dual_stage(model: str, given: Given) -> list[SettingsSection]:
+    first = str(given.get("first", DualStageSettings.model_fields["first"].default))
+    rest = {name: value for name, value in given.items() if name not in DualStageSettings.model_fields}
+    return [engine_section(model or WRITES), *_first_sections(first, rest)]
+
+
+def _first_sections(first: str, given: Given) -> list[SettingsSection]:
+    """Settings of a first stage that is not the second stage's model."""
+    return [] if first == "pointwise" else sections_of(first, given)
+
+
 def _of_pointwise(model: str, given: Given) -> list[SettingsSection]:
     return sections_of(_named("pointwise", model), given)
 
@@ -284,7 +334,7 @@ FAMILIES: dict[str, Family] = {
     "pointwise": Family(PointwiseSettings, _pointwise, _of_engine(SCORES)),
     "setwise": Family(SetwiseSettings, _setwise, _of_engine(WRITES)),
     "listwise": Family(ListwiseSettings, _listwise, _of_engine(WRITES)),
-    "dual-stage": Family(DualStageSettings, _dual_stage, _of_engine(WRITES)),
+    "dual-stage": Family(DualStageSettings, _dual_stage, _of_dual_stage),
     "attention": Family(AttentionSettings, _attention, _of_engine(SCORES)),
     "cascade": Family(CascadeSettings, _cascade, _of_pointwise),
     "document-cascade": Family(DocumentCascadeSettings, _document_cascade, _of_expensive),
@@ -325,8 +375,42 @@ def load_reranker(name: str, *, fuse: float | None = None, first_stage: str = "s
     from mmrank.rerankers.compose import Fused
 
     sections = sections_of(name, settings)
-    own, *_ = check_settings(name, sections, settings)
     family, _, model = name.partition(":")
+    settings = {**_of_prompt(family, model, sections, settings), **settings}
+    own, *_ = check_settings(name, sections, settings)
     further = {key: value for key, value in settings.items() if key not in FAMILIES[family].settings.model_fields}
     reranker = FAMILIES[family].build(model, own, further)
     return reranker if fuse is None else Fused(reranker, first_stage, fuse)
+
+
+def _of_prompt(family: str, model: str, sections: Sequence[SettingsSection], given: Given) -> Further:
+    """What a prompt sets unless it is given: settings of the family, and of the engine that is known to have them.
+
+    Raises:
+        InputError: when a prompt file sets what there is not.
+    """
+    from mmrank.rerankers.profiles import AUTO, find_profile
+
+    if family in ("setwise", "listwise") and model in EMBEDDED:
+        return {"think_tokens": 512, "temperature": 0.0}
+    asked: FamilyName
+    if family == "dual-stage":
+        asked = "listwise"
+    elif family in ("pointwise", "setwise", "listwise"):
+        asked = family  # type: ignore[assignment]
+    else:
+        return {}
+    profile = find_profile(asked, str(given.get("prompt", AUTO)), model)
+    if profile is None:
+        return {}
+    known = {name for section in sections for name in section.model.model_fields}
+    whole = known if family != "dual-stage" else {*known, *ListwiseSettings.model_fields}
+    if unknown := sorted(profile.settings.keys() - whole - _OF_ENGINES):
+        raise InputError(f"the prompt {profile.name} sets {unknown[0]!r}, which {family} does not have")
+    found = {name: value for name, value in profile.settings.items() if name in known}
+    if asked == "listwise":
+        found["style"] = profile.answer
+    if profile.reads_pictures and engine_of(model or WRITES) == "server":
+        pixels = int(given.get("max_pixels", found.get("max_pixels", 1_003_520)))
+        found["image_tokens"] = pixels // PIXELS_PER_TOKEN + 2
+    return found

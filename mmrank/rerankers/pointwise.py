@@ -6,6 +6,7 @@ Qwen3-VL-Reranker, lychee-rerank-mm and ProRank score this way, with different p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -13,10 +14,11 @@ from numpy.typing import NDArray
 
 from mmrank.errors import InputError
 from mmrank.llm.protocol import ChatModel, Content
+from mmrank.llm.shorten import shorten_all
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
-from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
-from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, YES_NO, JudgePrompt
+from mmrank.rerankers.presentation import Room, fit, fit_query, pictures_per_prompt, room_for, show, show_query
+from mmrank.rerankers.prompts import YES_NO, JudgePrompt
 from mmrank.rerankers.protocol import AnswerStatus, Ranking
 from mmrank.types import Candidate, Query
 
@@ -52,10 +54,11 @@ class Pointwise:
     Args:
         model: scores labels.
         prompt: the question, and the labels that answer it.
-        instruction: what relevance means here.
+        instruction: what relevance means here; None for what the prompt says.
         scale: how logits become scores; see `label_scores`.
         shift: see `label_scores`.
         max_tokens: upper bound of a candidate's text, in tokens; 0 for what the context holds.
+        total_tokens: upper bound of a whole prompt, in tokens; 0 for the context.
         neutral: take from each score the one that the candidate gets for no question, `NO_QUESTION`: what speaks for
             every question alike, such as a text that says yes, counts nothing. A second call per candidate.
         name: shown as the stage of a hit.
@@ -66,10 +69,11 @@ class Pointwise:
         model: ChatModel,
         *,
         prompt: JudgePrompt = YES_NO,
-        instruction: str = JUDGE_INSTRUCTION,
+        instruction: str | None = None,
         scale: Scale = "difference",
         shift: float = 0.0,
         max_tokens: int = 0,
+        total_tokens: int = 0,
         neutral: bool = False,
         name: str = "pointwise",
     ) -> None:
@@ -77,10 +81,11 @@ class Pointwise:
             raise InputError(f"unknown scale {scale!r}; there are: difference, probability, positive")
         self._model = model
         self._prompt = prompt
-        self._instruction = instruction
+        self._instruction = prompt.instruction if instruction is None else instruction
         self._scale: Scale = scale
         self._shift = shift
         self._max_tokens = max_tokens
+        self._total_tokens = total_tokens
         self._neutral = neutral
         self._name = name
 
@@ -103,17 +108,27 @@ class Pointwise:
         model, info = self._model, self._model.info
         query = fit_query(query, model)
         asked = show_query(query, info)
-        frame = self._prompt.frame(query.text, self._instruction)
-        room = room_for(model, frame, 1, images=query.image is not None)
-        if self._max_tokens:
-            room = type(room)(min(room.tokens, self._max_tokens), room.image_tokens)
-        shown = [fit([show(candidate, info)], room, model)[0] for candidate in candidates]
+        room = room_for(model, self._prompt.chat(asked, (), self._instruction), 1)
+        if self._total_tokens:
+            room = replace(room, tokens=max(room.tokens - max(info.context_tokens - self._total_tokens, 0), 16))
+        most = pictures_per_prompt(model, room) - (query.image is not None)
+        shown = [self._fitted(show(candidate, info, pictures=max(most, 1)), room) for candidate in candidates]
         scores = self._scores(asked, shown, ledger)
         if self._neutral:
             scores = scores - self._scores((NO_QUESTION,), shown, ledger)
         for score in scores:
             ledger.status(AnswerStatus.UNUSABLE if np.isnan(score) else AnswerStatus.COMPLETE)
         return ledger.ranking(ranked(candidates, scores), self._name)
+
+    def _fitted(self, content: tuple[Content, ...], room: Room) -> tuple[Content, ...]:
+        """A candidate cut to the bound of its text, and to the room."""
+        model, bound = self._model, self._max_tokens
+        texts = [piece for piece in content if isinstance(piece, str)]
+        if bound and sum(map(model.count_tokens, texts)) > bound:
+            short = iter(shorten_all(texts, bound, model.count_tokens))
+            content = tuple(next(short) if isinstance(piece, str) else piece for piece in content)
+        [[fitted], _] = fit([content], room, model)
+        return fitted
 
     def _scores(
         self, asked: Sequence[Content], shown: Sequence[Sequence[Content]], ledger: Ledger

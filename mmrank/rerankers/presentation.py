@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
-from mmrank.llm.protocol import ChatModel, Content, ModelInfo
+from mmrank.llm.protocol import Chat, ChatModel, Content, ModelInfo
 from mmrank.llm.shorten import share, shorten, shorten_all
 from mmrank.printable import printable
-from mmrank.types import Candidate, ImageRef, PartKind, Query
+from mmrank.rerankers.layout import Layout
+from mmrank.types import BBox, Candidate, ImageRef, PartKind, Query
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _TAGS = re.compile(
     r"<\s*(/?)\s*(think|answer|document|documents|passage|image|query|question|instruct|instruction)\s*(/?)\s*>", re.I
@@ -23,6 +28,21 @@ _FRAMES = re.compile(
 )
 _LABELS = re.compile(r"^([^\S\n]*)\[(\d+)\]", re.M)
 PICTURE = "[picture]"
+PIXELS_PER_TOKEN = 28 * 28
+"""Of the models of the Qwen families, at least."""
+LEAST_PICTURE = 256
+"""Tokens; a page in fewer cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallPicture(ImageRef):
+    """A picture that is shown in fewer pixels than others."""
+
+    most_pixels: int = 0
+
+    def open(self, *, max_pixels: int = 1_500_000, marks: Sequence[BBox] = ()) -> Image:
+        """Render it; see `ImageRef.open`."""
+        return ImageRef.open(self, max_pixels=min(max_pixels, self.most_pixels), marks=marks)
 
 
 def quote_tags(text: str) -> str:
@@ -61,11 +81,16 @@ def show_query(query: Query, info: ModelInfo) -> tuple[Content, ...]:
     return (query.image, "\n" + quote_tags(query.text)) if query.text else (query.image,)
 
 
-def show(candidate: Candidate, info: ModelInfo) -> tuple[Content, ...]:
+def show(candidate: Candidate, info: ModelInfo, *, pictures: int | None = None) -> tuple[Content, ...]:
     """A candidate as a model reads it, parts in order.
 
     A model that reads pictures is shown tables and pictures as pictures. Another is shown their text, and the word
     "[picture]" where a picture among text holds none.
+
+    Args:
+        candidate: what is shown.
+        info: of the model.
+        pictures: only so many first ones are shown as pictures, the others as their text; None for all.
 
     Raises:
         InputError: when nothing of the candidate can be read by the model.
@@ -74,12 +99,14 @@ def show(candidate: Candidate, info: ModelInfo) -> tuple[Content, ...]:
     if candidate.heading_path:
         pieces.append(" › ".join(" ".join(fenced(heading).split()) for heading in candidate.heading_path))
     body: list[Content] = []
+    left = len(candidate.parts) if pictures is None else pictures
     for part in candidate.parts:
-        if info.reads_images and part.image is not None and part.kind is not PartKind.TEXT:
+        if info.reads_images and left and part.image is not None and part.kind is not PartKind.TEXT:
             body.append(part.image)
+            left -= 1
         elif part.text:
             body.append(fenced(part.text))
-        elif part.kind is not PartKind.TEXT and not info.reads_images:
+        elif part.kind is not PartKind.TEXT and not (info.reads_images and part.image is None):
             body.append(PICTURE)
     if all(piece == PICTURE for piece in body):
         what = "holds pictures only" if body else "is empty"
@@ -97,57 +124,122 @@ def show(candidate: Candidate, info: ModelInfo) -> tuple[Content, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Tokens a prompt leaves for candidates: what the model reads, less frame and answer."""
+    """Tokens that a prompt leaves for candidates and thoughts."""
 
     tokens: int
     image_tokens: int
 
 
-def room_for(model: ChatModel, frame: str, answer_tokens: int, images: int = 0) -> Room:
+def room_for(model: ChatModel, frame: Chat, answer_tokens: int) -> Room:
     """How much room a prompt leaves.
 
     Args:
         model: whose context it is.
-        frame: all of the prompt's text but the candidates, the query included.
+        frame: the prompt with empty candidates, the query included.
         answer_tokens: kept free for the answer.
-        images: pictures in the frame.
 
     Raises:
         InputError: when the frame alone fills the context.
     """
     info = model.info
-    left = info.context_tokens - model.count_tokens(frame) - answer_tokens - images * info.image_tokens
-    left -= 32  # the chat template's own tokens, and seams that tokenize differently in place
+    images = sum(len(message.images) for message in frame)
+    left = info.context_tokens - answer_tokens - images * info.image_tokens
+    left -= sum(model.count_tokens(message.text) for message in frame)
+    left -= 16 + 8 * len(frame)  # the chat template's own tokens, and seams that tokenize differently in place
     if left < 1:
         raise InputError(f"the query and the instructions alone fill the {info.context_tokens} tokens of {info.name}")
     return Room(left, info.image_tokens)
 
 
-def fit(shown: Sequence[tuple[Content, ...]], room: Room, model: ChatModel) -> list[tuple[Content, ...]]:
-    """Candidates shortened to the room: all texts to one common upper bound, candidates first, then parts within.
+def pictures_per_prompt(model: ChatModel, room: Room) -> int:
+    """How many pictures fit into one prompt at their least size, at most those that the server takes."""
+    fitting = room.tokens // max(min(LEAST_PICTURE, room.image_tokens), 1)
+    return min(fitting, model.info.max_images) if model.info.max_images else fitting
 
+
+def fit(
+    shown: Sequence[tuple[Content, ...]], room: Room, model: ChatModel, *, thoughts: int = 0
+) -> tuple[list[tuple[Content, ...]], int]:
+    """Candidates made to fit the room beside the thoughts, and what is left for thoughts.
+
+    In this order: thoughts keep what they want or half of the room, whichever is less; texts keep what they need or a
+    quarter; pictures are scaled down evenly to the rest, to no less than `LEAST_PICTURE` tokens each. Then texts are
+    cut evenly to what pictures and thoughts leave, candidates first, then parts within, and thoughts get what is over.
     No candidate and no picture is ever left out.
 
+    Args:
+        shown: content of each candidate.
+        room: of the prompt.
+        model: that reads them.
+        thoughts: tokens wanted for thoughts.
+
     Raises:
-        InputError: when the pictures alone fill the room.
+        InputError: when the pictures do not fit at their least size.
     """
     texts = [[piece for piece in content if isinstance(piece, str)] for content in shown]
+    lengths = [sum(map(model.count_tokens, pieces)) for pieces in texts]
     images = sum(isinstance(piece, ImageRef) for content in shown for piece in content)
-    left = room.tokens - images * room.image_tokens
+    size = pixels = 0
+    if images:
+        least = min(LEAST_PICTURE, room.image_tokens)
+        free = room.tokens - min(thoughts, room.tokens // 2) - min(sum(lengths), room.tokens // 4)
+        size = min(room.image_tokens, max(free // images, min(least, room.tokens // images)))
+        if size < least:
+            raise InputError(
+                f"{len(shown)} candidates with {images} pictures do not fit into what {model.info.name} reads; give it"
+                " fewer candidates at a time, or a longer context"
+            )
+        pixels = (size - 2) * PIXELS_PER_TOKEN if size < room.image_tokens else 0
+    left = room.tokens - images * size
+    for_texts = max(left - min(thoughts, left // 2), sum(map(bool, lengths)))
     if left < sum(map(len, texts)):
         raise InputError(
-            f"{len(shown)} candidates with {images} pictures do not fit into what {model.info.name} reads;"
-            " give it fewer candidates at a time, or fewer pixels per picture"
+            f"{len(shown)} candidates do not fit into the {model.info.context_tokens} tokens of {model.info.name}; give"
+            " it fewer at a time, or a longer context"
         )
-    lengths = [sum(map(model.count_tokens, pieces)) for pieces in texts]
     fitted = []
-    for content, pieces, length, keep in zip(shown, texts, lengths, share(lengths, left), strict=True):
-        if keep >= length:
-            fitted.append(content)
-            continue
-        short = iter(shorten_all(pieces, max(keep, len(pieces)), model.count_tokens))
-        fitted.append(tuple(next(short) if isinstance(piece, str) else piece for piece in content))
-    return fitted
+    keeps = share(lengths, for_texts)
+    for content, pieces, length, keep in zip(shown, texts, lengths, keeps, strict=True):
+        short = iter(pieces if keep >= length else shorten_all(pieces, max(keep, len(pieces)), model.count_tokens))
+        fitted.append(tuple(next(short) if isinstance(piece, str) else _sized(piece, pixels) for piece in content))
+    return fitted, min(thoughts, max(left - sum(keeps), 0))
+
+
+def show_several(
+    model: ChatModel, layout: Layout, query: Sequence[Content], candidates: Sequence[Candidate], answer_tokens: int
+) -> tuple[list[tuple[Content, ...]], int]:
+    """Candidates that are to be compared in prompts, and how many of them one prompt holds, at least two.
+
+    Where a candidate has so many pictures that not even two such candidates fit, further pictures are shown as their
+    text.
+
+    Args:
+        model: that reads them.
+        layout: of the prompts.
+        query: as it is shown.
+        candidates: all of them.
+        answer_tokens: kept free for the answer.
+
+    Raises:
+        InputError: when two pictures do not fit into one prompt.
+    """
+    info, count = model.info, max(len(candidates), 2)
+    if not info.reads_images:
+        return [show(candidate, info) for candidate in candidates], count
+    asked = sum(not isinstance(piece, str) for piece in query)
+    fitting = pictures_per_prompt(model, room_for(model, layout.chat(query, [()] * 2), answer_tokens)) - asked
+    shown = [show(candidate, info, pictures=max(fitting // 2, 1)) for candidate in candidates]
+    most = max((sum(not isinstance(piece, str) for piece in content) for content in shown), default=0)
+    if most and fitting < 2 * most:
+        raise InputError(
+            f"{info.name} reads {fitting} pictures per prompt, and a comparison needs two; raise its limit on pictures"
+            " or its context, or rank with the family pointwise"
+        )
+    return shown, min(count, fitting // most) if most else count
+
+
+def _sized(picture: ImageRef, pixels: int) -> ImageRef:
+    return SmallPicture(picture.path, picture.page, picture.box, pixels) if pixels else picture
 
 
 def fit_query(query: Query, model: ChatModel, share_of_context: float = 0.25) -> Query:

@@ -13,6 +13,11 @@ Dtype = Literal["float32", "bfloat16", "float16"]
 Mode = Literal["official", "fixed"]
 
 DEVICE = "where it runs: auto, cpu, cuda, cuda:N or mps"
+PROMPT = "how a question and candidates are put before the model. auto for the way of the checkpoint, by its name"
+THOUGHTS = "upper bound of the thoughts before an answer, in tokens; 0 for none, less where the context is short"
+TEMPERATURE = "of the thoughts; 0 always takes the most probable token"
+TOP_P = "share of the probability that thoughts are sampled from; 1 for all of it"
+HOLD = "constrain the final answer to its form; without it the model writes freely and what it writes is parsed"
 DTYPE = "number format of the weights; none for what the device is fastest in"
 
 
@@ -49,12 +54,15 @@ class LikelihoodSettings(SettingsModel):
 class PointwiseSettings(SettingsModel):
     """Of `pointwise`."""
 
-    prompt: Literal["yes-no", "zero-one"] = Field(
-        default="yes-no",
-        description="the labels that the model answers with: yes or no (Qwen3-VL-Reranker, lychee), 1 or 0 (ProRank)",
+    prompt: str = Field(
+        default="auto",
+        description=f"{PROMPT}: yes-no, zero-one, qwen3-vl-reranker, lychee, qwen3-reranker, prorank; template for the"
+        " chat template of a checkpoint that takes a query and a document; or a YAML file. auto without a known"
+        " checkpoint is yes-no",
     )
     instruction: str = Field(
-        default="", description="what relevance means here, in a sentence that the model reads; empty for the usual one"
+        default="",
+        description="what relevance means here, in a sentence that the model reads; empty for what the prompt says",
     )
     scale: Literal["difference", "probability", "positive"] = Field(
         default="difference",
@@ -67,6 +75,9 @@ class PointwiseSettings(SettingsModel):
     max_tokens: int = Field(
         default=0, ge=0, description="upper bound of a candidate's text, in tokens; 0 for what the context holds"
     )
+    total_tokens: int = Field(
+        default=0, ge=0, description="upper bound of a whole prompt, in tokens; 0 for the model's context"
+    )
     neutral: bool = Field(
         default=False,
         description="take from each score the one that the candidate gets for no question, so that a text that says yes"
@@ -74,26 +85,20 @@ class PointwiseSettings(SettingsModel):
     )
 
 
-class ThinkingSettings(SettingsModel):
-    """Of families whose model thinks before it answers."""
-
-    think_tokens: int = Field(
-        default=512, ge=0, description="upper bound of the thoughts before an answer, in tokens; 0 for none"
-    )
-    temperature: float = Field(default=0.0, ge=0, description="of the thoughts; 0 always takes the most probable token")
-    top_p: float = Field(
-        default=1.0, gt=0, le=1, description="share of the probability that thoughts are sampled from; 1 for all of it"
-    )
-    hold: bool = Field(
-        default=True,
-        description="constrain the final answer to its form, in a call of its own; without it the model writes freely"
-        " and what it writes is parsed",
-    )
-
-
-class SetwiseSettings(ThinkingSettings):
+class SetwiseSettings(SettingsModel):
     """Of `setwise`."""
 
+    prompt: str = Field(
+        default="auto",
+        description=f"{PROMPT}: choice, choice-plain (without thoughts), rank-r1; or a YAML file. auto without a known"
+        " checkpoint is choice, or with `think_tokens=0` choice-plain",
+    )
+    think_tokens: int = Field(
+        default=2048, ge=0, description=f"{THOUGHTS} (Rank-R1: 2,048); with the embedded model 512 by default"
+    )
+    temperature: float = Field(default=0.0, ge=0, description=TEMPERATURE)
+    top_p: float = Field(default=1.0, gt=0, le=1, description=TOP_P)
+    hold: bool = Field(default=True, description=HOLD)
     children: int = Field(
         default=19, ge=1, description="candidates that one is compared with in a call (Rank-R1: 19, so 20 per call)"
     )
@@ -109,12 +114,31 @@ class SetwiseSettings(ThinkingSettings):
     )
 
 
-class ListwiseSettings(ThinkingSettings):
+class ListwiseSettings(SettingsModel):
     """Of `listwise`."""
 
-    style: Literal["list", "chain"] = Field(
-        default="list", description="form of the ranking: `[3, 1, 2]` (MM-R5) or `[3] > [1] > [2]` (DeAR)"
+    prompt: str = Field(
+        default="auto",
+        description=f"{PROMPT}: list, chain, mm-r5, dear; or a YAML file. auto without a known checkpoint is the one of"
+        " `style`",
     )
+    style: Literal["list", "chain"] = Field(
+        default="list",
+        description="form of the ranking: `[3, 1, 2]` (MM-R5) or `[3] > [1] > [2]` (DeAR); a prompt brings its own",
+    )
+    think_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        description=f"{THOUGHTS}; none for 8,192 with the style list (MM-R5), 1,024 with chain (DeAR), and 512 with"
+        " `by=first-id` or the embedded model",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0, description=f"{TEMPERATURE}; none for .3 with list, .5 with chain, 0 with 512 thoughts"
+    )
+    top_p: float | None = Field(
+        default=None, gt=0, le=1, description=f"{TOP_P}; none for .9 with the style chain, otherwise 1"
+    )
+    hold: bool = Field(default=True, description=HOLD)
     window: int = Field(default=20, ge=1, description="candidates per prompt")
     stride: int = Field(default=10, ge=1, description="how far the window slides, at most `window`")
     head: int | None = Field(
@@ -150,9 +174,23 @@ class ListwiseSettings(ThinkingSettings):
 class DualStageSettings(SettingsModel):
     """Of `dual-stage`."""
 
+    first: str = Field(
+        default="pointwise",
+        description="what scores all candidates, as family or family:model; pointwise without a model scores with the"
+        " second stage's (DeAR: cross-encoder:abdoelsayed/dear-8b-reranker-ce-v1)",
+    )
     head: int = Field(default=30, ge=1, description="candidates that the listwise stage reads")
-    think_tokens: int = Field(
-        default=512, ge=0, description="upper bound of the listwise stage's thoughts, in tokens; 0 for none"
+    prompt: str = Field(default="auto", description="of the listwise stage; see `listwise`")
+    style: Literal["list", "chain"] = Field(
+        default="chain", description="form of the listwise stage's ranking; see `listwise`"
+    )
+    think_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        description="upper bound of the listwise stage's thoughts, in tokens; 0 for none, none as with `listwise`",
+    )
+    temperature: float | None = Field(
+        default=None, ge=0, description="of the listwise stage's thoughts; see `listwise`"
     )
 
 

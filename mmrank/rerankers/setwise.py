@@ -10,13 +10,14 @@ from typing import Literal
 
 from mmrank.errors import InputError
 from mmrank.llm.forms import OneOf
-from mmrank.llm.protocol import ChatModel, Content, Message
-from mmrank.rerankers.answering import ANSWER, ANSWERED, THOUGHT, Thinking, answer
+from mmrank.llm.protocol import ChatModel, Content
+from mmrank.rerankers.answering import ANSWER, ANSWERED, SEAMS, THOUGHT, Thinking, answer
+from mmrank.rerankers.layout import Layout
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import in_order
 from mmrank.rerankers.parsing import parse_choice
-from mmrank.rerankers.presentation import fit, fit_query, room_for, show, show_query
-from mmrank.rerankers.prompts import setwise_chat
+from mmrank.rerankers.presentation import fit, fit_query, room_for, show_query, show_several
+from mmrank.rerankers.prompts import SETWISE, SETWISE_PLAIN
 from mmrank.rerankers.protocol import Ranking
 from mmrank.rerankers.sorting import heapsort_top
 from mmrank.types import Candidate, Query
@@ -34,7 +35,9 @@ class Setwise:
         top: how many are ranked; the rest keep their order.
         votes: calls per comparison, each with another shuffle; the majority wins, ties are broken at random.
         seed: of the shuffles.
-        thinking: how answers are generated; no tokens for no reasoning.
+        thinking: how answers are generated; no tokens for no reasoning. What does not fit the context is shortened, see
+            `presentation.fit`; where pictures leave room for fewer candidates, fewer are compared in a call.
+        layout: the conversation; None for ours, with or without thoughts.
         mode: how answers are read; see `parse_choice`.
         name: shown as the stage of a hit.
     """
@@ -48,6 +51,7 @@ class Setwise:
         votes: int = 1,
         seed: int = 929,
         thinking: Thinking | None = None,
+        layout: Layout | None = None,
         mode: Literal["official", "fixed"] = "fixed",
         name: str = "setwise",
     ) -> None:
@@ -59,6 +63,7 @@ class Setwise:
         self._votes = votes
         self._seed = seed
         self._thinking = replace(thinking or Thinking(tokens=2048), answer_tokens=8)
+        self._layout = layout or (SETWISE if self._thinking.tokens else SETWISE_PLAIN)
         self._mode: Literal["official", "fixed"] = mode
         self._name = name
 
@@ -77,7 +82,7 @@ class Setwise:
         model, info = self._model, self._model.info
         query = fit_query(query, model)
         asked = show_query(query, info)
-        shown = [show(candidate, info) for candidate in candidates]
+        shown, most = show_several(self._model, self._layout, asked, candidates, self._thinking.answer_tokens + SEAMS)
         dice = random.Random(self._seed)
         won: dict[int, list[str]] = {}
 
@@ -94,7 +99,8 @@ class Setwise:
             first = [place for place, count in votes.items() if count == most]
             return dice.choice(first) if len(first) > 1 else next(iter(first), None)
 
-        found = heapsort_top(len(candidates), best, children=self._children, top=self._top)
+        children = min(self._children, most - 1)
+        found = heapsort_top(len(candidates), best, children=children, top=self._top)
         reasons = {place: "\n".join(said) for place, said in won.items()}
         return ledger.ranking(in_order(candidates, found.order, reasons), self._name)
 
@@ -104,10 +110,10 @@ class Setwise:
         """Position of the winner among the shown, and why."""
         model, thinking = self._model, self._thinking
         reason = thinking.tokens > 0
-        empty: list[Message] = setwise_chat(asked, [()] * len(shown), reason=reason)
-        frame = "".join(message.text for message in empty)
-        room = room_for(model, frame, thinking.budget, images=sum(len(message.images) for message in empty))
-        chat = setwise_chat(asked, fit(shown, room, model), reason=reason)
+        room = room_for(model, self._layout.chat(asked, [()] * len(shown)), thinking.answer_tokens + SEAMS)
+        fitted, tokens = fit(shown, room, model, thoughts=thinking.tokens)
+        thinking = replace(thinking, tokens=tokens)
+        chat = self._layout.chat(asked, fitted)
         labels = OneOf(tuple(f"{i}]" for i in range(1, len(shown) + 1)))
         text, calls = answer(model, chat, labels, thinking, opening=f"{ANSWER}[", closing=ANSWERED)
         ledger.answered(calls)

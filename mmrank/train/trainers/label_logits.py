@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from mmrank.errors import InputError
-from mmrank.rerankers.prompts import JUDGE_INSTRUCTION, JudgePrompt
+from mmrank.rerankers.prompts import JudgePrompt
 from mmrank.train.trainers.grouped import Row, grouped_mask, teacher_scores, ungroup
 from mmrank.train.trainers.language_models import Turns, tokenised, turns
 
@@ -33,7 +33,7 @@ class LabelScorer:
 
     def chat(self, query: str, candidate: str) -> Turns:
         """The conversation, which ends where the label is to be said."""
-        return turns(self.prompt.chat((query,), (candidate,), JUDGE_INSTRUCTION))
+        return turns(self.prompt.chat((query,), (candidate,), self.prompt.instruction))
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         """See `GroupScorer`."""
