@@ -15,7 +15,7 @@ from mmrank.adding.addition import add_sources
 from mmrank.adding.describing import correct, renew_identities
 from mmrank.adding.files import add_files
 from mmrank.adding.naming import without_names
-from mmrank.adding.renaming import place_documents, renew_arrays
+from mmrank.adding.renaming import delete_files, place_documents, renew_arrays
 from mmrank.adding.sources import Source
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.consent import allow, check_allowed, obeyed
@@ -310,8 +310,9 @@ class Collection:
             attachments: also read the files attached to PDFs, of kinds that are read, as documents of their own:
                 "report.pdf/attachment.pdf". Metadata for all files are theirs too.
             save_to: the folder in which attachments, and contents that are in no file on the disk, are saved, so that
-                their pages can be shown. By default it lies beside the collection: "library.mmrank.files" for
-                "library.mmrank". A file of the same name is replaced; mmrank deletes none.
+                their pages can be shown. By default it lies beside the collection, "library.mmrank.files" for
+                "library.mmrank", and belongs to it: its files are exported, checked and removed with their documents.
+                In a folder of your own nothing is deleted. A file of the same name is replaced.
             progress: called with how far the reading is, about once per second.
             wait: seconds to wait for another writer to finish.
 
@@ -400,7 +401,7 @@ class Collection:
         """Remove documents, by name or id. Returns how many were removed.
 
         A document that goes by several names, since several files hold its content, stays under those that are not
-        named here.
+        named here. A content that `add` saved beside the collection is deleted there; files of your own never are.
 
         Raises:
             InputError: when one of them does not exist; then nothing is removed.
@@ -409,6 +410,8 @@ class Collection:
         wholly = [record.id for name, record in records.items() if name == record.id]
         places = {record.id: () if record.id in wholly else without_names(record, names) for record in records.values()}
         place_documents(self._store, places, wait=wait)
+        left = {identifier: set(kept) for identifier, kept in places.items()}
+        delete_files(self._store, [p for r in records.values() for p in r.places if p not in left[r.id]])
         return len(records)
 
     # Questions

@@ -45,8 +45,9 @@ def add_sources(
         save_to: folder of contents that are in no file; beside the collection by default.
         wait: seconds to wait for another writer to finish.
     """
-    here = store.path.absolute()
-    place = Path(save_to or here.with_name(f"{here.name}.files"))
+    from mmrank.index import saved_folder
+
+    place = Path(save_to or saved_folder(store.path))
     found = find(sources, follow_links=follow_links, save_to=place)
     files = free_names(found.files, _records(store))
     report = add(files, metadata)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.adding.naming import free_names, without_names
-from mmrank.adding.renaming import place_documents
+from mmrank.adding.renaming import delete_files, place_documents
 from mmrank.adding.report import AddReport
 from mmrank.adding.saving import save
 from mmrank.errors import MmrankError
@@ -71,6 +71,7 @@ def add_attachments(
         and record.path not in kept
     }
     place_documents(store, stale, wait=wait)
+    delete_files(store, [place for record in records if record.id in stale for place in record.places])
 
 
 def _records(store: Store) -> list[DocumentRecord]:

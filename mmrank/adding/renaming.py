@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,22 @@ def place_documents(
                 writer.remove(identifier)
             for identifier, title, metadata in noted:
                 writer.describe(identifier, title, metadata)
+
+
+def delete_files(store: Store, places: Iterable[FilePlace]) -> None:
+    """Delete those of these files that belong to the collection and that no document is read from any more.
+
+    Raises:
+        MmrankError: when one cannot be deleted.
+    """
+    from mmrank.index import delete_saved, saved_files, saved_folder, saved_name
+
+    folder = saved_folder(store.path)
+    named = {name for place in places if (name := saved_name(folder, place.path))}
+    if named:
+        with store.snapshot() as snapshot:
+            needed = saved_files(store.path, snapshot.documents())
+        delete_saved(folder, sorted(named - needed.keys()))
 
 
 def _put_again(

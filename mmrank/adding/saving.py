@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.printable import printable
 
-LONGEST_NAME = 200
-"""Bytes of UTF-8 of each part of a name. File systems take 255, of which some are left for what stands beside it."""
 MOST_BYTES = 16 << 30
 BLOCK = 1 << 20
 
@@ -25,14 +22,9 @@ def checked_name(name: str) -> str:
     Raises:
         InputError: when it leads elsewhere, or cannot be the name of a file.
     """
-    parts = name.split("/")
-    if (
-        any(part.strip() in ("", ".", "..") or len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in parts)
-        or "\\" in name
-        or PureWindowsPath(name).drive
-        or not name.isprintable()
-        or printable(name) != name
-    ):
+    from mmrank.index import is_saved_name
+
+    if not is_saved_name(name):
         raise InputError(
             f"{name[:80]!r} cannot be the name of a file; give one such as 'report.pdf' or '2024/report.pdf'"
         )

@@ -79,11 +79,19 @@ def repair(
     if json:
         print_json(report)
         return
-    console.print(f"{len(report.problems)} problems found and repaired." if report.problems else "Nothing was damaged.")
+    count = len(report.problems) - len(report.unsaved)
+    console.print(
+        f"{count} problems found and repaired."
+        if count
+        else "Nothing was damaged."
+        if not report.problems
+        else "Nothing can be repaired."
+    )
     for title, names in (
         ("encoded again", report.encoded),
         ("lost, add it again", report.lost),
         ("identity renewed", report.renewed),
+        ("its file is missing or changed, add it again", report.unsaved),
     ):
         for name in names:
             console.print(f"  {title}: {name}", highlight=False)
@@ -124,11 +132,13 @@ def import_(
     json: Json = False,
 ) -> None:
     """Make a collection from an export."""
-    from mmrank.index import import_archive
+    from mmrank.index import import_archive, saved_folder
 
     with errors.status("importing …"):
         import_archive(file, collection).close()
-    _done(f"{file} is in {collection}.", collection, file, json)
+    place = saved_folder(collection)
+    files = f", and its files in {place}" if place.is_dir() else ""
+    _done(f"{file} is in {collection}{files}.", collection, file, json)
 
 
 def _done(said: str, collection: Path, file: Path | None, json: bool) -> None:

@@ -25,6 +25,7 @@ from mmrank.index.records import (
     StoreLockedError,
 )
 from mmrank.index.repairing import RepairReport, repair
+from mmrank.index.saved import delete_saved, is_saved_name, saved_files, saved_folder, saved_name
 from mmrank.index.snapshot import Snapshot
 from mmrank.index.store import Store, check_there
 from mmrank.index.tokenizer import placed_words, tokenize
@@ -52,14 +53,19 @@ __all__ = [
     "StoreLockedError",
     "Writer",
     "check_there",
+    "delete_saved",
     "export_archive",
     "import_archive",
+    "is_saved_name",
     "is_vacant",
     "iso_date",
     "placed_words",
     "pool_tokens",
     "put_in_parallel",
     "repair",
+    "saved_files",
+    "saved_folder",
+    "saved_name",
     "tokenize",
     "verify",
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import secrets
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -19,17 +20,21 @@ from mmrank.index import catalog
 from mmrank.index.beneath import CATALOG, SEGMENTS
 from mmrank.index.creation import drafted, is_vacant
 from mmrank.index.properties import read_properties, write_property
-from mmrank.index.records import EncoderIdentity
+from mmrank.index.records import DocumentRecord, EncoderIdentity, FilePlace
+from mmrank.index.saved import open_saved, saved_files, saved_folder, saved_problem
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.store import Store
-from mmrank.index.unpacking import MANIFEST, unpack_archive
+from mmrank.index.unpacking import MANIFEST, SAVED, drafted_files, unpack_archive
 from mmrank.index.writer import Writer
 
 BLOCK = 1 << 20
+DIGITS = 32
+"""Hex digits of the SHA-256 of a file that are the id of its document."""
 
 
 def export_archive(store: Store, file: str | Path) -> None:
-    """Write one version of a collection into a tar file: the catalog, the segments, and a manifest of checksums.
+    """Write one version of a collection into a tar file: the catalog, the segments, the files that belong to it (see
+    `mmrank.index.saved`) as they were read, and a manifest of checksums.
 
     Indexes are left out; they are built again on import. A writer may be at work meanwhile.
 
@@ -55,6 +60,7 @@ def export_archive(store: Store, file: str | Path) -> None:
                 for segment in snapshot.segments():
                     name = f"{SEGMENTS}/{segment.info.file}"
                     contents[name] = _add(archive, name, _Blocks(segment), segment.info.bytes)
+                contents |= _add_saved(archive, store.path, snapshot.documents())
                 manifest = json.dumps(contents, indent=1).encode()
                 _add(archive, MANIFEST, io.BytesIO(manifest), len(manifest))
             if file.exists():
@@ -69,8 +75,21 @@ def export_archive(store: Store, file: str | Path) -> None:
         raise MmrankError(f"cannot export to {file}: {said}") from error
 
 
+def _add_saved(archive: tarfile.TarFile, collection: Path, records: Sequence[DocumentRecord]) -> dict[str, str]:
+    """Add the files that belong to a collection; without those that are not there, or are not what was read."""
+    folder = saved_folder(collection)
+    added = {}
+    for name, record in sorted(saved_files(collection, records).items()):
+        if saved_problem(folder, name, record.id) is None:
+            with open_saved(folder, name) as source:
+                size = os.fstat(source.fileno()).st_size
+                added[f"{SAVED}/{name}"] = _add(archive, f"{SAVED}/{name}", source, size)
+    return added
+
+
 def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdentity | None = None) -> Store:
-    """Make a collection of what `export_archive` wrote. The archive may come from a stranger.
+    """Make a collection of what `export_archive` wrote, and the folder of the files that belong to it beside it. The
+    archive may come from a stranger.
 
     Args:
         file: the archive.
@@ -83,8 +102,8 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
     """
     file, path = Path(file), Path(path)
     _check_given(file, path)
-    with _reporting(file), drafted(path) as draft:
-        held = unpack_archive(file, draft)
+    with _reporting(file), drafted(path) as draft, drafted_files(path) as saved_draft:
+        held, saved = unpack_archive(file, draft, saved_draft)
         connection = catalog.connect(draft, read_only=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -98,11 +117,50 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
             write_property(connection, "identity", secrets.token_hex(16))  # it is another collection from now on
             catalog.write_head(draft, read_properties(connection).version)
             with Store.open(draft, encoder=encoder) as store:
-                store.snapshot().close()
+                with store.snapshot() as snapshot:
+                    moved = _moved(snapshot.documents(), saved, saved_folder(path))
                 Writer(draft, connection, store.encoder, lambda _: None).rebuild_indexes()
+                if moved:
+                    with store.write() as writer:
+                        for identifier, places in moved.items():
+                            writer.relocate(identifier, places)
         finally:
             connection.close()
     return Store.open(path, encoder=encoder)
+
+
+def _moved(
+    records: Sequence[DocumentRecord], saved: Mapping[str, str], folder: Path
+) -> dict[str, tuple[FilePlace, ...]]:
+    """By id, the places of the documents whose files were in the archive: those files lie in another folder now.
+
+    Args:
+        records: of the documents.
+        saved: checksums of these files by name.
+        folder: where they lie from now on.
+
+    Raises:
+        MmrankError: when one of the files is not what any document was read from.
+    """
+    moved: dict[str, tuple[FilePlace, ...]] = {}
+    left = set(saved)
+    by_content: dict[str, list[str]] = {}
+    for name, checksum in saved.items():
+        by_content.setdefault(checksum[:DIGITS], []).append(name)
+    for record in records:
+        mine = by_content.get(record.id, [])
+        places = tuple(FilePlace(place.name, _where(place.path, mine, folder)) for place in record.places)
+        if places != record.places:
+            moved[record.id] = places
+            left -= {name for name in mine if str(folder / name) in {place.path for place in places}}
+    if left:
+        raise MmrankError(f"it holds the file {min(left)!r}, which none of its documents was read from")
+    return moved
+
+
+def _where(path: str, names: Sequence[str], folder: Path) -> str:
+    said = path.replace("\\", "/")
+    return next((str(folder / name) for name in names if said.endswith(f".files/{name}")), path)
 
 
 def _check_given(file: Path, path: Path) -> None:

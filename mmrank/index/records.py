@@ -63,7 +63,7 @@ class DocumentRecord:
     @property
     def twins(self) -> tuple[FilePlace, ...]:
         """Further files with the same content."""
-        return tuple(FilePlace(name, path) for name, path in _rows(self.metadata, TWINS, str, str))
+        return twins_of(self.metadata)
 
     @property
     def places(self) -> tuple[FilePlace, ...]:
@@ -79,6 +79,11 @@ class DocumentRecord:
     def attached(self) -> tuple[str, ...]:
         """Names of the files that are attached to it."""
         return attached_names(self.metadata)
+
+
+def twins_of(metadata: Mapping[str, str]) -> tuple[FilePlace, ...]:
+    """The further files with a document's content, from its metadata."""
+    return tuple(FilePlace(name, path) for name, path in _rows(metadata, TWINS, str, str))
 
 
 def attached_names(metadata: Mapping[str, str]) -> tuple[str, ...]:

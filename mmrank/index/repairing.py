@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,17 @@ Encode = Callable[[Document], tuple[Vectors, Vectors, Sequence[Vectors] | None]]
 
 @dataclass(frozen=True, slots=True)
 class RepairReport:
-    """What was found; which documents were encoded again, were lost and must be added again, and got a new identity."""
+    """What was found; which documents were encoded again, were lost and must be added again, and got a new identity.
+
+    Those in `unsaved` are there and found, but their file, which belongs to the collection, is not: see
+    `mmrank.index.saved`. Add them again, or remove them.
+    """
 
     problems: tuple[Problem, ...]
     encoded: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     renewed: tuple[str, ...] = ()
+    unsaved: tuple[str, ...] = ()
 
 
 def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0) -> RepairReport:
@@ -60,8 +65,9 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
     broken = [problem for problem in problems if problem.kind == "catalog"]
     if broken:
         raise MmrankError(f"{path}: {broken[0]}; the catalog cannot be repaired: restore an export of the collection")
-    if not problems:
-        return RepairReport(())
+    unsaved = tuple(name for problem in problems if problem.kind == "saved" for name in problem.documents)
+    if all(problem.kind == "saved" for problem in problems):
+        return RepairReport(problems, unsaved=unsaved)
     connection = catalog.connect(path, read_only=False)
     try:
         catalog.begin_write(connection, path, wait)
@@ -75,7 +81,7 @@ def repair(path: str | Path, *, encode: Encode | None = None, wait: float = 0.0)
         raise MmrankError(f"{path} cannot be repaired: {error.strerror or error}") from error
     finally:
         connection.close()
-    return report
+    return replace(report, unsaved=unsaved)
 
 
 def _bring_up_to_date(path: Path, wait: float) -> None:

@@ -11,6 +11,9 @@ import json
 import os
 import shutil
 import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -18,17 +21,23 @@ from typing import BinaryIO, cast
 from mmrank.errors import InputError, MmrankError
 from mmrank.index.beneath import CATALOG, SEGMENTS, is_segment_name
 from mmrank.index.rows import shown
+from mmrank.index.saved import is_saved_name, saved_folder
 
 MANIFEST = "manifest.json"
-MOST_MEMBERS = 10_000
-LONGEST_MANIFEST = 4 << 20
+SAVED = "files"
+"""The folder in an archive of the files that belong to a collection."""
+MOST_MEMBERS = 100_000
+LONGEST_MANIFEST = 32 << 20
 BLOCK = 1 << 20
 SPARE = 64 << 20
 """Bytes that stay free on the disk."""
 
 
-def unpack_archive(file: Path, folder: Path) -> set[str]:
-    """Unpack the catalog and the segments of an export into a folder. Returns the names of the segment files.
+def unpack_archive(file: Path, folder: Path, saved: Path) -> tuple[set[str], dict[str, str]]:
+    """Unpack the catalog and the segments of an export into a folder, and the files that belong to it into another one.
+
+    Returns:
+        The names of the segment files; and the checksums of the other files by name.
 
     Raises:
         InputError: when the file is no export.
@@ -50,8 +59,39 @@ def unpack_archive(file: Path, folder: Path) -> set[str]:
                     f"{file} takes {total:,} bytes unpacked, and {free:,} are free on the disk; nothing was unpacked"
                 )
             for name, checksum in manifest.items():
-                _unpack(archive, members[name], folder / name, checksum, file)
-    return {name.rpartition("/")[2] for name in manifest if name != CATALOG}
+                place = saved / name.removeprefix(f"{SAVED}/") if name.startswith(f"{SAVED}/") else folder / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                _unpack(archive, members[name], place, checksum, file)
+    others = {name.removeprefix(f"{SAVED}/"): manifest[name] for name in manifest if name.startswith(f"{SAVED}/")}
+    return {name.rpartition("/")[2] for name in manifest if name.startswith(f"{SEGMENTS}/")}, others
+
+
+@contextmanager
+def drafted_files(collection: Path) -> Iterator[Path]:
+    """A folder to fill with the files that belong to a new collection; it gets its name when the block ends, where
+    anything is in it, and is deleted when the block fails.
+
+    Raises:
+        InputError: when something is at its place already.
+    """
+    place = saved_folder(collection)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{place.name[:50]}.", suffix=".importing", dir=place.parent) as made:
+        draft = Path(made) / SAVED
+        draft.mkdir()
+        yield draft
+        if not any(draft.iterdir()):
+            return
+        try:
+            if place.is_dir() and not place.is_symlink():
+                place.rmdir()  # an empty one
+            if place.exists() or place.is_symlink():
+                raise FileExistsError
+            draft.rename(place)
+        except OSError as error:
+            raise InputError(
+                f"{place} is there already; the files of the collection need this place: move it away"
+            ) from error
 
 
 def _members(archive: tarfile.TarFile, file: Path, length: int) -> dict[str, tarfile.TarInfo]:
@@ -61,7 +101,8 @@ def _members(archive: tarfile.TarFile, file: Path, length: int) -> dict[str, tar
         for member in archive:
             name = member.name
             place, _, leaf = name.rpartition("/")
-            if not (name in (MANIFEST, CATALOG) or (place == SEGMENTS and is_segment_name(leaf))):
+            saved = name.startswith(f"{SAVED}/") and is_saved_name(name)
+            if not (saved or name in (MANIFEST, CATALOG) or (place == SEGMENTS and is_segment_name(leaf))):
                 raise MmrankError(f"{file} holds {shown(name)}, which no export holds; nothing was unpacked")
             if not member.isfile() or member.issparse():
                 raise MmrankError(f"{file} is damaged: {name} is no plain file in it; nothing was unpacked")

@@ -19,6 +19,7 @@ from mmrank.index.postings import Postings
 from mmrank.index.properties import read_properties
 from mmrank.index.records import EncoderIdentity, record_checksum
 from mmrank.index.rows import check_values
+from mmrank.index.saved import saved_folder, saved_problem, saved_rows
 from mmrank.index.segment_checks import check_offsets, check_postings
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.segments import SegmentInfo
@@ -30,7 +31,8 @@ class Problem:
     """Something wrong: in which file (relative to the collection), what, and the names of the documents it touches.
 
     `kind` says what repairing it takes: "catalog" (restore from an export), "head", "leftover", "cache", "words",
-    "arrays" (rebuilt), "vectors" (encoded again), "document" (added again) or "foreign" (moved away by you).
+    "arrays" (rebuilt), "vectors" (encoded again), "document" (added again), "saved" (added again; the document is still
+    found) or "foreign" (moved away by you).
     """
 
     kind: str
@@ -44,7 +46,8 @@ class Problem:
 
 
 def verify(path: str | Path) -> list[Problem]:
-    """Check every file of a collection: checksums, counts, what refers to what. Returns nothing if all is well.
+    """Check every file of a collection, and those that belong to it (see `mmrank.index.saved`): checksums, counts, what
+    refers to what. Returns nothing if all is well.
 
     Reads everything once. Readers and a writer may be at work meanwhile.
 
@@ -93,6 +96,7 @@ def _problems(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
     yield from _documents(connection)
     yield from _segments(path, connection, properties.encoder)
     yield from _leftovers(path, connection)
+    yield from _saved(path, connection)
 
 
 def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
@@ -203,6 +207,13 @@ def _cache(path: Path, info: SegmentInfo) -> Iterator[Problem]:
             yield Problem("cache", name, "it does not match its checksum")
     except (OSError, MmrankError) as error:
         yield Problem("cache", name, f"it cannot be read: {error}")
+
+
+def _saved(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
+    folder = saved_folder(path)
+    for name, identifier, owner in saved_rows(path, connection):
+        if what := saved_problem(folder, name, identifier):
+            yield Problem("saved", f"{folder.name}/{name}", what, (owner,))
 
 
 def _leftovers(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:

@@ -24,7 +24,8 @@ from mmrank.index.input_checks import check_document, check_texts
 from mmrank.index.merging import merge_all, merge_small
 from mmrank.index.new_segments import NewSegments
 from mmrank.index.properties import read_properties, write_property
-from mmrank.index.records import DuplicateContentError, EncoderIdentity, record_checksum
+from mmrank.index.records import DuplicateContentError, EncoderIdentity, FilePlace, record_checksum
+from mmrank.index.relocating import relocate
 from mmrank.index.rows import finite
 from mmrank.index.segments import SegmentInfo
 from mmrank.index.vector_index import SCANNED, VectorIndex, build, cache_name, default_factory, drop_cache
@@ -143,6 +144,20 @@ class Writer:
         self._connection.executemany(
             "INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()]
         )
+        self._broken, self._changed = False, True
+
+    def relocate(self, document_id: str, places: Sequence[FilePlace]) -> None:
+        """Say that the files of a document lie elsewhere; nothing else of it changes.
+
+        Args:
+            document_id: of the document.
+            places: its own name and the path of its file, then those of its twins.
+
+        Raises:
+            InputError: when there is no document with this id.
+        """
+        self._broken = True
+        relocate(self._connection, document_id, places)
         self._broken, self._changed = False, True
 
     def remove(self, document_id: str) -> None:

@@ -61,6 +61,9 @@ def files_of(archive: Path) -> dict[str, bytes]:
         entry("cache/00000001-passage-00000000.faiss", size=4),
         entry("catalog.sqlite3", size=4),
         entry("segments/00000099-words-00000000.safetensors", size=4),
+        entry("files/../letter.txt", size=4),
+        entry("files/letter.txt", tarfile.SYMTYPE, "/etc/passwd"),
+        entry("files", tarfile.DIRTYPE),
     ],
     ids=lambda member: f"{member.name}-{member.type!r}",
 )
@@ -70,6 +73,14 @@ def test_a_member_that_no_export_holds_is_refused_and_nothing_is_left(archive, t
     with pytest.raises(MmrankError) as said:
         import_archive(archive, tmp_path / "copy")
     assert str(archive) in str(said.value) and "\n" not in str(said.value)
+    assert tree(tmp_path) == before
+
+
+def test_a_file_that_no_document_was_read_from_is_refused_and_nothing_is_left(archive, tmp_path, tree):
+    write(archive, files_of(archive) | {"files/letter.txt": b"read me"})
+    before = tree(tmp_path)
+    with pytest.raises(MmrankError, match=r"'letter\.txt', which none of its documents was read from"):
+        import_archive(archive, tmp_path / "copy")
     assert tree(tmp_path) == before
 
 
