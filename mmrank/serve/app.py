@@ -27,7 +27,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mmrank import __version__
 from mmrank.collection import Collection
-from mmrank.serve import documents, errors, health, searching, uploads
+from mmrank.serve import compatible, documents, errors, health, searching, uploads
 from mmrank.serve.guard import Guard
 from mmrank.serve.service import Service
 from mmrank.serve.settings import ServeSettings
@@ -97,7 +97,7 @@ def create_app(
             expose_headers=["X-Request-ID"],
         )
     app.add_middleware(Guard, settings=chosen, metrics=service.metrics)
-    for room in (searching, documents, uploads, health):
+    for room in (searching, documents, uploads, compatible, health):
         app.include_router(room.router)
     for extension in extensions:
         context = extension(app, service)

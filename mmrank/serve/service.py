@@ -23,6 +23,7 @@ from mmrank.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from mmrank.index import DocumentRecord
+    from mmrank.rerankers.protocol import Reranker
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,6 +56,8 @@ class Service:
         self._searches = Lane("search", settings.search_threads, settings.waiting, settings.request_seconds)
         self._changes = Lane("change", WRITERS, settings.waiting, settings.request_seconds)
         self.drawn = Drawn()
+        self._rerankers: dict[str, Reranker] = {}
+        self._loading = threading.Lock()
         self.jobs = {name: Jobs(self._opened.path(name)) for name in self._opened.names}
         self.metrics = Metrics()
         self._runner = Runner(self.jobs, self._opened.collection, self.metrics)
@@ -127,6 +130,20 @@ class Service:
                 f"There is no document with the id {identifier[:80]!r}; GET /documents lists them.",
             )
         return found[0]
+
+    def reranker(self, name: str) -> Reranker:
+        """A reranker of its own, for texts that clients send, loaded once.
+
+        Raises:
+            InputError: for an unknown one.
+            MmrankError: when it cannot be loaded.
+        """
+        with self._loading:
+            if name not in self._rerankers:
+                from mmrank.rerankers import load_reranker
+
+                self._rerankers[name] = load_reranker(name)
+            return self._rerankers[name]
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Search, or do other work that takes the processor, in a thread; as many at the same time as the settings say.
