@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,12 +28,15 @@ from mmrank.serve.settings import ServeSettings
 
 log = logging.getLogger("mmrank.serve")
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
-"""Answered without a key: they say nothing of what collections hold."""
+SIGN_IN = "/ui/key"
+"""Where a browser shows its key."""
+STATIC = "/ui/static/"
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", SIGN_IN})
+"""Answered without a key, as what is static is: they say nothing of what collections hold."""
 KEY_COOKIE = "mmrank_key"
 """Where a browser keeps its key; it is believed from the service's own pages alone."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-UPLOADS = ("POST", "/documents")
+UPLOADS = frozenset({("POST", "/documents"), ("POST", "/ui/documents")})
 MOST_CLIENTS = 10_000
 """Clients whose rate is remembered."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -90,15 +93,19 @@ class Guard:
         scope["state"]["access"] = Access(write=False, collections=())
         self._check_host(headers)
         self._check_origin(scope, headers)
-        if scope["path"] not in OPEN_PATHS and scope["method"] != "OPTIONS":
+        if scope["path"] not in OPEN_PATHS and not scope["path"].startswith(STATIC) and scope["method"] != "OPTIONS":
             if self._keys is not None:
-                access = self._access(headers)
+                access = self._access(scope, headers)
             self._rates.check(access.name or (scope.get("client") or ("",))[0])
         elif self._keys is not None:
             access = Access(write=False, collections=())
         scope["state"]["access"] = access
         size = headers.get("content-length", "0")
-        if (scope["method"], scope["path"]) != UPLOADS and size.isdigit() and int(size) > self._settings.largest_body:
+        if (
+            (scope["method"], scope["path"]) not in UPLOADS
+            and size.isdigit()
+            and int(size) > self._settings.largest_body
+        ):
             raise too_large(self._settings.largest_body)
 
     def _check_host(self, headers: Headers) -> None:
@@ -117,9 +124,11 @@ class Guard:
         if urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
             raise ApiError(403, "foreign_page", "Web pages of other addresses may not call this; see `origins`.")
 
-    def _access(self, headers: Headers) -> Access:
+    def _access(self, scope: Scope, headers: Headers) -> Access:
         assert self._keys is not None
         shown = shown_key(headers)
+        if (scope["path"] == "/" or scope["path"].startswith("/ui/")) and not (shown and self._keys.access(shown)):
+            raise _sign_in(scope, headers)
         if shown is None:
             raise ApiError(401, "key_missing", "Show a key: Authorization: Bearer KEY.", {"WWW-Authenticate": "Bearer"})
         access = self._keys.access(shown)
@@ -149,6 +158,15 @@ class Guard:
                 }
             },
         )
+
+
+def _sign_in(scope: Scope, headers: Headers) -> ApiError:
+    """Where a browser that shows no known key is sent, and brought back from."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    to = f"?{urlencode({'to': f'/?{query}'})}" if scope["path"] == "/" and query else ""
+    if headers.get("hx-request") == "true":
+        return ApiError(401, "key_missing", "Show a key.", {"HX-Redirect": SIGN_IN})
+    return ApiError(303, "key_missing", "Show a key.", {"Location": f"{SIGN_IN}{to}"})
 
 
 def shown_key(headers: Headers) -> str | None:
@@ -216,7 +234,7 @@ class _Client:
         self._receive, self._send = receive, send
         self._request_id = request_id
         self._seconds = settings.idle_seconds
-        upload = (scope["method"], scope["path"]) == UPLOADS
+        upload = (scope["method"], scope["path"]) in UPLOADS
         self._most = settings.largest_upload * settings.most_files if upload else settings.largest_body
         self._taken = 0
         self._whole = False

@@ -26,9 +26,9 @@ ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 )
-SCRIPT = "<script>document.title='owned'</script>"
-PICTURE = "<img src=x onerror=document.title='owned'>"
-HOSTILE_NAME = "<img src=x onerror=document.title='owned'>.pdf"
+SCRIPT = "<script>owned()</script>"
+PICTURE = "<img src=x onerror=owned()>"
+HOSTILE_NAME = f"{PICTURE}.pdf"
 
 PAPERS: dict[str, list[list[str]]] = {
     "ferry-report.pdf": [
@@ -64,6 +64,11 @@ def write_pdf(path: Path, pages: Sequence[Sequence[str]], **metadata: str) -> Pa
         file.set_metadata(metadata)
         file.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def make_pdf() -> Callable[..., Path]:
+    return write_pdf
 
 
 @pytest.fixture(scope="session")

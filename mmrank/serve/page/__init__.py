@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mmrank.serve.page.routes import router
+from mmrank.serve.page.signing import router as signing
+from mmrank.serve.page.uploading import router as uploading
 from mmrank.serve.page.view import Kept
 
 if TYPE_CHECKING:
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 
 def page(app: FastAPI, service: Service) -> None:
     """Add the page to a service."""
-    app.state.page = Kept()
-    app.include_router(router)
+    app.state.page = Kept(service.drawn)
+    for part in (router, signing, uploading):
+        app.include_router(part)
 
 
 __all__ = ["page"]

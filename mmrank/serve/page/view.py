@@ -10,9 +10,10 @@ from mmrank.collection import Collection
 from mmrank.errors import MmrankError
 from mmrank.hits import Hits
 from mmrank.index import DocumentRecord
+from mmrank.serve.drawing import Drawn
 from mmrank.serve.page.address import Address
 from mmrank.serve.page.answering import AnswerView
-from mmrank.serve.page.shelf import Facet, Holdings, Recent, Shelf, check_file
+from mmrank.serve.page.shelf import Facet, Holdings, Recent, Shelf
 from mmrank.serve.page.views import HitView, Sheet, hit_views, spots
 from mmrank.types import Document, Hit
 
@@ -25,9 +26,14 @@ LISTED = 60
 
 
 class Kept:
-    """What is kept between requests, for all collections of a service."""
+    """What is kept between requests, for all collections of a service.
 
-    def __init__(self) -> None:
+    Args:
+        drawn: the service's pictures of pages.
+    """
+
+    def __init__(self, drawn: Drawn) -> None:
+        self.drawn = drawn
         self.shelf = Shelf()
         self.hits: Recent[Hits] = Recent(256)
         self.answers: Recent[Answer] = Recent(64)
@@ -176,7 +182,7 @@ class View:
         document = self._kept.shelf.document(self._collection, record.id)
         note = ""
         try:
-            check_file(document)
+            self._kept.drawn.check(record.path, record.id)
         except MmrankError as error:
             note = str(error)
         return Sheet(

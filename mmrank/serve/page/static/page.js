@@ -169,7 +169,51 @@
       say(one("#middle .summary")?.textContent.trim() ?? "");
     }
   });
-  document.addEventListener("htmx:sendError", () => say("The server does not answer."));
+  // Errors that come as JSON are told, never put into the page as HTML.
+  const complain = (text) => {
+    const place = one("#complaint");
+    place.textContent = text;
+    place.hidden = false;
+    setTimeout(() => { place.hidden = true; }, 12000);
+  };
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const answer = event.detail.xhr;
+    if ((answer.getResponseHeader("Content-Type") ?? "").startsWith("text/html")) return;
+    event.detail.shouldSwap = false;
+    let said = `The server answers ${answer.status}.`;
+    try { said = JSON.parse(answer.responseText).error.message; } catch { /* not of ours */ }
+    complain(said);
+  });
+
+  // Files are added by dropping them anywhere, or as soon as they are chosen.
+  const drop = one("#drop");
+  if (drop) {
+    const field = one("#files");
+    const sending = one("#sending");
+    one("#send").hidden = true;
+    let within = 0;
+    const holds = (event) => [...event.dataTransfer?.types ?? []].includes("Files");
+    const mark = (on) => document.body.classList.toggle("dropping", on);
+    document.addEventListener("dragenter", (event) => { if (holds(event)) { within += 1; mark(true); } });
+    document.addEventListener("dragleave", (event) => { if (holds(event)) { within -= 1; mark(within > 0); } });
+    document.addEventListener("dragover", (event) => { if (holds(event)) event.preventDefault(); });
+    document.addEventListener("drop", (event) => {
+      if (!holds(event)) return;
+      event.preventDefault();
+      within = 0;
+      mark(false);
+      field.files = event.dataTransfer.files;
+      drop.requestSubmit();
+    });
+    field.addEventListener("change", () => { if (field.files.length) drop.requestSubmit(); });
+    drop.addEventListener("htmx:xhr:progress", (event) => {
+      sending.hidden = !event.detail.lengthComputable;
+      sending.value = event.detail.total ? 100 * event.detail.loaded / event.detail.total : 0;
+    });
+    drop.addEventListener("htmx:afterRequest", () => { sending.hidden = true; field.value = ""; });
+  }
+
+  document.addEventListener("htmx:sendError", () => complain("The server does not answer."));
   addEventListener("resize", sizes);
 
   if (narrow.matches) { const browser = one("#browser"); if (browser) browser.open = false; }
