@@ -133,9 +133,10 @@ def _log() -> None:
 
 def extensions() -> list[Extension]:
     """What is served beside REST."""
+    from mmrank.serve.mcp import mcp
     from mmrank.serve.page import page
 
-    return [page]
+    return [page, mcp]
 
 
 def check(paths: dict[str, Path], read_only: bool, allow_models: bool) -> None:

@@ -32,4 +32,4 @@ def make_server(
     require("mcp", "mcp")
     from mmrank.mcp.server import build
 
-    return build(library, name=name or library.path.absolute().stem, model=model, files=files)
+    return build(lambda: library, name=name or library.path.absolute().stem, model=model, files=files)

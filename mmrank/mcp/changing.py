@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,13 +30,17 @@ class ChangingTools:
     """Adds files that lie in one folder, and removes documents.
 
     Args:
-        library: the collection.
+        held: gives the collection.
         files: the folder; links that lead out of it are not followed.
     """
 
-    def __init__(self, library: Collection, files: Path) -> None:
-        self._library = library
+    def __init__(self, held: Callable[[], Collection], files: Path) -> None:
+        self._held = held
         self._files = files.resolve()
+
+    @property
+    def _library(self) -> Collection:
+        return self._held()
 
     @said_to_people
     def add_documents(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.resources import ResourceSecurity
@@ -30,8 +32,12 @@ COMPLETIONS = 100
 class Resources:
     """Documents and pages of one collection by address. A document's name is percent-encoded; its id serves too."""
 
-    def __init__(self, library: Collection) -> None:
-        self._library = library
+    def __init__(self, held: Callable[[], Collection]) -> None:
+        self._held = held
+
+    @property
+    def _library(self) -> Collection:
+        return self._held()
 
     def document(self, document: str) -> str:
         """A document in short: title, kind, date, sections with their pages."""
@@ -60,6 +66,9 @@ class Resources:
         """Names of documents, and numbers of pages, that go on from what was typed."""
         if not isinstance(reference, ResourceTemplateReference):
             return None
+        return await anyio.to_thread.run_sync(self._completed, argument, context)
+
+    def _completed(self, argument: CompletionArgument, context: CompletionContext | None) -> Completion | None:
         if argument.name == "document":
             typed = argument.value.casefold()
             names = [record.name for record in self._library.documents() if typed in record.name.casefold()]
@@ -95,16 +104,16 @@ def cited_answer(question: str) -> str:
     )
 
 
-def register(server: MCPServer, library: Collection) -> None:
+def register(server: MCPServer, held: Callable[[], Collection]) -> None:
     """Add resources, their completion, and the prompt to a server."""
-    held = Resources(library)
+    resources = Resources(held)
     # Names of documents are looked up in the catalog and never used as paths.
     names = ResourceSecurity(exempt_params=frozenset({"document"}))
     server.resource("mmrank://{document}", title="Document", name="document", mime_type="text/plain", security=names)(
-        held.document
+        resources.document
     )
     server.resource("mmrank://{document}/{page}", title="Page", name="page", mime_type="text/markdown", security=names)(
-        held.page
+        resources.page
     )
     server.resource(
         "mmrank://{document}/{page}/picture",
@@ -112,6 +121,6 @@ def register(server: MCPServer, library: Collection) -> None:
         name="picture",
         mime_type="image/jpeg",
         security=names,
-    )(held.picture)
-    server.completion()(held.complete)  # type: ignore[no-untyped-call]
+    )(resources.picture)
+    server.completion()(resources.complete)  # type: ignore[no-untyped-call]
     server.prompt(title="Answer with sources")(cited_answer)

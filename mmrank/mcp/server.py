@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
-from mcp.types import ToolAnnotations
+from mcp.types import CallToolResult, ToolAnnotations
 
 from mmrank import __version__
 from mmrank.collection import Collection
@@ -18,26 +19,48 @@ from mmrank.printable import one_line
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
-def build(library: Collection, *, name: str, model: ChatModel | None, files: Path | None) -> MCPServer:
-    """See `mmrank.mcp.make_server`."""
+Tool = Callable[..., CallToolResult]
+
+
+def build(
+    held: Callable[[], Collection],
+    *,
+    name: str,
+    model: ChatModel | None = None,
+    files: Path | None = None,
+    search: Callable[[Tool], Callable[..., object]] = lambda tool: tool,
+    look: Callable[[Tool], Callable[..., object]] = lambda tool: tool,
+) -> MCPServer:
+    """The server of one collection; see `mmrank.mcp.make_server`.
+
+    Args:
+        held: gives the collection.
+        name: what the collection is called.
+        model: writes the answers of `ask`.
+        files: offer the tools that change the collection; files are added from this folder.
+        search: what stands around the tools that search, such as a line of those that wait.
+        look: what stands around the tools that look something up.
+    """
     server = MCPServer(
         "mmrank",
         title=f"mmrank: {one_line(name, 60)}",
         version=__version__,
-        instructions=_instructions(library, name, files is not None),
+        instructions=_instructions(held(), name, files is not None),
         log_level="WARNING",
     )
-    reading = ReadingTools(library, model)
-    for tool, title in (
-        (reading.search_documents, "Search pages"),
-        (reading.ask, "Ask the documents"),
-        (reading.get_page, "Read a page"),
-        (reading.list_documents, "List documents"),
-        (reading.rank_document, "Rank the pages of a document"),
+    reading = ReadingTools(held, model)
+    for tool, title, around in (
+        (reading.search_documents, "Search pages", search),
+        (reading.ask, "Ask the documents", search),
+        (reading.get_page, "Read a page", look),
+        (reading.list_documents, "List documents", look),
+        (reading.rank_document, "Rank the pages of a document", search),
     ):
-        server.add_tool(tool, title=title, description=_description(tool), annotations=READS, structured_output=False)
+        server.add_tool(
+            around(tool), title=title, description=_description(tool), annotations=READS, structured_output=False
+        )
     if files is not None:
-        changing = ChangingTools(library, files)
+        changing = ChangingTools(held, files)
         server.add_tool(
             changing.add_documents,
             title="Add documents",
@@ -52,7 +75,7 @@ def build(library: Collection, *, name: str, model: ChatModel | None, files: Pat
             annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
             structured_output=False,
         )
-    resources.register(server, library)
+    resources.register(server, held)
     return server
 
 

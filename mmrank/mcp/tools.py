@@ -86,13 +86,17 @@ class ReadingTools:
     """The tools over one collection.
 
     Args:
-        library: the collection.
+        held: gives the collection.
         model: writes the answers of `ask`; None to extract them.
     """
 
-    def __init__(self, library: Collection, model: ChatModel | None = None) -> None:
-        self._library = library
+    def __init__(self, held: Callable[[], Collection], model: ChatModel | None = None) -> None:
+        self._held = held
         self._model = model
+
+    @property
+    def _library(self) -> Collection:
+        return self._held()
 
     @said_to_people
     def search_documents(

@@ -208,7 +208,7 @@ def test_answers_are_lean_and_say_what_they_cost(assistant: Assistant) -> None:
 
 def test_a_long_page_is_read_in_parts(library: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmrank.mcp.wording.PAGE_CHARACTERS", 300)
-    tools = ReadingTools(library)
+    tools = ReadingTools(lambda: library)
     whole = page_text(library.document(REPORT).pages[2])
     start, read = 0, ""
     while True:
