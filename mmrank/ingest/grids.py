@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from mmrank.ingest.drafts import Line, Rect, area, hull
 from mmrank.ingest.figures import has_bars, is_white, sides
+from mmrank.ingest.heads import NUMBER
 from mmrank.ingest.lines import Vector
-from mmrank.ingest.tables import Grid, join_cell, with_heads
+from mmrank.ingest.tables import Grid, join_cell, rows_of, with_heads
 from mmrank.types import Cell, Table
 
 THIN = 3.0
 """A rule is at most this thick, in points."""
 SNAP = 3.0
 """Edges closer than this, in points, are one."""
+FEWEST_STACKED = 2
+"""Rows of numbers in one cell that are rows of the table."""
 
 
 @dataclass(slots=True)
@@ -126,6 +129,8 @@ def _grid(vectors: list[Vector], box: Rect, held: list[Line]) -> Grid | None:
         column = max(0, min(columns - 1, sum(1 for edge in xs[1:] if edge < x)))
         row = max(0, min(len(ys) - 2, sum(1 for edge in ys[1:] if edge < y)))
         words.setdefault(owner[row * columns + column], []).append(line)
+    if _stacked(list(words.values())):
+        return None
     table, used = _table(owner, words, columns, len(ys) - 1)
     filled = {(cell.row, cell.column) for cell in table.cells if cell.text}
     if len({row for row, _ in filled}) < 2 or len({column for _, column in filled}) < 2:
@@ -134,6 +139,28 @@ def _grid(vectors: list[Vector], box: Rect, held: list[Line]) -> Grid | None:
     if cell_count < 4 or len(filled) < 0.4 * cell_count or _dominated(owner, words, xs, ys, columns):
         return None
     return Grid(box, table, held, [(xs[column], xs[column + 1]) for column in used])
+
+
+def _stacked(cells: list[list[Line]]) -> bool:
+    """Whether a drawn cell holds the numbers of several rows, each beside its label: then rows are not drawn.
+
+    Filings fill the column of the latest year alone, and draw rules only around groups of rows.
+    """
+    rows = [rows_of(cell) for cell in cells]
+    names = [line for cell in rows for row in cell for line in row if not NUMBER.match(line.text)]
+    for cell in rows:
+        numbers = [row for row in cell if all(NUMBER.match(line.text) for line in row)]
+        labelled = [row for row in numbers if any(_beside(row[0], name) for name in names)]
+        if len(labelled) >= FEWEST_STACKED and len(numbers) == len(cell):
+            return True
+    return False
+
+
+def _beside(number: Line, name: Line) -> bool:
+    """Whether a label stands on the line of a number, left of it."""
+    height = number.box[3] - number.box[1]
+    apart = abs((number.box[1] + number.box[3]) - (name.box[1] + name.box[3])) / 2
+    return apart < 0.5 * height and name.box[2] <= number.box[0] + SNAP
 
 
 def _dominated(owner: list[int], words: dict[int, list[Line]], xs: list[float], ys: list[float], columns: int) -> bool:

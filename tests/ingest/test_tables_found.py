@@ -101,3 +101,40 @@ def test_a_heading_between_two_tables_of_one_width_parts_them(paper, codes, of_k
     assert [table.table.row_count for table in of_kind(document, "table")] == [3, 3]
     assert [section.title for section in document.sections] == ["6 Other codes"]
     assert len(of_kind(document, "caption")) == 1
+
+
+def test_a_filled_column_and_rules_between_groups_do_not_join_rows(paper, of_kind):
+    """As filings print it: only the latest year's cells are drawn, and a rule stands above each total."""
+    rows = [
+        ("Cash and deposits", "9,889", "8,348"),
+        ("Receivables", "4,463", "2,749"),
+        ("Stores", "6,854", "7,367"),
+        ("Total current assets", "21,206", "18,464"),
+        ("Ships", "4,904", "4,866"),
+        ("Quays", "3,113", "3,097"),
+        ("Total assets", "29,223", "26,427"),
+    ]
+    for at, (label, now, before) in enumerate(rows):
+        y = 100 + 16 * at
+        paper.page.draw_rect((280, y, 360, y + 16), fill=(0.85, 0.92, 1), color=None)
+        paper.text(60, y + 12, label).text(320, y + 12, now).text(400, y + 12, before)
+    for y in (100, 148, 196, 212):
+        paper.rule(60, y, 440, y)
+    for x in (60, 280, 360, 440):
+        paper.rule(x, 100, x, 212)
+    (table,) = of_kind(paper.read(), "table")
+    assert "| Stores | 6,854 | 7,367 |" in table.text
+    assert table.table.row_count == len(rows)
+
+
+def test_a_cell_with_a_number_and_its_share_below_stays_one_cell(paper, of_kind):
+    for at, row in enumerate((("Port", "Ships", "Boats"), ("Bergen", "120", "35"), ("Oslo", "80", "12"))):
+        for column, words in enumerate(row):
+            x, y = 60 + 120 * column, 100 + 30 * at
+            paper.page.draw_rect((x, y, x + 120, y + 30), color=(0, 0, 0), width=0.7)
+            paper.text(x + 5, y + 12, words)
+            if at and column:
+                paper.text(x + 5, y + 24, "(60 %)")
+    (table,) = of_kind(paper.read(), "table")
+    assert table.table.row_count == 3
+    assert "| Bergen | 120 (60 %) | 35 (60 %) |" in table.text
