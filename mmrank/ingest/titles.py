@@ -31,6 +31,8 @@ SUPPORT_PAGES = 8
 """Pages that must hold the words of the title that the file says."""
 COUNTED_PAGES = 30
 """Pages in which the words of a title may stand again."""
+SENTENCE = 9
+"""A line of more words that ends with a full stop is text."""
 ALL = ""
 """Stands for the number of all pages among the numbers of pages that have a word."""
 _TEMPLATE = re.compile(
@@ -62,6 +64,18 @@ _CITATION = re.compile(r"\b(recommended|suggested) citation|\bcite (this|as)\b|\
 _QUOTED = re.compile(r"[“\"]([^”\"]{8,250})[”\"]")
 _REGISTRANT = re.compile(r"\(?\s*exact name of (?:the )?(?:registrant|issuer|company)", re.IGNORECASE)
 _VERSUS = re.compile(r"^\W*(?:v\.|vs\.?|versus)(?:\s+|$)(.*)", re.IGNORECASE)
+_SALUTATION = re.compile(
+    r"^\W*(?:dear\b|sehr geehrte|hello\b|chère?\b|madame\b|monsieur\b|estimad[oa]s?\b|egregi|gentile\b"
+    r"|(?:to|from)\s*:)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SUBJECT = re.compile(
+    r"(?:^|[\n,.:;]\s*)(?:re|subject|betreff|betr\.|objet|asunto|oggetto|onderwerp)\s*:\s*([^\n]{3,200})", re.IGNORECASE
+)
+_BEGINNING = re.compile(
+    r"(?<=\w)\s+(?=(?:I|We|Thank you|Please|Further to|With reference|In response)\b(?!\.))|(?<=\w{3})\.\s"
+)
+"""Where a subject ends that was read as one paragraph with the letter."""
 GENERIC = frozenset(
     "user users user's owner's manual guide handbook instructions operating quick start report annual quarterly"
     " brochure presentation hearing paper document edition version form a an the of for and online help service"
@@ -74,8 +88,9 @@ def document_title(document: Document) -> str:
     """The title, or "" where none can be told.
 
     In this order: the filer of a government form with the form's name and period; the title that the file says, where
-    the first pages hold its words; the one in the citation that the cover recommends; the parties of a case; the
-    largest lines of the first page that has some. Running heads, stamps, letterheads and tables of contents are none.
+    the first pages hold its words; the one in the citation that the cover recommends; the subject of a letter; the
+    parties of a case; the largest lines of the first page that has some. Running heads, stamps, letterheads and tables
+    of contents are none.
     """
     form = form_name(document)
     registrant = registrant_of(document) if form else ""
@@ -85,7 +100,7 @@ def document_title(document: Document) -> str:
     said = _clean(document.metadata.get("title", ""))
     if is_sensible(said) and _supported(said, document):
         return said[:LONGEST]
-    title = _cited(document) or _parties(document) or _on_cover(document, _counted(document))
+    title = _cited(document) or _subject(document) or _parties(document) or _on_cover(document, _counted(document))
     if title and not set(words_of(title)) - GENERIC:
         stem = re.sub(r"[_\W]+", " ", Path(document.name).stem).strip()
         if re.fullmatch(r"(?:[^\W\d_]{2,12}|[^\W_]{1,4})(?: (?:[^\W\d_]{2,12}|[^\W_]{1,4}))*", stem):
@@ -154,6 +169,16 @@ def _cited(document: Document) -> str:
             quoted = found and _QUOTED.search(" ".join([text[found.end() :], *texts[at + 1 : at + 2]]))
             if quoted:
                 return _clean(quoted[1]).rstrip(",.")
+    return ""
+
+
+def _subject(document: Document) -> str:
+    """What a letter or a memorandum says it is about, after "Re:" or "Subject:"."""
+    for page in document.pages[:1]:
+        text = _body(page)
+        found = _SUBJECT.search(text) if _SALUTATION.search(text) else None
+        if found:
+            return _clean(_BEGINNING.split(found[1], maxsplit=1)[0])
     return ""
 
 
@@ -295,6 +320,8 @@ def _may_be_title(line: CoverLine, pages: Counter[str], count: int, chapters: fr
     text = line.text
     words = line.words
     letters = sum(letter.isalpha() for letter in text)
+    if not line.title and len(words) > SENTENCE and text.endswith((".", ";")):
+        return False
     if not words or not 2 < len(text) <= LONGEST or line.rows > 6:
         return False
     if letters < (1 if line.title else 0.5 * len(text.replace(" ", ""))):

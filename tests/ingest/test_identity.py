@@ -91,6 +91,31 @@ def test_the_title_is_what_the_document_is_called(made: Document, title: str) ->
     assert document_title(made) == title
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(TEXT, 200, 12, "Dear Ms Voss,"), (TEXT, 220, 12, "Re: The lamps of the old basin"), (TEXT, 240, 12, BODY)],
+        [
+            (
+                TEXT,
+                200,
+                90,
+                "Dear Ms Voss, Re: The lamps of the old basin I write about the lamps. They are dark. " + BODY,
+            )
+        ],
+        [(TEXT, 200, 24, "To: all keepers\nSubject: The lamps of the old basin"), (TEXT, 240, 12, BODY)],
+    ],
+)
+def test_a_letter_is_called_by_its_subject(rows: list[Row]) -> None:
+    sentence = "2. The soundings below were taken by the keeper of the harbour at low water."
+    assert document_title(document([*rows], [(TEXT, 60, 30, sentence), *body()])) == "The lamps of the old basin"
+
+
+def test_a_sentence_is_no_title() -> None:
+    sentence = "The soundings below were taken by the keeper of the harbour at low water."
+    assert document_title(document([(TEXT, 60, 30, sentence), *body()])) == ""
+
+
 def test_a_running_head_and_a_stamp_are_no_titles() -> None:
     stamp = Element("p0e9", HEADING, 0, BBox(10, 200, 37, 550), "arXiv:2310.06117v1  [cs.LG]  9 Oct 2023")
     made = document([(HEADER, 20, 30, "The Journal of Tides"), (TITLE, 80, 20, "Ferries at night"), *body()])
