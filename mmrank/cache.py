@@ -24,6 +24,7 @@ VARIABLE = "MMRANK_CACHE"
 KINDS = {
     "evaluate": "what evaluations read of each file: pages, text, vectors and collections",
     "models": "embedded models and adapters, in the form that their engine loads",
+    "reading": "pages of files whose reading was interrupted, for the next one; at most 30 days",
 }
 """What is kept, by the name of its folder."""
 

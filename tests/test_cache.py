@@ -38,7 +38,7 @@ def test_a_folder_is_made_and_marked_when_it_is_first_needed(root: Path) -> None
 
 def test_an_unknown_kind_lists_the_known_ones(root: Path) -> None:
     for call in (cache_folder, clear_cache):
-        with pytest.raises(InputError, match=r"'elephants'.*evaluate, models"):
+        with pytest.raises(InputError, match=r"'elephants'.*evaluate, models, reading"):
             call("elephants")
     assert not root.exists()
 

@@ -99,7 +99,14 @@ def add_files(
         if progress is not None:
             progress(meter.now({}))
         try:
-            for outcome in read_documents(todo, options=options, workers=settings.workers, cache=cache, tick=tick):
+            for outcome in read_documents(
+                todo,
+                options=options,
+                workers=settings.workers,
+                cache=cache,
+                resume=True,
+                tick=tick,
+            ):
                 batch.take(outcome)
                 if progress is not None:
                     progress(meter.finished(outcome.path, outcome.pages))

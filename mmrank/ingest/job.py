@@ -14,6 +14,7 @@ from mmrank.ingest.opening import stamp
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.sandbox import WorkerDiedError
 from mmrank.ingest.store import DocumentStore
+from mmrank.ingest.unfinished import Begun, Unfinished
 
 SECONDS_PER_PAGE = 10.0
 """Wall clock that each page of a long file adds to what the file may take."""
@@ -24,13 +25,21 @@ Range = tuple[int, int]
 class Job:
     """One file that is being read, and which tasks it still needs.
 
-    A worker that dies on a page costs that page: the pages before and behind it are asked for again.
+    A worker that dies on a page costs that page: the pages before and behind it are asked for again. What an earlier
+    reading left unfinished is not read again.
 
     Raises:
         FileError: when the file cannot be read at all.
     """
 
-    def __init__(self, path: Path, name: str, options: IngestOptions, store: DocumentStore | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        options: IngestOptions,
+        store: DocumentStore | None,
+        unfinished: Unfinished | None = None,
+    ) -> None:
         self.path, self.name = path, name
         self.started = time.monotonic()
         self.spent = 0.0
@@ -47,6 +56,23 @@ class Job:
         self._running = 0
         self._size = options.limits.pages_per_task
         self._lost = 0.0
+        self._unfinished = unfinished
+        self.kept = 0
+        """Pages that an earlier reading had read."""
+        if unfinished and not self.document and (begun := unfinished.get(self.digest)):
+            self._go_on(begun)
+
+    def _go_on(self, begun: Begun) -> None:
+        self._pages, self._size, self._metadata = begun.pages, begun.size, begun.metadata
+        self._parts = {start: body for start, (_, body) in begun.parts.items()}
+        self._tasks.clear()
+        end = 0
+        for start, (read, _) in sorted(begun.parts.items()):
+            self._ask(end, start)
+            end = start + read
+            self.kept += read
+        self._ask(end, begun.pages)
+        self._assemble_if_complete()
 
     def next_task(self) -> Task | None:
         """The next task, which is running from now on; None where there is none at the moment."""
@@ -68,13 +94,17 @@ class Job:
             raise answers.check_reason(task, header)
         if task["kind"] == "assemble" or (task["kind"] == "document" and not header.get("split")):
             self.document = answers.check_document(task, body, self._pages or None)
+            if self._unfinished:
+                self._unfinished.forget(self.digest)
             return
         part = answers.check_part(task, header, body, self._pages)
         self._pages, self._metadata = part.pages, part.metadata
         start, stop = (task["start"], task["stop"]) if task["kind"] == "pages" else (0, part.pages)
+        self._size = part.size or self._size
         if part.read:
             self._parts[start] = body
-        self._size = part.size or self._size
+            if self._unfinished:
+                self._unfinished.put(self.digest, part.pages, self._size, part.metadata, start, part.read, body)
         self._ask(start + part.read, stop)
         self._assemble_if_complete()
 

@@ -24,8 +24,8 @@ class Limits:
     that are left then are not read."""
     lost_seconds: float = 600.0
     """Wall clock for pages of one file that killed or stopped their worker. After it, no more are tried."""
-    turn_seconds: float = 20.0
-    """Wall clock after which a file lets others be read, between two pages."""
+    turn_seconds: float = 10.0
+    """Wall clock after which a file lets others be read, between two pages, and what was read of it is kept."""
     memory: int = 4 << 30
     """Address space of a worker process, in bytes."""
     pages: int = 20_000

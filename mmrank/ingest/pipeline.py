@@ -18,6 +18,7 @@ from mmrank.ingest.opening import FileError
 from mmrank.ingest.options import IngestOptions
 from mmrank.ingest.sandbox import WORKER, Sandbox, WorkerDiedError
 from mmrank.ingest.store import DocumentStore
+from mmrank.ingest.unfinished import Unfinished
 from mmrank.names import UNREAD
 from mmrank.types import Document
 
@@ -106,6 +107,7 @@ def read_documents(
     workers: int = 0,
     engine: Literal["local", "ray"] | TaskEngine = "local",
     cache: Path | None = None,
+    resume: bool = False,
     tick: Tick | None = None,
 ) -> Iterator[Outcome]:
     """Read files in worker processes. Outcomes come as they are finished, a bounded number at a time.
@@ -118,6 +120,8 @@ def read_documents(
             engine made by the caller; it is closed at the end.
         tick: called about once per second while outcomes are waited for, in the thread that asks for them.
         cache: directory of finished documents and recognised pictures; a run that was interrupted continues from there.
+        resume: keep the pages of files that are being read in mmrank's cache folder; where a run with the same options
+            was interrupted, go on from there.
 
     Raises:
         InputError: for an unknown engine.
@@ -126,7 +130,8 @@ def read_documents(
     store = DocumentStore(Path(cache), options) if cache else None
     machine = _engine(engine, workers)
     try:
-        yield from _stream(iter(files), options, machine, store, tick)
+        begun = Unfinished(options) if resume else None
+        yield from _stream(iter(files), options, machine, store, begun, tick)
     finally:
         machine.close()
 
@@ -150,6 +155,7 @@ def _stream(
     options: IngestOptions,
     engine: TaskEngine,
     store: DocumentStore | None,
+    unfinished: Unfinished | None,
     tick: Tick | None,
 ) -> Iterator[Outcome]:
     running: dict[Future[tuple[dict[str, Any], bytes]], tuple[Job, Task, float]] = {}
@@ -168,7 +174,7 @@ def _stream(
                 path, name = Path(entry[0]), entry[1]
                 begun = time.monotonic()
                 try:
-                    job = Job(path, name, options, store)
+                    job = Job(path, name, options, store, unfinished)
                 except FileError as error:
                     yield Outcome(path, name, None, str(error), 0, time.monotonic() - begun)
                     continue
@@ -221,8 +227,10 @@ def _stream(
 def _pages_read(engine: TaskEngine, active: set[Job]) -> dict[str, tuple[int, int]]:
     """By path of a file that is being read, how many of its pages were read, and how many it has."""
     seen: Mapping[str, tuple[int, int]] = getattr(engine, "seen", {})
-    found = {str(job.path): seen[str(job.path)] for job in active if str(job.path) in seen}
-    return {path: (min(max(0, begun - 1), pages), pages) for path, (begun, pages) in found.items() if pages}
+    found = {str(job.path): (job.kept, *seen[str(job.path)]) for job in active if str(job.path) in seen}
+    return {
+        path: (min(max(0, kept + begun - 1), pages), pages) for path, (kept, begun, pages) in found.items() if pages
+    }
 
 
 def _outcome(job: Job, *, error: str | None = None, cached: bool = False) -> Outcome:
