@@ -26,6 +26,7 @@ class Address:
         collection: name of the collection; empty where there is one only.
         question: what is searched for, or asked.
         asks: whether an answer is wanted, not pages.
+        writer: the chat model that writes the answer; empty for sentences from the documents.
         documents: ids of the documents to which the search is limited.
         metadata: values that documents must have, by key.
         since: first date of documents, ISO.
@@ -41,6 +42,7 @@ class Address:
     collection: str = ""
     question: str = ""
     asks: bool = False
+    writer: str = ""
     documents: tuple[str, ...] = ()
     metadata: tuple[tuple[str, str], ...] = ()
     since: str = ""
@@ -71,6 +73,7 @@ class Address:
             collection=last.get("c", ""),
             question=last.get("q", ""),
             asks=last.get("mode") == "ask",
+            writer=last.get("by", ""),
             documents=tuple(dict.fromkeys(value for key, value in pairs if key == "doc" and value)),
             metadata=tuple(sorted(metadata.items())),
             since=last.get("since", ""),
@@ -110,6 +113,7 @@ class Address:
             ("c", self.collection),
             ("q", self.question),
             ("mode", "ask" if self.asks else ""),
+            ("by", self.writer if self.asks else ""),
             *(("doc", identifier) for identifier in self.documents),
             *((f"m.{key}", value) for key, value in self.metadata),
             ("since", self.since),

@@ -11,8 +11,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
 
 from mmrank.errors import MmrankError
+from mmrank.llm.loading import EMBEDDED
 from mmrank.printable import printable
 from mmrank.serve.errors import ApiError, api_error
+from mmrank.serve.models import allowed_model
 from mmrank.serve.page.address import Address
 from mmrank.serve.page.rendering import FRESH, KEPT, SAFE, STATIC, rendered
 from mmrank.serve.page.uploading import unfinished
@@ -54,6 +56,8 @@ async def shown(request: Request, service: Service) -> Response:
     part = PARTS.get(request.headers.get("HX-Target", "")) if request.headers.get("HX-Request") == "true" else None
     if part is None and any(not value.strip() for _, value in request.query_params.multi_items()):
         return RedirectResponse(address.url(), 303, headers=FRESH)
+    if address.writer:
+        allowed_model(address.writer, service.settings)
     view = View(service.collection(address.collection or None), address, kept_of(request))
     pieces = rendered(part or "page.html", context(view, service))
     headers = FRESH
@@ -71,6 +75,7 @@ def context(view: View, service: Service) -> dict[str, Any]:
         "view": view,
         "address": view.address,
         "names": service.names,
+        "writers": [name for name in service.settings.models if name not in EMBEDDED],
         "unfinished": lambda: unfinished(service, view.address.collection or None),
         "signed": service.access.name,
         "read_only": service.settings.read_only or not service.access.write,

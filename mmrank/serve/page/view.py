@@ -46,11 +46,10 @@ class View:
         collection: that is asked.
         address: what is shown.
         kept: between requests.
-        model: chat model that writes answers; None for sentences from the documents.
     """
 
-    def __init__(self, collection: Collection, address: Address, kept: Kept, model: str | None = None) -> None:
-        self._collection, self.address, self._kept, self._model = collection, address, kept, model
+    def __init__(self, collection: Collection, address: Address, kept: Kept) -> None:
+        self._collection, self.address, self._kept = collection, address, kept
         self.answer = AnswerView(self._ask, self._keep_answer, address) if address.asks and address.question else None
 
     @cached_property
@@ -66,7 +65,13 @@ class View:
     @cached_property
     def _key(self) -> tuple[object, ...]:
         where = self.address.where
-        return (self._collection, self.holdings.version, self.address.question, where and where.key)
+        return (
+            self._collection,
+            self.holdings.version,
+            self.address.question,
+            self.address.writer,
+            where and where.key,
+        )
 
     @cached_property
     def records(self) -> list[DocumentRecord]:
@@ -144,7 +149,9 @@ class View:
         kept = self._kept.answers.get(self._key)
         if kept is not None:
             return kept
-        return self._collection.ask_stream(self.address.question, k=READ, where=self.address.where, model=self._model)
+        return self._collection.ask_stream(
+            self.address.question, k=READ, where=self.address.where, model=self.address.writer or None
+        )
 
     def _keep_answer(self, answer: Answer) -> None:
         self._kept.answers.put(self._key, answer)

@@ -125,7 +125,6 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const form = event.detail.elt;
     if (form.id !== "ask") return;
-    for (const field of all("input[name], select[name], textarea[name]", form)) if (!field.value.trim()) field.dataset.empty = "";
     const data = new FormData(form);
     if (data.get("mode") === "ask" && data.get("q").trim()) {
       event.preventDefault();
@@ -216,7 +215,7 @@
   document.addEventListener("htmx:sendError", () => complain("The server does not answer."));
   addEventListener("resize", sizes);
 
-  if (narrow.matches) { const browser = one("#browser"); if (browser) browser.open = false; }
+  if (narrow.matches) for (const details of all("#browser, #add")) details.open = false;
   settle();
   reveal();
 })();
