@@ -15,18 +15,20 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmrank.checkpoint_checks import check_checkpoint
+from mmrank.checkpoint_checks import check_checkpoint, read_json
 from mmrank.errors import MmrankError
 from mmrank.printable import one_line
 
 log = logging.getLogger(__name__)
 
+ADAPTER = "adapter_config.json"
+"""What tells a folder that peft wrote."""
 DESCRIPTIONS = ("*.json", "*.jinja")
 """Files of a repository on the hub that are fetched and checked before the others."""
 
@@ -71,6 +73,72 @@ def find_checkpoint(source: str | Path, *, revision: str | None = None, trust_re
     check_checkpoint(folder)
     # The commit that was checked is the one that is loaded.
     return Checkpoint(name, False, {"trust_remote_code": trust_remote_code, "revision": folder.name})
+
+
+def find_adapted(source: str | Path) -> tuple[str, Path | None]:
+    """The model to load, and the adapter to merge into it, where `source` is an adapter that peft wrote.
+
+    Args:
+        source: a folder or a name on the hub, of a model or of an adapter.
+
+    Returns:
+        The name of the model, `source` itself unless it is an adapter; and the adapter's folder.
+
+    Raises:
+        MmrankError: when it is an adapter that names no model, or a folder whose model is not on this machine: what a
+            folder names is not fetched.
+    """
+    name = str(source)
+    local = os.path.isdir(name)  # noqa: PTH112
+    folder = Path(name) if local else _described(name)
+    config = folder / ADAPTER
+    if (folder / "config.json").exists() or not config.is_file():
+        return name, None
+    base = read_json(config).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base or not base.isprintable():
+        raise MmrankError(f"the adapter {name} does not say which model it is for; name the model, and adapter={name}")
+    if local and not os.path.isdir(base) and not _is_here(base):  # noqa: PTH112
+        raise MmrankError(
+            f"the adapter {name} is for {one_line(base)}, which is not on this machine; get it with `hf download"
+            f" {one_line(base)}`, or name the model, and adapter={name}"
+        )
+    return base, folder if local else find_adapter(name)
+
+
+def find_adapter(source: str | Path) -> Path:
+    """Where an adapter is on this machine: a file or a folder, or fetched from the hub by its name.
+
+    Raises:
+        MmrankError: when it cannot be fetched.
+    """
+    path = Path(source)
+    if path.exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+        return path
+    with loading(Checkpoint(str(source), False)):
+        from huggingface_hub import snapshot_download
+
+        return Path(snapshot_download(str(source), allow_patterns=[ADAPTER, "adapter_model.safetensors"]))
+
+
+def _described(name: str) -> Path:
+    """The folder with the descriptions of a repository on the hub, fetched where it is not on this machine."""
+    with loading(Checkpoint(name, False)):
+        from huggingface_hub import snapshot_download
+
+        if not _is_here(name):
+            log.warning("%s is not on this machine and is fetched from the hub, which may take minutes", name)
+        return Path(snapshot_download(name, allow_patterns=list(DESCRIPTIONS)))
+
+
+def _is_here(name: str) -> bool:
+    """Whether a repository of the hub is in the cache of this machine."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return any(isinstance(try_to_load_from_cache(name, file), str) for file in ("config.json", ADAPTER))
+    except HFValidationError:
+        return False
 
 
 def load_config(checkpoint: Checkpoint) -> Any:
@@ -124,8 +192,12 @@ def check_tokenizer(tokenizer: Any, model: Any) -> None:
 
 
 @contextmanager
-def loading(checkpoint: Checkpoint) -> Iterator[None]:
+def loading(checkpoint: Checkpoint, *, brought: Collection[str] = ()) -> Iterator[None]:
     """While it lasts, libraries load a checkpoint: quietly, without questions, without pickles.
+
+    Args:
+        checkpoint: named in errors.
+        brought: names of weights that may be missing, because an adapter brings them.
 
     Raises:
         MmrankError: for whatever they raise; names the checkpoint, says what was wrong and what to do.
@@ -133,8 +205,8 @@ def loading(checkpoint: Checkpoint) -> Iterator[None]:
     try:
         with ExitStack() as stack:
             stack.enter_context(_quiet())
-            for guard in (_no_questions, _no_pickles, _no_missing_weights):
-                stack.enter_context(guard())
+            for guard in (_no_questions(), _no_pickles(), _no_missing_weights(brought)):
+                stack.enter_context(guard)
             yield
     except (KeyboardInterrupt, SystemExit, GeneratorExit, MmrankError):
         raise
@@ -215,7 +287,7 @@ def _no_pickles() -> Iterator[None]:
 
 
 @contextmanager
-def _no_missing_weights() -> Iterator[None]:
+def _no_missing_weights(brought: Collection[str]) -> Iterator[None]:
     """Weights that are missing, or of another shape than is claimed, are an error before memory is asked for.
 
     Transformers would draw them at random, and the model would answer with noise.
@@ -230,7 +302,9 @@ def _no_missing_weights() -> Iterator[None]:
                 lost = sorted(
                     key
                     for key in missing
-                    if key not in model.all_tied_weights_keys and not any(re.search(name, key) for name in known)
+                    if key not in model.all_tied_weights_keys
+                    and key not in brought
+                    and not any(re.search(name, key) for name in known)
                 )
                 if lost:
                     raise ValueError(

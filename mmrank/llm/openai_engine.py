@@ -190,15 +190,17 @@ class OpenAIChat:
             return {"role": message.role, "content": quote_control_tokens(message.text)}
         if not self._info.reads_images:
             raise InputError(f"{self._model} reads no pictures as far as its settings go; set image_tokens if it does")
-        return {"role": message.role, "content": [self._piece(piece) for piece in message.content]}
+        return {"role": message.role, "content": [content_part(piece, self._max_pixels) for piece in message.content]}
 
-    def _piece(self, piece: Content) -> dict[str, Any]:
-        if isinstance(piece, str):
-            return {"type": "text", "text": quote_control_tokens(piece)}
-        written = io.BytesIO()
-        piece.open(max_pixels=self._max_pixels).save(written, "PNG")
-        data = base64.b64encode(written.getvalue()).decode()
-        return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
+
+def content_part(piece: Content, max_pixels: int) -> dict[str, Any]:
+    """A text or a picture as a part of a message's content; pictures are rendered and sent in it."""
+    if isinstance(piece, str):
+        return {"type": "text", "text": quote_control_tokens(piece)}
+    written = io.BytesIO()
+    piece.open(max_pixels=max_pixels).save(written, "PNG")
+    data = base64.b64encode(written.getvalue()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
 
 def _at(said: Any, *names: str) -> Any:

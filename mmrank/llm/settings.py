@@ -23,7 +23,9 @@ class TransformersSettings(SettingsModel):
         " that the family `attention` can read",
     )
     adapter: Path | None = Field(
-        default=None, description="a safetensors file that `mmrank train` wrote, merged into the weights"
+        default=None,
+        description="merged into the weights: a safetensors file that `mmrank train` wrote, a folder that peft wrote,"
+        " or the hub's name of one (owner/name)",
     )
     context_tokens: int | None = Field(
         default=None, ge=1, description="longest prompt and answer together, in tokens; none for the model's own limit"
@@ -54,7 +56,9 @@ class LlamaCppSettings(SettingsModel):
         default=0, ge=-1, description="layers kept on a GPU, where llama.cpp was built for one; -1 for all"
     )
     adapter: Path | None = Field(
-        default=None, description="a safetensors file that `mmrank train` wrote, for a model of the Llama architecture"
+        default=None,
+        description="a safetensors file that `mmrank train` wrote, or a folder that peft wrote, for a model of the"
+        " Llama architecture",
     )
 
 

@@ -11,7 +11,15 @@ import numpy as np
 import torch
 
 from mmrank.adapters import merged, read_adapter
-from mmrank.checkpoints import check_tokenizer, find_checkpoint, load_language_model, load_tokenizer, loading
+from mmrank.checkpoints import (
+    check_tokenizer,
+    find_adapted,
+    find_adapter,
+    find_checkpoint,
+    load_language_model,
+    load_tokenizer,
+    loading,
+)
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError
 from mmrank.llm.attention_reading import read_attention
@@ -88,20 +96,25 @@ class TransformersChat:
         """Load a folder, or a name on the hub.
 
         Args:
-            source: a folder in the hub's layout (safetensors only) or a repository's name.
+            source: a folder in the hub's layout (safetensors only) or a repository's name; of a model, or of an adapter
+                that peft wrote, whose model is loaded and changed.
             name: shown in results; by default the source.
             device: auto, cpu, cuda, cuda:N or mps.
             dtype: float32, bfloat16 or float16; by default what suits the device.
             attention: the attention of transformers to use; the default computes as "sdpa" does and can be read by
                 `read_attention`.
-            adapter: trained changes of the weights, as `mmrank.adapters` reads them.
+            adapter: trained changes of the weights, as `mmrank.adapters` reads them, or the name of a repository that
+                holds an adapter of peft.
             settings: the other arguments of the class.
 
         Raises:
             MmrankError: when the model cannot be loaded, or the adapter does not fit it.
         """
         device = choose_device(device)
-        checkpoint = find_checkpoint(source)
+        base, found = find_adapted(source)
+        if found is not None and adapter is not None:
+            raise InputError(f"{source} is an adapter itself; name its model to use another adapter")
+        checkpoint = find_checkpoint(base)
         model = load_language_model(checkpoint, dtype=choose_dtype(device, dtype), attention=attention)
         processor, tokenizer = None, None
         if hasattr(model.config, "vision_config"):
@@ -112,7 +125,9 @@ class TransformersChat:
         else:
             tokenizer = load_tokenizer(checkpoint, model)
         if adapter is not None:
-            model.load_state_dict(merged(model.state_dict(), read_adapter(adapter), source=adapter))
+            found = find_adapter(adapter)
+        if found is not None:
+            model.load_state_dict(merged(model.state_dict(), read_adapter(found), source=found))
         with loading(checkpoint):
             return cls(model.to(device), tokenizer, processor, name=name or str(source), **settings)
 

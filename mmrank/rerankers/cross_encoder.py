@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,23 +11,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.adapters import merged, read_adapter
-from mmrank.checkpoints import check_tokenizer, find_checkpoint, loading
+from mmrank.checkpoints import check_tokenizer, find_adapted, find_adapter, find_checkpoint, loading
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
-from mmrank.llm.protocol import ModelInfo
+from mmrank.llm.protocol import Content, ModelInfo
+from mmrank.processors import sentence_transformers_without_video
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
 from mmrank.rerankers.presentation import show
 from mmrank.rerankers.protocol import Ranking
-from mmrank.types import Candidate, Query
+from mmrank.types import Candidate, ImageRef, Query
 
 HEAD = "classifier."
+
+
+PREFIXES = ((re.compile(r"dear-\d+b-reranker|rankllama", re.IGNORECASE), ("query: ", "document: ")),)
+"""What stands before a question and before a candidate, of checkpoints that were trained with it."""
+
+PAIR = (
+    "{% for role in ('query', 'document') %}{{ bos_token or '' }}{% for turn in messages if turn.role == role %}"
+    "{{ turn.content if turn.content is string else turn.content[0].text }}{% endfor %}{% endfor %}"
+)
+"""Chat template of a pair that stands alone, as scoring heads are trained."""
+OTHER_PARTS = ("processor_kwargs", "config_kwargs")
+"""What else sentence-transformers loads of a checkpoint, by the names of its arguments."""
+
+Side = str | dict[str, Any]
+"""A question or a candidate: text, or pictures and text by kind."""
 
 
 class PairScorer(Protocol):
     """Scores pairs of texts; sentence-transformers' `CrossEncoder` is one."""
 
-    def predict(self, inputs: list[tuple[str, str]], **settings: Any) -> Any:
+    def predict(self, inputs: list[tuple[Any, Any]], **settings: Any) -> Any:
         """Scores of the pairs, (pairs,)."""
         ...
 
@@ -37,37 +54,98 @@ class CrossEncoderReranker:
     Args:
         scorer: scores pairs.
         name: shown as the stage of a hit.
+        reads_pictures: whether pictures may stand in a pair. Those of a side stand before its text.
+        max_pixels: pictures are scaled to at most this many pixels.
+        prefixes: what stands before a question, and before a candidate.
+        batch: pairs per forward pass.
     """
 
-    def __init__(self, scorer: PairScorer, *, name: str = "cross-encoder") -> None:
+    def __init__(
+        self,
+        scorer: PairScorer,
+        *,
+        name: str = "cross-encoder",
+        reads_pictures: bool = False,
+        max_pixels: int = 1_003_520,
+        prefixes: tuple[str, str] = ("", ""),
+        batch: int = 32,
+    ) -> None:
         self._scorer = scorer
         self._name = name
-        self._info = ModelInfo(name, "cross-encoder", 0)
+        self._max_pixels = max_pixels
+        self._prefixes = prefixes
+        self._batch = batch
+        self._info = ModelInfo(name, "cross-encoder", 0, int(reads_pictures))
 
     @classmethod
-    def load(cls, source: str | Path, *, device: str = "auto", dtype: str | None = None) -> CrossEncoderReranker:
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        device: str = "auto",
+        dtype: str | None = None,
+        adapter: str | Path | None = None,
+        max_tokens: int | None = None,
+        max_pixels: int = 1_003_520,
+        batch: int = 32,
+    ) -> CrossEncoderReranker:
         """Load a cross-encoder of sentence-transformers: a folder or a name on the hub.
+
+        Args:
+            source: a model, or an adapter that peft wrote (with its scoring head), whose model is loaded and changed.
+            device: auto, cpu, cuda, cuda:N or mps.
+            dtype: float32, bfloat16 or float16; by default what suits the device.
+            adapter: trained changes of the weights, merged into them; see `mmrank.adapters`.
+            max_tokens: upper bound of a pair; None for the model's own.
+            max_pixels: see the class.
+            batch: see the class.
 
         Raises:
             MmrankError: when it cannot be loaded.
         """
         from sentence_transformers import CrossEncoder
+        from sentence_transformers.base.modules import Transformer
         from torch.nn import Identity
 
         device = choose_device(device)
-        checkpoint = find_checkpoint(source)
-        with loading(checkpoint):
-            scorer = CrossEncoder(
-                checkpoint.source,
-                device=device,
-                # A sigmoid in half precision ties the best candidates: scores stay logits.
-                activation_fn=Identity(),
-                model_kwargs={"dtype": choose_dtype(device, dtype), "use_safetensors": True},
-                **checkpoint.options,
-            )
+        base, found = find_adapted(source)
+        if found is not None and adapter is not None:
+            raise InputError(f"{source} is an adapter itself; name its model to use another adapter")
+        if adapter is not None:
+            found = find_adapter(adapter)
+        changes = None if found is None else read_adapter(found)
+        checkpoint = find_checkpoint(base)
+        name = Path(str(source)).name
+        prefixes = next((both for known, both in PREFIXES if known.search(name)), ("", ""))
+        heads = [name for name in changes.tensors if ".lora_" not in name] if changes is not None else []
+        with loading(checkpoint, brought=heads), sentence_transformers_without_video():
+            parts = {"model_kwargs": {"dtype": choose_dtype(device, dtype), "use_safetensors": True}}
+            if heads:  # of the adapter: the model itself may be one that writes
+                parts = {name: {**checkpoint.options, **parts.get(name, {})} for name in ("model_kwargs", *OTHER_PARTS)}
+                parts["config_kwargs"]["num_labels"] = 1
+                body = Transformer(checkpoint.source, transformer_task="sequence-classification", **parts)
+                arguments: dict[str, Any] = {"modules": [body]}
+            else:
+                arguments = {"model_name_or_path": checkpoint.source, **parts, **checkpoint.options}
+            # A sigmoid in half precision ties the best candidates: scores stay logits.
+            scorer = CrossEncoder(device=device, activation_fn=Identity(), **arguments)
+            if max_tokens is not None:
+                scorer.max_seq_length = max_tokens
+            if changes is not None and found is not None:
+                scorer.model.load_state_dict(merged(scorer.model.state_dict(), changes, source=found))
+            if scorer.tokenizer.chat_template and (heads or any(prefixes)):
+                scorer.tokenizer.chat_template = PAIR
+            pad(scorer)
             check_tokenizer(scorer.tokenizer, scorer.model)
             scorer.predict([("a", "b")], show_progress_bar=False)
-        return cls(scorer, name=Path(str(source)).name)
+        return cls(
+            scorer,
+            name=name,
+            reads_pictures=scorer.supports("image"),
+            max_pixels=max_pixels,
+            prefixes=prefixes,
+            batch=batch,
+        )
 
     @property
     def name(self) -> str:
@@ -78,21 +156,50 @@ class CrossEncoderReranker:
         """Rank the candidates; equal scores keep their order.
 
         Raises:
-            InputError: when the query or a candidate holds nothing but pictures.
+            InputError: when the query or a candidate holds nothing but pictures, and the model reads none.
         """
         ledger = Ledger()
-        if query.image is not None:
+        if query.image is not None and not self._info.reads_images:
             raise InputError(f"{self._name} reads no pictures; ask with text alone")
-        texts = ["".join(str(piece) for piece in show(candidate, self._info)) for candidate in candidates]
-        if not texts:
+        shown = [show(candidate, self._info) for candidate in candidates]
+        if not shown:
             return ledger.ranking((), self._name)
-        found = self._scorer.predict([(query.text, text) for text in texts], show_progress_bar=False)
-        scores = np.asarray(found, dtype=np.float32).reshape(-1)
-        if len(scores) != len(texts):
-            raise InputError(f"{self._name} gives {len(scores) // len(texts)} scores per pair; one is needed")
-        tokens = sum(getattr(self._scorer, "last_lengths", ()))
-        ledger.computed(len(texts), tokens)
-        return ledger.ranking(ranked(candidates, scores), self._name)
+        asked = ((query.image,) if query.image is not None else ()) + ((query.text,) if query.text else ())
+        found: list[float] = []
+        tokens = 0
+        # A batch at a time: rendered pictures take memory.
+        size = self._batch if any(isinstance(piece, ImageRef) for content in shown for piece in content) else len(shown)
+        for begin in range(0, len(shown), size):
+            some = shown[begin : begin + size]
+            pairs = [(self._side(asked, 0), self._side(content, 1)) for content in some]
+            scores = self._scorer.predict(pairs, batch_size=self._batch, show_progress_bar=False)
+            values = np.asarray(scores, dtype=np.float32).reshape(-1)
+            if len(values) != len(some):
+                raise InputError(f"{self._name} gives {len(values) // len(some)} scores per pair; one is needed")
+            found += values.tolist()
+            tokens += sum(getattr(self._scorer, "last_lengths", ()))
+        ledger.computed(len(shown), tokens)
+        return ledger.ranking(ranked(candidates, found), self._name)
+
+    def _side(self, content: Sequence[Content], side: int) -> Side:
+        """A question (0) or a candidate (1) as the scorer takes it: text, or pictures and then text."""
+        text = self._prefixes[side] + "".join(piece for piece in content if isinstance(piece, str)).strip("\n")
+        pictures = [piece.open(max_pixels=self._max_pixels) for piece in content if isinstance(piece, ImageRef)]
+        if not pictures:
+            return text
+        return {"image": pictures, "text": text} if text else {"image": pictures}
+
+
+def pad(scorer: Any) -> None:
+    """Let a model that was trained without padding be read in batches, from the last token that is none.
+
+    The head of a model without a padding token reads the last position, which may be padding.
+    """
+    tokenizer, config = scorer.tokenizer, scorer.model.config
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if getattr(config, "pad_token_id", None) is None:
+        config.pad_token_id = tokenizer.pad_token_id
 
 
 class MiniLMCrossEncoder:

@@ -80,7 +80,7 @@ def _cross_encoder(model: str, settings: CrossEncoderSettings, _: Further) -> Re
     if model and weights is not None:
         raise InputError(f"weights are for the embedded MiniLM: cross-encoder, not cross-encoder:{model}")
     if model:
-        return CrossEncoderReranker.load(model, device=device, dtype=dtype)
+        return CrossEncoderReranker.load(model, **settings.model_dump(exclude={"weights"}))
     if weights is None:
         raise InputError(
             "a cross-encoder needs a model (cross-encoder:owner/name) or weights that were trained for the embedded"
@@ -263,7 +263,7 @@ def _served(model: str, settings: ServedSettings, of_server: Further) -> Reranke
         raise InputError("where is the server, and which model? Name both: served:http://host:8000/v1#model")
     [checked] = check_settings("served", [SettingsSection("the server", ServerSettings)], of_server)
     server = ModelServer(url, **checked.model_dump())
-    return Served(server, name, path=settings.path, batch=settings.batch, max_tokens=settings.max_tokens)
+    return Served(server, name, **settings.model_dump())
 
 
 Given = Mapping[str, Any]

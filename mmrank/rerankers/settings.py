@@ -43,6 +43,21 @@ class CrossEncoderSettings(SettingsModel):
     )
     device: str = Field(default="auto", description=DEVICE)
     dtype: Dtype | None = Field(default=None, description=DTYPE)
+    adapter: Path | None = Field(
+        default=None,
+        description="merged into a named model's weights: a folder that peft wrote, or the hub's name of one",
+    )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=8,
+        description="upper bound of a question and a candidate together, in tokens; none for the model's",
+    )
+    max_pixels: int = Field(
+        default=1_003_520,
+        ge=784,
+        description="larger pictures are scaled down to this many pixels, of a model that reads any",
+    )
+    batch: int = Field(default=32, ge=1, description="candidates per forward pass of a named model")
 
 
 class LikelihoodSettings(SettingsModel):
@@ -257,7 +272,22 @@ class ServedSettings(SettingsModel):
     path: Literal["rerank", "score"] = Field(
         default="rerank", description="what is called: /rerank in one request, or /score in batches at the same time"
     )
-    batch: int = Field(default=16, ge=1, description="candidates per request to /score")
+    batch: int = Field(default=16, ge=1, description="candidates per request to /score, and to /rerank with pictures")
+    pictures: bool = Field(
+        default=False,
+        description="send pictures, to a server whose model reads them (vLLM with Qwen3-VL-Reranker, jina-reranker-m0)",
+    )
+    max_images: int = Field(
+        default=0,
+        ge=0,
+        description="pictures that the server takes of a question and a candidate together; further ones are sent as"
+        " their text. 0 for no bound",
+    )
+    max_pixels: int = Field(
+        default=1_003_520,
+        ge=784,
+        description="larger pictures are scaled down to this many pixels before they are sent",
+    )
     max_tokens: int = Field(
         default=0,
         ge=0,
