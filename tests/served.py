@@ -1,7 +1,12 @@
 """What the tests of the service serve, and where."""
 
-from collections.abc import Sequence
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pymupdf
 
@@ -24,3 +29,20 @@ def write_pdf(path: Path, pages: Sequence[str]) -> Path:
             file.new_page(width=300, height=200).insert_textbox((20, 20, 280, 180), text, fontsize=11)
         file.save(path)
     return path
+
+
+@contextmanager
+def running(app: Any) -> Iterator[str]:
+    """The application behind a real port of this machine; gives its address."""
+    import uvicorn
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5))
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(timeout=30)

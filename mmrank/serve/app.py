@@ -77,14 +77,7 @@ def create_app(
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        responses={
-            status: {"model": errors.ErrorAnswer, "description": what}
-            for status, what in (
-                (400, "What is asked for cannot be"),
-                (404, "It does not exist"),
-                (422, "Not understood"),
-            )
-        },
+        responses=errors.DESCRIBED,
     )
     app.state.service = service
     errors.register(app)

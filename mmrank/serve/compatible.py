@@ -15,6 +15,7 @@ from mmrank.ingest.passages import count_tokens
 from mmrank.serve.errors import ApiError
 from mmrank.serve.models import allowed_reranker
 from mmrank.serve.service import Service, ServiceOf
+from mmrank.serve.shapes import SAYS_SOMETHING, Question
 from mmrank.types import Candidate, Part, PartKind, Passage, Query
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ router = APIRouter(tags=["models"])
 
 MOST_DOCUMENTS = 1000
 MOST_INPUTS = 2048
-Words = Annotated[str, Field(max_length=200_000)]
+Words = Annotated[str, Field(min_length=1, max_length=200_000, pattern=SAYS_SOMETHING)]
 
 
 class TextDocument(BaseModel):
@@ -37,7 +38,7 @@ class TextDocument(BaseModel):
 class RerankIn(BaseModel):
     """Texts to order for a question. Fields that are not listed are not read."""
 
-    query: str = Field(min_length=1, max_length=20_000)
+    query: Question
     documents: list[Words | TextDocument] = Field(min_length=1, max_length=MOST_DOCUMENTS)
     model: str = Field(
         default="late-interaction", max_length=300, description="a reranker (docs/rerankers.md) that clients may name"
@@ -159,8 +160,6 @@ async def embeddings(asked: EmbeddingsIn, service: ServiceOf) -> EmbeddingsOut:
 
 def _rank(service: Service, name: str, query: str, texts: list[str]) -> Ranking:
     candidates = [Candidate(str(at), (Part(PartKind.TEXT, text, ()),), score=0.0) for at, text in enumerate(texts)]
-    if not query.strip():
-        raise InputError("the query is empty")
     return service.reranker(name).rerank(Query(query), candidates)
 
 
@@ -175,8 +174,6 @@ def _encoder(service: Service, name: str) -> Encoder:
 
 
 def _encode(encoder: Encoder, texts: list[str], kind: str) -> np.ndarray[Any, np.dtype[np.float32]]:
-    if empty := [at for at, text in enumerate(texts) if not text.strip()]:
-        raise InputError(f"input: text {empty[0]} is empty")
     if kind == "query":
         return np.asarray(encoder.encode_queries([Query(text) for text in texts]))
     return np.asarray(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path as FilePath
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -11,10 +9,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from mmrank.adding.metadata import given_in
 from mmrank.serve.drawing import Format, tag
 from mmrank.serve.errors import ApiError
 from mmrank.serve.service import Service, ServiceOf
-from mmrank.serve.shapes import DocumentOut, ElementOut, PageOut, Strict, Where
+from mmrank.serve.shapes import DATE, DocumentOut, ElementOut, PageOut, Strict, Value, Where
 from mmrank.types import BBox, Document, ElementKind
 
 router = APIRouter(tags=["documents"])
@@ -22,8 +21,15 @@ router = APIRouter(tags=["documents"])
 Named = Annotated[str | None, Query(max_length=200, description="which collection; may be left out where there is one")]
 Identifier = Annotated[str, Path(max_length=64, description="id of a document")]
 Number = Annotated[int, Path(ge=1, le=1_000_000, description="of a page, from 1")]
+NUMBER = r"-?[0-9]{1,6}(\.[0-9]{1,6})?"
+BOX = rf"{NUMBER}(,{NUMBER}){{3}}"
 Boxes = Annotated[
-    str | None, Query(max_length=20_000, description="boxes to outline, in points: x0,y0,x1,y1;x0,y0,x1,y1;…")
+    str | None,
+    Query(
+        max_length=20_000,
+        pattern=rf"^({BOX}(;{BOX})*)?$",
+        description="boxes to outline, in points: x0,y0,x1,y1;x0,y0,x1,y1;…",
+    ),
 ]
 Offset = Annotated[int, Query(ge=0, le=10_000_000, description="how many are left out at the beginning")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many are given at most")]
@@ -59,7 +65,7 @@ class ElementsOut(BaseModel):
 class MetadataIn(Strict):
     """What people say of a document."""
 
-    metadata: dict[str, str | list[str] | None] = Field(
+    metadata: dict[str, Value | Annotated[list[Value], Field(min_length=1, max_length=50)] | None] = Field(
         min_length=1,
         max_length=100,
         description="values by key; null takes back what was said before",
@@ -98,15 +104,18 @@ async def documents(
     text: Annotated[str | None, Query(max_length=300, description="is in the name or title")] = None,
     folder: Annotated[str | None, Query(max_length=1000, description="only in this folder, at any depth")] = None,
     where: Annotated[
-        list[str] | None, Query(max_length=50, description="only with this metadata: key=value; may be repeated")
+        list[Annotated[str, Field(pattern=r"^[^=]+=(.|\n)+$", max_length=4100)]] | None,
+        Query(max_length=50, description="only with this metadata: key=value; may be repeated"),
     ] = None,
-    since: Annotated[str | None, Query(max_length=40, description="only of this date or later: 2024-03")] = None,
-    until: Annotated[str | None, Query(max_length=40, description="only of this date or earlier")] = None,
+    since: Annotated[str | None, Query(pattern=DATE, description="only of this date or later: 2024-03")] = None,
+    until: Annotated[str | None, Query(pattern=DATE, description="only of this date or earlier")] = None,
     offset: Offset = 0,
     limit: Limit = 100,
 ) -> DocumentsOut:
     """The documents of a collection, sorted by name."""
-    chosen = Where(folder=folder, metadata=_pairs(where or []), since=since, until=until).filter()
+    chosen = Where(
+        folder=folder, metadata=dict(condition.split("=", 1) for condition in where or []), since=since, until=until
+    ).filter()
     found = await service.look(service.collection(collection).documents, chosen)
     if text:
         wanted = text.casefold()
@@ -127,7 +136,10 @@ async def set_metadata(
 ) -> DocumentOut:
     """Set or take back metadata, without reading the file again. What is said here stays when it is added again."""
     opened = service.collection(collection, write=True)
-    await service.look(service.record, opened, document)
+    record = await service.look(service.record, opened, document)
+    unsaid = [key for key, value in changes.metadata.items() if value is None and key not in given_in(record)]
+    if unsaid:
+        raise ApiError(409, "not_said", f"{unsaid[0]!r} was not given by anyone, so it cannot be taken back.")
     wait = service.settings.write_seconds
     return DocumentOut.of(await service.change(opened.set_metadata, document, changes.metadata, wait=wait))
 
@@ -138,15 +150,7 @@ async def remove(service: ServiceOf, document: Identifier, collection: Named = N
     opened = service.collection(collection, write=True)
     record = await service.look(service.record, opened, document)
 
-    def change() -> None:
-        opened.remove(record.id, wait=service.settings.write_seconds)
-        uploaded = opened.path.resolve().with_name(f"{opened.path.resolve().name}.files")
-        for place in record.places:
-            file = FilePath(place.path)
-            if file.parent.resolve().is_relative_to(uploaded):
-                file.unlink(missing_ok=True)
-
-    await service.change(change)
+    await service.change(opened.remove, record.id, wait=service.settings.write_seconds)
     return RemovedOut(removed=[place.name for place in record.places])
 
 
@@ -270,30 +274,14 @@ def no_such_page(name: str, pages: int, number: int) -> ApiError:
 
 
 def boxes_in(text: str | None) -> list[BBox]:
-    """The boxes that a parameter names.
+    """The boxes that a parameter names, whichever corners it gives.
 
-    Raises:
-        ApiError: when it names none.
-
-    >>> boxes_in("10,20,110,40;10,60,110,80")[1]
+    >>> boxes_in("10,20,110,40;110,80,10,60")[1]
     BBox(x0=10.0, y0=60.0, x1=110.0, y1=80.0)
     """
-    try:
-        boxes = [BBox(*map(float, box.split(","))) for box in (text or "").split(";") if box]
-        if all(abs(side) < 1e6 for box in boxes for side in box.as_tuple()):
-            return boxes
-    except (ValueError, TypeError):
-        pass
-    raise ApiError(
-        422, "invalid_request", "boxes: write them as x0,y0,x1,y1 with x0 ≤ x1 and y0 ≤ y1, with ; between them."
-    )
-
-
-def _pairs(conditions: list[str]) -> dict[str, str]:
-    found = {}
-    for condition in conditions:
-        match = re.fullmatch(r"([^=]+)=(.+)", condition, re.DOTALL)
-        if match is None:
-            raise ApiError(422, "invalid_request", f"where: write conditions as key=value, not {condition[:80]!r}.")
-        found[match[1]] = match[2]
+    found = []
+    for box in (text or "").split(";"):
+        if box:
+            x0, y0, x1, y1 = map(float, box.split(","))
+            found.append(BBox(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)))
     return found

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from mmrank.errors import InputError, MissingExtraError, MmrankError
 from mmrank.printable import one_line
@@ -70,6 +71,31 @@ def answer(error: ApiError, request_id: str) -> JSONResponse:
     return JSONResponse(body.model_dump(), error.status, error.headers)
 
 
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer, "description": what}
+    for status, what in (
+        (400, "What is asked for cannot be"),
+        (401, "No key, or one that is not known"),
+        (403, "The key, or the service, does not allow it"),
+        (404, "It does not exist"),
+        (409, "It contradicts what is there"),
+        (408, "The client stopped sending"),
+        (413, "Too large"),
+        (410, "A file is gone or has changed"),
+        (415, "No form with files"),
+        (421, "The service is not called so"),
+        (422, "Not understood"),
+        (429, "Too many requests; Retry-After says when to come back"),
+        (500, "It failed"),
+        (503, "Busy, or a collection cannot be read at present"),
+        (501, "Something is not installed"),
+        (504, "It took too long"),
+        (507, "The disk is full"),
+    )
+}
+"""Statuses that any route may answer with, for the description."""
+
+
 def register(app: FastAPI) -> None:
     """Have the application answer its errors so."""
 
@@ -85,7 +111,10 @@ def register(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
         detail = one_line(error.detail)
-        return answer(ApiError(error.status_code, code, detail, error.headers), request_id_of(request))
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+        return answer(ApiError(error.status_code, code, detail, headers), request_id_of(request))
 
     app.add_exception_handler(MmrankError, mmrank_error)
     app.add_exception_handler(RequestValidationError, validation_error)
@@ -97,6 +126,15 @@ def request_id_of(request: Request) -> str:
     return str(request.scope.get("state", {}).get("request_id", ""))
 
 
+def _methods(request: Request) -> set[str]:
+    """What a path can be asked for."""
+    matching = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in matching for method in getattr(route, "methods", None) or ()}
+
+
 def _fault(fault: Any) -> str:
-    place = ".".join(str(part) for part in fault["loc"] if part not in ("body", "query", "path"))
-    return f"{place or 'the body'}: {one_line(fault['msg'], 200)}"
+    place = ".".join(str(part) for part in fault["loc"][1:])  # the first says whether it is in the body, a query, …
+    said = (
+        "is empty, or not of the form that is described" if "pattern" in fault["type"] else one_line(fault["msg"], 200)
+    )
+    return f"{place or 'the body'}: {said}"

@@ -16,10 +16,15 @@ from mmrank.serve.errors import ErrorAnswer, ErrorBody, api_error, request_id_of
 
 log = logging.getLogger("mmrank.serve")
 
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"event": {"type": "string"}, "data": {"type": "string", "description": "JSON"}},
+}
+"""One server-sent event, for the description."""
 STREAMED: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The answer; with `stream` as server-sent events",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": EVENT}},
     }
 }
 """For the description of a route that can stream."""

@@ -94,13 +94,22 @@ class Jobs:
         self.spool(job).mkdir(parents=True)
         return job, self.spool(job)
 
-    def add(self, job: str, names: Sequence[str], metadata: Mapping[str, Any]) -> Job:
-        """Note a job whose files have come whole."""
+    def add(
+        self, job: str, names: Sequence[str], metadata: Mapping[str, Any], refused: Mapping[str, str] | None = None
+    ) -> Job:
+        """Note a job whose files have come whole.
+
+        Args:
+            job: its id.
+            names: of the files that are to be read.
+            metadata: what is said of them.
+            refused: by name, why further files are not read.
+        """
         with self._open() as database:
             database.execute(_TABLE)
             database.execute(
-                "INSERT INTO jobs (id, state, created, names, metadata) VALUES (?, 'waiting', ?, ?, ?)",
-                (job, _now(), json.dumps(list(names)), json.dumps(metadata)),
+                "INSERT INTO jobs (id, state, created, names, metadata, report) VALUES (?, 'waiting', ?, ?, ?, ?)",
+                (job, _now(), json.dumps(list(names)), json.dumps(metadata), json.dumps({"failed": refused or {}})),
             )
             database.execute(
                 "DELETE FROM jobs WHERE state IN ('done', 'failed', 'cancelled') AND number <="

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from fastapi import Request
@@ -37,6 +36,7 @@ class Received:
 
     def __init__(self, folder: Path, largest: int, most: int) -> None:
         self.names: list[str] = []
+        self.refused: dict[str, str] = {}
         self.metadata: dict[str, Any] = {}
         self._folder, self._largest, self._most = folder, largest, most
         self._header = bytearray()
@@ -46,13 +46,14 @@ class Received:
         self._file: BinaryIO | None = None
         self._size = 0
         self._text = bytearray()
+        self._dropped = False
         self._whole = False
 
     async def read(self, request: Request) -> None:
         """Read the form.
 
         Raises:
-            ApiError: for another kind of request, a name or a kind of file that is not taken, a file that is too large,
+            ApiError: for another kind of request, a name that no file can have, a file that is too large,
                 too many files, none, or a form that ends too soon.
             OSError: when the disk cannot take it.
         """
@@ -77,7 +78,7 @@ class Received:
                 self._file.close()
         if not self._whole:
             raise ApiError(400, "upload_incomplete", "The upload ended in the middle; nothing was kept. Send it again.")
-        if not self.names:
+        if not self.names and not self.refused:
             raise ApiError(422, "no_files", "The form holds no file; name its field files: curl -F files=@report.pdf …")
 
     def _callbacks(self) -> Any:
@@ -107,6 +108,9 @@ class Received:
         _, options = parse_options_header(self._headers.get("content-disposition", "").encode())
         self._field = options.get(b"name", b"").decode("utf-8", "replace")
         name = options.get(b"filename")
+        if name == b"":  # what a browser sends of a field in which no file was chosen
+            self._dropped = True
+            return
         if name is None:
             if self._field != "metadata":
                 raise ApiError(
@@ -114,27 +118,32 @@ class Received:
                 )
             self._text.clear()
             return
-        if len(self.names) >= self._most:
-            raise ApiError(
-                413, "too_many_files", f"One upload has at most {self._most} files; send the others after it."
-            )
-        self.names.append(self._checked(name.decode("utf-8", "replace")))
+        if len(self.names) + len(self.refused) >= self._most:
+            said = f"One upload has at most {self._most} files; send the others after it."
+            raise ApiError(413, "too_many_files", said)
         self._size = 0
-        self._file = (self._folder / str(len(self.names) - 1)).open("wb")
+        self._dropped = not self._taken(name.decode("utf-8", "replace"))
+        if not self._dropped:
+            self._file = (self._folder / str(len(self.names) - 1)).open("wb")
 
-    def _checked(self, name: str) -> str:
+    def _taken(self, name: str) -> bool:
+        """Note the name of a file that is to be read; one of another kind is noted with the reason."""
         try:
             checked_name(name)
         except InputError as error:
             raise ApiError(400, "bad_name", str(error)) from error
-        if os.path.splitext(name)[1].lower() not in SUFFIXES:  # noqa: PTH122 - a name, not a path of this machine
-            kinds = " ".join(sorted(SUFFIXES))
-            raise ApiError(415, "kind_not_read", f"{name} is of no kind that is read; these are: {kinds}")
-        if name in self.names:
-            raise ApiError(400, "bad_name", f"two files are named {name}; give each a name of its own")
-        return name
+        if name in self.names or name in self.refused:
+            raise ApiError(409, "bad_name", f"Two files are named {name}; give each a name of its own.")
+        suffix = PurePosixPath(name).suffix.lower()
+        if suffix in SUFFIXES:
+            self.names.append(name)
+        else:
+            self.refused[name] = f"files {f'with the suffix {suffix}' if suffix else 'without a suffix'} are not read"
+        return suffix in SUFFIXES
 
     def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._dropped:
+            return
         if self._file is None:
             self._text += data[start:end]
             if len(self._text) > LONGEST_FIELD:
@@ -147,6 +156,9 @@ class Received:
         self._file.write(data[start:end])
 
     def _part_ended(self) -> None:
+        if self._dropped:
+            self._dropped = False
+            return
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -156,7 +168,7 @@ class Received:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise ApiError(422, "invalid_request", 'metadata: write it as JSON, such as {"author": "A. Smith"}.')
+            raise ApiError(400, "bad_input", 'metadata: write it as JSON, such as {"author": "A. Smith"}.')
         self.metadata = value
 
     def _ended(self) -> None:

@@ -24,6 +24,7 @@ log = logging.getLogger("mmrank.serve")
 
 POLL_SECONDS = 1.0
 """How soon a job that another process noted is seen."""
+NOTHING = "no file could be read"
 WAIT_SECONDS = 30.0
 """How long a job waits for another writer of the collection before others have their turn."""
 
@@ -86,6 +87,9 @@ class Runner:
         try:
             if job.cancel:
                 raise _CancelledError
+            if not job.names:
+                self._end(jobs, job, files, None, "failed", job.report, NOTHING)
+                return True
             collection = self._collection(name)
             report = files.add(collection, job.metadata, lambda now: self._progressed(jobs, job, now))
         except _CancelledError:
@@ -101,8 +105,9 @@ class Runner:
             self._end(jobs, job, files, collection, "failed", {}, "a fault in mmrank; the log has it under this job")
             log.exception("fault", extra={"fields": {"job": job.id}})
         else:
+            report.failed |= job.report["failed"]
             nothing = bool(report.failed) and not (report.added or report.replaced or report.unchanged)
-            problem = "no file could be read" if nothing else None
+            problem = NOTHING if nothing else None
             self._end(jobs, job, files, collection, "failed" if nothing else "done", told(report), problem)
         return True
 
@@ -145,7 +150,9 @@ class Files:
         self, collection: Collection, metadata: Mapping[str, Any], progress: Callable[[Progress], None]
     ) -> AddReport:
         """Read them. A file of the same name that they replace is kept until it is known that they can be read."""
-        folder = files_folder(collection)
+        from mmrank.index import saved_folder
+
+        folder = saved_folder(collection.path)
         for at, name in enumerate(self._names):
             before = self._spool / f"{at}.before"
             if (folder / name).is_file() and not before.exists():
@@ -158,9 +165,10 @@ class Files:
 
     def tidy(self, collection: Collection) -> None:
         """Put back the files whose replacement was not read, and delete the files of no document."""
+        from mmrank.index import saved_folder
         from mmrank.pictures import content_digest
 
-        folder = files_folder(collection)
+        folder = saved_folder(collection.path)
         known = {place.path: record.id for record in collection.documents() for place in record.places}
         for at, name in enumerate(self._names):
             file, before = folder / name, self._spool / f"{at}.before"
@@ -169,12 +177,6 @@ class Files:
                 file.unlink(missing_ok=True)
             elif before.exists() and content_digest(before) == digest:
                 before.replace(file)
-
-
-def files_folder(collection: Collection) -> Path:
-    """Where the files are that were uploaded to a collection."""
-    whole = collection.path.absolute()
-    return whole.with_name(f"{whole.name}.files")
 
 
 def told(report: AddReport) -> dict[str, Any]:

@@ -10,11 +10,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from mmrank.answer.result import Answer
-from mmrank.serve.errors import ApiError
 from mmrank.serve.events import STREAMED, Done, EventStream, event
 from mmrank.serve.models import allowed_model, allowed_reranker
 from mmrank.serve.service import ServiceOf
-from mmrank.serve.shapes import AnswerOut, CollectionName, HitsOut, SentenceOut, Strict, Where
+from mmrank.serve.shapes import AnswerOut, CollectionName, HitsOut, Question, SentenceOut, Strict, Where
 from mmrank.types import Hit
 
 if TYPE_CHECKING:
@@ -24,12 +23,15 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["questions"])
 
+MOST_PAGES = 100
+"""Pages that one search gives."""
+
 
 class Asked(Strict):
     """What searching and asking have in common."""
 
     collection: CollectionName = None
-    k: int = Field(default=10, ge=1, description="how many pages")
+    k: int = Field(default=10, ge=1, le=MOST_PAGES, description="how many pages")
     where: Where | None = None
     rerank: str | None = Field(
         default=None, max_length=300, description="a reranker by name, or none; that of the settings where left out"
@@ -40,12 +42,9 @@ class Asked(Strict):
         """The options that the library takes.
 
         Raises:
-            ApiError: for too many pages, or a reranker that clients may not name.
+            ApiError: for a reranker that clients may not name.
             InputError: for dates that are none.
         """
-        if self.k > service.settings.largest_k:
-            largest = service.settings.largest_k
-            raise ApiError(422, "invalid_request", f"k: at most {largest} pages are given, not {self.k}.")
         where = None if self.where is None else self.where.filter()
         return {"k": self.k, "where": where, "rerank": allowed_reranker(self.rerank, service.settings)}
 
@@ -53,7 +52,7 @@ class Asked(Strict):
 class SearchIn(Asked):
     """A question to find pages for."""
 
-    query: str = Field(max_length=20_000, description="the question", examples=["What interest does the loan carry?"])
+    query: Question
     explain: bool = Field(default=False, description="let a small language model write a reason for each page")
     model: str = Field(default="smollm2", max_length=300, description="which one; the service says which are allowed")
 
@@ -61,8 +60,8 @@ class SearchIn(Asked):
 class AskIn(Asked):
     """A question to answer."""
 
-    question: str = Field(max_length=20_000, examples=["What interest does the loan carry?"])
-    k: int = Field(default=5, ge=1, description="how many pages are read")
+    question: Question
+    k: int = Field(default=5, ge=1, le=MOST_PAGES, description="how many pages are read")
     model: str | None = Field(
         default=None, max_length=300, description="a language model that writes; without one, the pages are quoted"
     )

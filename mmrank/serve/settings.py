@@ -46,7 +46,6 @@ class ServeSettings(BaseSettings):
     requests_per_minute: int = Field(
         default=0, ge=0, description="requests that one key, or one address without keys, may make; 0 for any number"
     )
-    largest_k: int = Field(default=100, ge=1, le=10_000, description="most pages that one search may ask for")
     largest_body: int = Field(default=1 << 20, ge=1024, description="most bytes of a request other than an upload")
     largest_upload: int = Field(default=1 << 30, ge=1, description="most bytes of one uploaded file")
     most_files: int = Field(default=100, ge=1, description="most files of one upload")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mmrank.retrieve.question import MAX_QUERY_CHARACTERS
 from mmrank.types import BBox, Element, ElementKind, Hit, Page
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ Box = Annotated[
     Field(description="x0, y0, x1, y1 in points (1/72 inch) from the top left of the page as it is shown"),
 ]
 Text = Annotated[str, Field(max_length=4000)]
+SAYS_SOMETHING = r"[^\s\x00-\x1f\x7f-\x9f]"
+"""What a text matches that is not empty and not blank."""
+DATE = r"^[1-9]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
+Date = Annotated[str, Field(pattern=DATE, description="ISO date of any precision, inclusive: 2024-03")]
+Value = Annotated[str, Field(min_length=1, max_length=2000, pattern=SAYS_SOMETHING)]
+Question = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_QUERY_CHARACTERS,
+        pattern=SAYS_SOMETHING,
+        description="the question",
+        examples=["What interest does the loan carry?"],
+    ),
+]
 CollectionName = Annotated[
     str | None, Field(max_length=200, description="which collection; may be left out where there is one")
 ]
@@ -36,8 +52,8 @@ class Where(Strict):
     names: list[Text] | None = Field(default=None, max_length=1000, description="names of documents")
     folder: Text | None = Field(default=None, description="documents in this folder, at any depth")
     metadata: dict[str, Text] = Field(default={}, max_length=50, description="each key has exactly this value")
-    since: Text | None = Field(default=None, description="ISO date of any precision, inclusive: 2024-03")
-    until: Text | None = Field(default=None, description="ISO date of any precision, inclusive: 2024-03")
+    since: Date | None = None
+    until: Date | None = None
 
     def filter(self) -> Filter:
         """The same as the library takes it.

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from mmrank.adding.metadata import checked
 from mmrank.serve.documents import Named
 from mmrank.serve.errors import ApiError
-from mmrank.serve.events import EventStream, event
+from mmrank.serve.events import EVENT, EventStream, event
 from mmrank.serve.jobs import ENDED, Job, Jobs, State
 from mmrank.serve.receiving import Received, disk_error
 from mmrank.serve.service import Service, ServiceOf
@@ -33,10 +33,12 @@ FORM: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["files"],
+                    "additionalProperties": False,
                     "properties": {
                         "files": {
                             "type": "array",
                             "items": {"type": "string", "format": "binary"},
+                            "minItems": 1,
                             "description": "each with its file name, such as report.pdf or 2024/report.pdf",
                         },
                         "metadata": {
@@ -111,7 +113,7 @@ class JobOut(BaseModel):
 
 @router.post("/documents", status_code=202, summary="Add documents", openapi_extra=FORM)
 async def upload(request: Request, response: Response, service: ServiceOf, collection: Named = None) -> JobOut:
-    """Upload one or many files. They are read in a job; ask `/jobs` how far it is.
+    """Upload one or many files. They are read in a job; ask `/jobs` how far it is, and what became of each file.
 
     A file of a name that is there replaces it, once it is read. A name may have folders: `2024/report.pdf`.
     """
@@ -128,7 +130,7 @@ async def upload(request: Request, response: Response, service: ServiceOf, colle
         received = Received(spool, service.settings.largest_upload, service.settings.most_files)
         await received.read(request)
         metadata = checked(received.metadata, "metadata")
-        noted = await service.look(jobs.add, job, received.names, metadata)
+        noted = await service.look(jobs.add, job, received.names, metadata, received.refused)
     except OSError as error:
         shutil.rmtree(spool, ignore_errors=True)
         raise disk_error(error) from error
@@ -158,7 +160,7 @@ async def get_job(service: ServiceOf, job: JobId) -> JobOut:
     "/jobs/{job}/events",
     summary="Follow an upload",
     response_class=Response,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}},
 )
 async def follow_job(request: Request, service: ServiceOf, job: JobId) -> Response:
     """The upload as server-sent events named `job`, one whenever something changes, until it has ended."""
@@ -180,7 +182,7 @@ async def follow_job(request: Request, service: ServiceOf, job: JobId) -> Respon
     return EventStream(request, events())
 
 
-@router.delete("/jobs/{job}", summary="Cancel an upload")
+@router.post("/jobs/{job}/cancel", summary="Cancel an upload")
 async def cancel_job(service: ServiceOf, job: JobId) -> JobOut:
     """Stop reading. Documents that were read by then are kept; one that has ended is left as it is."""
     name, jobs, _ = await service.look(_find, service, job)
