@@ -21,6 +21,7 @@ from mmrank.config import FREE, Settings, load_settings
 from mmrank.consent import allow, check_allowed, obeyed
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError, MmrankError
+from mmrank.placing import Place
 from mmrank.progress import AddProgress
 from mmrank.types import Document, Hit, Query
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
     from mmrank.hits import Hits
-    from mmrank.index import DocumentRecord, Filter, RepairReport, Store
+    from mmrank.index import DocumentRecord, Filter, MilvusStore, RepairReport, Store
     from mmrank.llm.protocol import ChatModel
     from mmrank.query.spelling import Speller
     from mmrank.rerankers.protocol import Reranker
@@ -55,7 +56,7 @@ class AskOptions(SearchOptions, total=False):
 
 
 class Collection:
-    """Documents, their vectors and their words, in one directory.
+    """Documents, their vectors and their words, in one directory, or in Milvus for several machines.
 
     Made with `Collection.create(path)` or `Collection.open(path)`; usable as a context manager.
 
@@ -79,28 +80,39 @@ class Collection:
         encoder: str | AnyEncoder | None = None,
         index: str = "auto",
         exist_ok: bool = False,
+        store: str = "local",
+        uri: str | None = None,
+        name: str | None = None,
         **settings: Any,
     ) -> Self:
         """Make a new, empty collection in the directory `path`.
+
+            Collection.create("reports.mmrank", store="milvus", uri="http://host:19530")
 
         Args:
             path: a directory that does not exist yet (or, with `exist_ok`, a collection that is opened instead).
             profile: "cpu" or "gpu", see `mmrank.config`.
             encoder: name of an encoder, or an `Encoder` of your own (then give it again when opening).
-            index: FAISS factory string of large segments, or "auto" to choose by size (see `Store.create`).
+            index: FAISS factory string of large segments, or "auto" to choose by size (see `Store.create`); in Milvus
+                the name of one of its indexes, such as "HNSW", or "auto" for AUTOINDEX.
             exist_ok: open the collection if there is one already; its own settings stay.
+            store: "local" keeps everything in the directory; "milvus" keeps documents in Milvus, and in the directory
+                what this machine needs to ask them.
+            uri: of Milvus: "http://host:19530", or a file of Milvus Lite such as "reports.db".
+            name: of the collection in Milvus; by default that of the directory.
             settings: changes to the profile's settings, by name.
 
         Raises:
             InputError: for unknown settings, or where something is at `path` already.
             MmrankError: when the directory cannot be made.
         """
-        from mmrank.index import Store, is_vacant
+        from mmrank.index import is_vacant
 
         given = None if encoder is None or isinstance(encoder, str) else encoder
         if exist_ok and not is_vacant(Path(path)):
             named = encoder if isinstance(encoder, str) else settings.get("encoder")
-            library = cls.open(path, encoder=given, **{name: settings[name] for name in FREE & settings.keys()})
+            free = {name: settings[name] for name in FREE & settings.keys()}
+            library = cls.open(path, encoder=given, uri=uri, **free)
             if named == library.settings.encoder:
                 allow(library.settings)
             return library
@@ -112,8 +124,8 @@ class Collection:
         made = given or encoder_of(chosen)
         if given is None:
             allow(chosen)
-        store = Store.create(path, encoder=identity_of(made), settings=chosen.content(), index=index)
-        return cls(store, chosen, made)
+        place = Place(store, uri, name)
+        return cls(place.create(Path(path), identity_of(made), chosen, index, join=exist_ok), chosen, made)
 
     @classmethod
     def open(
@@ -123,38 +135,45 @@ class Collection:
         encoder: AnyEncoder | None = None,
         read_only: bool = False,
         allow_models: bool = False,
+        store: str | None = None,
+        uri: str | None = None,
+        name: str | None = None,
         **settings: Any,
     ) -> Self:
         """Open a collection.
 
         Args:
-            path: its directory.
+            path: its directory. Where there is none yet on this machine, `uri` says in which Milvus the collection is.
             encoder: your own, where it was made with one.
             read_only: refuse to change it.
             allow_models: load the encoder that the collection names even where it is not embedded, now and from now
                 on (`mmrank.consent`). Collections that you made yourself need no consent.
+            store: "local" or "milvus", to make sure that it is kept so.
+            uri: of the Milvus that holds it. Needed the first time on a machine, and when Milvus has moved; also the
+                word that this machine may connect to it.
+            name: of the collection in Milvus; by default that of the directory.
             settings: those that may differ from how it was made, `mmrank.config.FREE`: device, reranker, ….
 
         Raises:
-            InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with.
-            MmrankError: when it was made by another version or is damaged.
+            InputError: when there is none at `path`, or `encoder` or a setting is not what it was made with, or it is
+                in a Milvus that was not named on this machine before.
+            MmrankError: when it was made by another version or is damaged, or its Milvus cannot be reached.
         """
-        from mmrank.index import Store
-
         fixed = sorted(settings.keys() - FREE)
         if fixed:
             raise InputError(f"{', '.join(fixed)}: fixed when a collection is made; make another one for other values")
-        store = Store.open(path, encoder=None if encoder is None else identity_of(encoder), read_only=read_only)
+        identity = None if encoder is None else identity_of(encoder)
+        opened = Place(store, uri, name).open(Path(path), identity, read_only)
         try:
-            library = cls(store, load_settings(**{**obeyed(store.settings), **settings}), encoder)
-            store.mapped = library.settings.mapped
+            library = cls(opened, load_settings(**{**obeyed(opened.settings), **settings}), encoder)
+            opened.mapped = library.settings.mapped
             if allow_models:
                 allow(library.settings)
         except InputError as error:
-            store.close()
+            opened.close()
             raise type(error)(f"{path}: {error}") from error
         except MmrankError:
-            store.close()
+            opened.close()
             raise
         return library
 
@@ -173,8 +192,12 @@ class Collection:
         Raises:
             MmrankError: when its catalog is damaged; an export, or the files themselves, bring it back.
         """
-        from mmrank.index import repair
+        from mmrank.index import is_remote, repair
 
+        if is_remote(Path(path)):
+            with cls.open(path, encoder=encoder, allow_models=allow_models) as library:
+                mended = _in_milvus(library.store).mend(wait)
+                return replace(mended, renewed=tuple(renew_identities(library.store, wait)))
         made: list[tuple[AnyEncoder, Settings]] = []
 
         def encode(document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
@@ -225,13 +248,11 @@ class Collection:
             InputError: when the installed encoder is not the one that made the vectors, or is one of others that you
                 have not allowed (`open(…, allow_models=True)`).
         """
-        from mmrank.index import Store
-
         if self._given_encoder is not None:
             return self._given_encoder
         check_allowed(self.settings, self.path)
         encoder = encoder_of(self.settings)
-        Store.open(self.path, encoder=identity_of(encoder), read_only=True).close()
+        self._store.check_encoder(identity_of(encoder))
         return encoder
 
     @cached_property
@@ -598,3 +619,10 @@ class Collection:
             InputError: when it is empty or too long.
         """
         return self._pipeline.understand(query)
+
+
+def _in_milvus(store: Store) -> MilvusStore:
+    from mmrank.index import MilvusStore
+
+    assert isinstance(store, MilvusStore)
+    return store

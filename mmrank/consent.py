@@ -13,12 +13,14 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmrank.config import FREE, Settings
 from mmrank.errors import InputError, MmrankError
 from mmrank.printable import one_line
 
 FILE = "allowed-models.json"
+SERVERS = "servers.json"
 FLAG = "--allow-models"
 Model = tuple[str, str]
 """A name on the hub or the path of a folder, and the revision ("" for the newest)."""
@@ -65,19 +67,8 @@ def allow(settings: Settings) -> None:
     model = model_of(settings)
     if model is None or model in (known := _allowed()):
         return
-    path = allowed_file()
     rows = [{"encoder": name, "revision": revision} for name, revision in sorted({*known, model})]
-    draft = path.with_name(f".{FILE}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise MmrankError(
-            f"{path} cannot be written ({error.strerror or error}), so it cannot be remembered that you allow"
-            f" {described(model)}; set XDG_CONFIG_HOME to a folder that can be written"
-        ) from error
+    _write(allowed_file(), rows, f"that you allow {described(model)}")
 
 
 def described(model: Model) -> str:
@@ -86,6 +77,64 @@ def described(model: Model) -> str:
     if Path(name).is_absolute():
         return f"{one_line(name)!r} (a folder of this machine)"
     return f"{one_line(name)!r} (from the hub, {f'revision {one_line(revision)}' if revision else 'newest revision'})"
+
+
+def servers_file() -> Path:
+    """Where the user's list of Milvus servers is kept, made or not."""
+    return allowed_file().with_name(SERVERS)
+
+
+def check_server(uri: str, collection: Path) -> None:
+    """Refuse to connect to a Milvus that a collection names and the user has not.
+
+    Raises:
+        InputError: says which, and how to name it.
+        MmrankError: when the list cannot be read.
+    """
+    if uri not in _servers():
+        raise InputError(
+            f"{collection} says that its documents are in Milvus at {one_line(uri)!r}, which was not named on this"
+            f" machine before. If you trust it, name it once: --uri {one_line(uri)}, or Collection.open(…, uri=…)"
+        )
+
+
+def allow_server(uri: str) -> None:
+    """Note that the user named a Milvus.
+
+    Raises:
+        MmrankError: when the list cannot be read or written.
+    """
+    from mmrank.index import absolute
+
+    uri = absolute(uri)
+    if uri not in (known := _servers()):
+        _write(servers_file(), sorted({*known, uri}), f"that you named {one_line(uri)}")
+
+
+def _servers() -> set[str]:
+    path = servers_file()
+    try:
+        return {str(uri) for uri in json.loads(path.read_bytes())}
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise MmrankError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise MmrankError(f"{path} is no list of servers; correct or delete it") from error
+
+
+def _write(path: Path, rows: list[Any], what: str) -> None:
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise MmrankError(
+            f"{path} cannot be written ({error.strerror or error}), so it cannot be remembered {what};"
+            " set XDG_CONFIG_HOME to a folder that can be written"
+        ) from error
 
 
 def obeyed(stored: Mapping[str, object]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import tiny_models
+from milvus_servers import MilvusProcess, Running
 from tiny_models import Tiny
 
 
@@ -54,3 +55,14 @@ def command_line(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusProcess | Running]:
+    """A real Milvus server, or the one at the address in MMRANK_TEST_MILVUS."""
+    if uri := os.environ.get("MMRANK_TEST_MILVUS"):
+        yield Running(uri)
+        return
+    server = MilvusProcess(tmp_path_factory.mktemp("milvus"))
+    yield server
+    server.stop()

@@ -27,11 +27,17 @@ def register(app: typer.Typer) -> None:
 
 def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
     """Check every file of a collection: checksums, counts, references. Exit code 1 if something is wrong."""
-    from mmrank.index import check_there
+    from mmrank.collection import Collection
+    from mmrank.index import MilvusStore, check_there, is_remote
     from mmrank.index import verify as check
 
     check_there(collection)
-    problems = check(collection)
+    if is_remote(collection):
+        with Collection.open(collection, read_only=True) as library:
+            assert isinstance(library.store, MilvusStore)
+            problems = library.store.problems()
+    else:
+        problems = check(collection)
     notes = _notes(collection)
     if json:
         print_json({"problems": problems, "notes": notes})

@@ -35,6 +35,7 @@ LONGEST_CREATION = 10.0
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     app.command("index")(index_)
+    app.command()(attach)
     app.command()(meta)
     app.command()(remove)
 
@@ -55,6 +56,15 @@ def index_(
     ] = None,
     index: Annotated[
         str | None, typer.Option(help="FAISS index of a new collection: auto or a factory string.")
+    ] = None,
+    store: Annotated[
+        str | None, typer.Option(help="Where a new collection keeps its documents: local or milvus.")
+    ] = None,
+    uri: Annotated[
+        str | None, typer.Option(help="Of Milvus: http://host:19530, or a file of Milvus Lite such as reports.db.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the collection in Milvus; by default that of the directory.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read files; 0 for one per core.")] = 0,
     said: Annotated[
@@ -91,7 +101,7 @@ def index_(
         wanted["ocr"] = "auto" if ocr else "never"
     changes = {name: value for name, value in wanted.items() if value is not None}
     with (
-        _open_or_create(collection, index, workers, allow_models, changes, wait) as library,
+        _open_or_create(collection, index, workers, allow_models, changes, wait, (store, uri, name)) as library,
         reading_progress(quiet=json) as step,
     ):
         report = library.add(
@@ -177,9 +187,17 @@ def _pairs(texts: list[str], whose: str) -> dict[str, str]:
 
 
 def _open_or_create(
-    path: Path, index: str | None, workers: int, allow_models: bool, changes: dict[str, object], wait: float
+    path: Path,
+    index: str | None,
+    workers: int,
+    allow_models: bool,
+    changes: dict[str, object],
+    wait: float,
+    place: tuple[str | None, str | None, str | None],
 ) -> Collection:
     """Open the collection at a path, if it was made with these settings, or create one if there is none.
+
+    Where Milvus holds it already, made by another machine, it is opened there.
 
     Where another process is just making one there, that one is opened, within `wait` seconds.
 
@@ -190,16 +208,30 @@ def _open_or_create(
     from mmrank.collection import Collection
     from mmrank.errors import InputError
 
+    store, uri, name = place
     end = time.monotonic() + min(wait, LONGEST_CREATION)
     while not (path / CATALOG).is_file():
         made = {"profile": "cpu", **changes}
+        if store is None and uri:
+            store = "milvus"
         try:
-            return Collection.create(path, index=index or "auto", workers=workers, **made)  # type: ignore[arg-type]
+            if store == "milvus" and _there_already(path, uri, name):
+                Collection.open(path, uri=uri, name=name).close()
+                break
+            return Collection.create(
+                path,
+                index=index or "auto",
+                workers=workers,
+                store=store or "local",
+                uri=uri,
+                name=name,
+                **made,  # type: ignore[arg-type]
+            )
         except InputError:
             if not (path / CATALOG).is_file() and time.monotonic() > end:
                 raise
             time.sleep(0.1)
-    library = Collection.open(path, workers=workers, allow_models=allow_models)
+    library = Collection.open(path, workers=workers, allow_models=allow_models, store=store, uri=uri, name=name)
     with library.store.snapshot() as snapshot:
         held = library.settings.model_dump() | {"index": snapshot.index_factory()}
     if index is not None:
@@ -210,6 +242,33 @@ def _open_or_create(
             way = "change it with mmrank compact --index" if name == "index" else "name another collection with -c"
             raise InputError(f"{path} was made with {name} {held[name]}, not {value}; leave --{name} out, or {way}")
     return library
+
+
+def _there_already(path: Path, uri: str | None, name: str | None) -> bool:
+    from mmrank.index import MilvusStore
+    from mmrank.placing import name_of
+
+    return uri is not None and MilvusStore.holds(uri, name or name_of(path))
+
+
+def attach(
+    uri: Annotated[str, typer.Argument(help="Of Milvus: http://host:19530.")],
+    collection: CollectionPath = DEFAULT,
+    name: Annotated[
+        str | None, typer.Option(help="Of the collection in Milvus; by default that of the directory.")
+    ] = None,
+    allow_models: AllowModels = False,
+    json: Json = False,
+) -> None:
+    """Make a directory here for a collection that another machine keeps in Milvus, or say where Milvus is now."""
+    from mmrank.collection import Collection
+
+    with Collection.open(collection, uri=uri, name=name, allow_models=allow_models) as library:
+        held = len(library)
+    if json:
+        print_json({"collection": str(collection), "documents": held})
+    else:
+        console.print(f"{held} documents in {collection}", highlight=False)
 
 
 def remove(

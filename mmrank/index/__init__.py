@@ -3,17 +3,15 @@
     with Store.open("library.mmrank") as store, store.snapshot() as snapshot:
         snapshot.search_lexical("current ratio", k=5)
 
-`Searcher` and `Backend` are what a store must do; `Store` (on disk) and `MilvusStore` (a Milvus server) do it. The
+`MilvusStore` is a `Store` whose documents are in Milvus. The
 names below are all that other rooms use. Importing them loads neither FAISS nor pymilvus nor Ray.
 """
 
 from mmrank.index.archive import export_archive, import_archive
 from mmrank.index.creation import is_vacant
 from mmrank.index.filters import Filter, iso_date
-from mmrank.index.milvus import MilvusStore
+from mmrank.index.milvus import MilvusStore, absolute
 from mmrank.index.multivector import MaxSim, pool_tokens
-from mmrank.index.parallel import Prepared, put_in_parallel
-from mmrank.index.protocol import Backend, Searcher
 from mmrank.index.records import (
     DocumentPlace,
     DocumentRecord,
@@ -23,7 +21,9 @@ from mmrank.index.records import (
     Level,
     Match,
     StoreLockedError,
+    UnreachableError,
 )
+from mmrank.index.remote import is_remote, read_pointer
 from mmrank.index.repairing import RepairReport, repair
 from mmrank.index.saved import delete_saved, is_saved_name, saved_files, saved_folder, saved_name
 from mmrank.index.snapshot import Snapshot
@@ -33,7 +33,6 @@ from mmrank.index.verification import Problem, verify
 from mmrank.index.writer import Writer
 
 __all__ = [
-    "Backend",
     "DocumentPlace",
     "DocumentRecord",
     "DuplicateContentError",
@@ -44,24 +43,25 @@ __all__ = [
     "Match",
     "MaxSim",
     "MilvusStore",
-    "Prepared",
     "Problem",
     "RepairReport",
-    "Searcher",
     "Snapshot",
     "Store",
     "StoreLockedError",
+    "UnreachableError",
     "Writer",
+    "absolute",
     "check_there",
     "delete_saved",
     "export_archive",
     "import_archive",
+    "is_remote",
     "is_saved_name",
     "is_vacant",
     "iso_date",
     "placed_words",
     "pool_tokens",
-    "put_in_parallel",
+    "read_pointer",
     "repair",
     "saved_files",
     "saved_folder",

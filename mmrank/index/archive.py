@@ -21,6 +21,7 @@ from mmrank.index.beneath import CATALOG, SEGMENTS
 from mmrank.index.creation import drafted, is_vacant
 from mmrank.index.properties import read_properties, write_property
 from mmrank.index.records import DocumentRecord, EncoderIdentity, FilePlace
+from mmrank.index.remote import is_remote
 from mmrank.index.saved import open_saved, saved_files, saved_folder, saved_problem
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.store import Store
@@ -43,6 +44,11 @@ def export_archive(store: Store, file: str | Path) -> None:
         MmrankError: when the disk is full, or the collection is damaged; nothing is left of the file.
     """
     file = Path(file)
+    if is_remote(store.path):
+        raise InputError(
+            f"{store.path} keeps its documents in Milvus, which has backups of its own; an export holds collections"
+            " that are on this machine"
+        )
     try:
         if file.exists() or file.is_symlink():
             raise InputError(f"{file} is there already; export to a new file")

@@ -19,6 +19,8 @@ CATALOG = "catalog.sqlite3"
 HEAD = "HEAD"
 SEGMENTS = "segments"
 CACHE = "cache"
+POINTER = "milvus.json"
+"""Says in which Milvus the documents are, where they are not in this folder."""
 
 _SEGMENT = re.compile(r"[0-9]{8,19}-(passage|document|token|words)-[0-9a-f]{8,32}\.safetensors")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)

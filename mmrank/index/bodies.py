@@ -80,12 +80,23 @@ def read_document(connection: sqlite3.Connection, number: int) -> Document:
     row = connection.execute("SELECT body FROM documents WHERE number = ?", (number,)).fetchone()
     if row is None:
         raise MmrankError(f"the catalog holds no document {number}; run `mmrank verify`")
-    head = unpack(row[0], what)
-    left = MOST_TOGETHER
     lists = []
     for table, column in (("pages", "page"), ("passages", "position")):
         rows = connection.execute(f"SELECT body FROM {table} WHERE document = ? ORDER BY {column}", (number,))
-        whole, left = _joined((row[0] for row in rows), what, left)
+        lists.append(row[0] for row in rows)
+    return document_of(row[0], lists[0], lists[1], what)
+
+
+def document_of(head: object, pages: Iterable[object], passages: Iterable[object], what: str) -> Document:
+    """A document, of its stored forms.
+
+    Raises:
+        MmrankError: when one is damaged.
+    """
+    head, left = unpack(head, what), MOST_TOGETHER
+    lists = []
+    for bodies in (pages, passages):
+        whole, left = _joined(bodies, what, left)
         lists.append(whole)
     return _parsed(Document, b'{"pages":[%b],"passages":[%b],%b' % (*lists, _without_lists(head, what)), what)
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmrank.errors import InputError
-from mmrank.index.beneath import CACHE, CATALOG, HEAD, SEGMENTS
+from mmrank.index.beneath import CACHE, CATALOG, HEAD, POINTER, SEGMENTS
 from mmrank.index.catalog import sync_folder, translated, write_head
 from mmrank.index.properties import Properties, write_property
 from mmrank.index.schema import APPLICATION_ID, FORMAT, TABLES
@@ -27,7 +27,9 @@ from mmrank.index.schema import APPLICATION_ID, FORMAT, TABLES
 _DRAFT = re.compile(r"\..*\.[0-9a-f]{16}\.creating", re.DOTALL)
 _UNFINISHED = re.compile(rf"{re.escape(CATALOG)}\.new(-journal|-wal|-shm)?|{SEGMENTS}|{CACHE}")
 """What earlier versions left behind, which made a collection in its place."""
-_DRAFTED = re.compile(rf"{re.escape(CATALOG)}(-journal|-wal|-shm)?|{HEAD}(\.[0-9a-f]{{8}}\.new)?|{SEGMENTS}|{CACHE}")
+_DRAFTED = re.compile(
+    rf"{re.escape(CATALOG)}(-journal|-wal|-shm)?|{HEAD}(\.[0-9a-f]{{8}}\.new)?|{SEGMENTS}|{CACHE}|{re.escape(POINTER)}"
+)
 ABANDONED = 3600.0
 """Seconds after which a draft that nobody writes to any more belongs to nobody."""
 
@@ -46,6 +48,21 @@ def is_vacant(path: Path) -> bool:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
+def check_vacant(path: Path) -> None:
+    """Refuse a place where something is.
+
+    Raises:
+        InputError: says what.
+    """
+    if is_vacant(path):
+        return
+    if (path / CATALOG).exists():
+        raise InputError(f"{path} is a collection already; open it instead")
+    if path.is_dir():
+        raise InputError(f"{path} is not empty; a collection needs a folder of its own")
+    raise InputError(f"{path} is not a folder; a collection needs a folder of its own")
+
+
 @contextmanager
 def drafted(path: Path) -> Iterator[Path]:
     """A folder to fill, which becomes the collection `path` when the block ends, and is deleted when it fails.
@@ -53,12 +70,7 @@ def drafted(path: Path) -> Iterator[Path]:
     Raises:
         InputError: when something is at `path`, or nothing can be made there.
     """
-    if not is_vacant(path):
-        if (path / CATALOG).exists():
-            raise InputError(f"{path} is a collection already; open it instead")
-        if path.is_dir():
-            raise InputError(f"{path} is not empty; a collection needs a folder of its own")
-        raise InputError(f"{path} is not a folder; a collection needs a folder of its own")
+    check_vacant(path)
     try:
         inside = path.exists()
         if not inside:
@@ -83,8 +95,13 @@ def drafted(path: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def create(path: Path, properties: Properties) -> None:
+def create(path: Path, properties: Properties, pointer: bytes | None = None) -> None:
     """Make an empty collection in the folder `path`, which must be absent, empty, or a creation that was cut off.
+
+    Args:
+        path: the folder.
+        properties: what it says of itself.
+        pointer: contents of the file that says where its documents are, where they are elsewhere.
 
     Raises:
         InputError: when something is there already, or the folder cannot be written.
@@ -106,6 +123,8 @@ def create(path: Path, properties: Properties) -> None:
         except sqlite3.Error as error:
             raise translated(error, path) from error
         write_head(draft, properties.version)
+        if pointer is not None:
+            (draft / POINTER).write_bytes(pointer)
 
 
 def _publish(draft: Path, path: Path, inside: bool) -> None:

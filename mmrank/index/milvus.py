@@ -1,322 +1,430 @@
-"""The store beyond one machine: the same searches on a Milvus server or cluster (or, embedded, on Milvus Lite).
+"""A collection beyond one machine: its documents are in Milvus, and each machine keeps a replica of what is small.
 
-Two Milvus collections, `<name>_passages` and `<name>_documents`, each row with its dense vector, its words (counted by
-Milvus's own BM25) and everything filters look at. Document contents other than passages, and token vectors, stay out.
+Vectors of passages, pages, passages, what was prepared of them and token vectors are in Milvus, once. Records of the
+documents, their own vectors and the words are there too, and each machine that asks keeps a copy in its folder, which
+follows the changes: so filters, words and documents are ranked here, exactly as in a `Store`, by the same code.
 
-Milvus has no transactions and no snapshots. What holds nevertheless: a document is listed by its row at position 0,
-which is written after everything else of it and removed before its passages; searches pass over what belongs to no
-listed document. So a new document appears whole, and one whose writer died is not found; putting it again makes it
-whole, and removing it clears what is left. What does not hold: several documents are not one change; one that is put
-again under its id is overwritten in place, partly old and partly new until `put` returns (for good, where the writer
-dies: put it again); one that replaces another id of its name stands next to it for a moment; and what a search found
-may be gone when its passages are asked for.
+A change is written row by row and becomes whole by one row that lists it, so that it is seen whole or not at all. One
+writer is at work at a time, over all machines. Milvus keeps rows of removed documents for five minutes, so that a
+search that began before finds them.
 """
 
 from __future__ import annotations
 
-import base64
 import json
+import secrets
+import sqlite3
+import threading
+import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from mmrank.errors import InputError, MmrankError
+from mmrank.index.bodies import MOST_TOGETHER, unpack
+from mmrank.index.catalog import CatalogConnection
+from mmrank.index.creation import check_vacant, create
+from mmrank.index.loaded_version import LoadedVersion
+from mmrank.index.milvus_blobs import CHANGE, Blob, joined, keys
+from mmrank.index.milvus_checks import missing
+from mmrank.index.milvus_lock import Lease, writing
+from mmrank.index.milvus_server import SETTLED, MilvusServer
+from mmrank.index.milvus_snapshot import Fetched, MilvusSnapshot
+from mmrank.index.milvus_writer import MilvusWriter, clear_away
+from mmrank.index.properties import Properties
+from mmrank.index.records import EncoderIdentity
+from mmrank.index.remote import Pointer, read_pointer
+from mmrank.index.repairing import RepairReport
+from mmrank.index.replica import Kept, ReplicaWriter
+from mmrank.index.snapshot import Snapshot
+from mmrank.index.store import Store, check_encoder
+from mmrank.index.verification import Problem
+from mmrank.index.writer import Step, Writer
 
-from mmrank import codec
-from mmrank.errors import InputError, MmrankError, require
-from mmrank.index.filters import Filter
-from mmrank.index.input_checks import check_document
-from mmrank.index.milvus_rows import ENCODER, document_key, expression, make_collection, quoted, rows_of
-from mmrank.index.records import DocumentRecord, DuplicateContentError, EncoderIdentity, Level, Match
-from mmrank.index.tokenizer import tokenize
-from mmrank.types import Document, Passage
-
-Vectors = NDArray[np.float32]
-
-MOST = 16_384
-"""Results of one Milvus search."""
-
-BATCH = 500
-"""Rows sent at once."""
+TOGETHER = 200
+"""Documents that a replica takes in at once."""
+REPLICA_WAIT = 600.0
+"""Seconds to wait for another process of this machine that brings the replica up to date."""
 
 
-class MilvusStore:
-    """A collection in Milvus. Made by `create` and `open`."""
+class MilvusStore(Store):
+    """A collection in Milvus. Made by `create`, `attach` and `open`."""
 
-    def __init__(self, client: Any, name: str, encoder: EncoderIdentity) -> None:
-        self.name = name
-        self.encoder = encoder
-        self._client = client
+    def __init__(self, path: Path, properties: Properties, read_only: bool, server: MilvusServer, index: str) -> None:
+        super().__init__(path, properties, read_only)
+        self._server, self._milvus_index = server, index
+        self._fetched = Fetched()
+        self._syncing = threading.Lock()
+        self._known: tuple[int, str] = (-1, "")
+        self._changed = time.monotonic()
+        self._lease: Lease | None = None
+
+    @property
+    def uri(self) -> str:
+        """Of the server, or the path of the file of Milvus Lite."""
+        return self._server.uri
 
     @classmethod
-    def create(cls, address: str, *, name: str, encoder: EncoderIdentity, index: str = "AUTOINDEX") -> MilvusStore:
-        """Make an empty collection.
+    def create(  # type: ignore[override]
+        cls,
+        path: str | Path,
+        *,
+        uri: str,
+        name: str,
+        encoder: EncoderIdentity,
+        settings: Mapping[str, Any] | None = None,
+        index: str = "auto",
+    ) -> MilvusStore:
+        """Make an empty collection in Milvus, and its folder on this machine.
 
         Args:
-            address: "http://host:19530" of a server, or a path ending in ".db" for Milvus Lite.
-            name: letters, digits and underscores.
+            path: a folder that is absent or empty.
+            uri: "http://host:19530" of a server, or the path of a file of Milvus Lite, which ends in ".db".
+            name: of the collection in Milvus: letters, digits and "_".
             encoder: what makes the vectors.
-            index: Milvus's index of the dense vectors: AUTOINDEX, FLAT, HNSW, IVF_FLAT, DISKANN, …
+            settings: any JSON, kept with the collection.
+            index: Milvus's of the passages' vectors: AUTOINDEX, FLAT, HNSW, IVF_FLAT, IVF_SQ8, DISKANN, …; "auto" for
+                AUTOINDEX.
 
         Raises:
-            InputError: when there is one of this name.
+            InputError: when something is at `path` or in Milvus already, or Milvus knows no such index.
+            MmrankError: when Milvus cannot be reached.
             MissingExtraError: when pymilvus is not installed.
         """
-        client = _connect(address)
-        if client.has_collection(f"{name}_passages"):
-            raise InputError(f"{address} holds a collection {name!r} already; open it instead")
-        for level in ("passages", "documents"):
-            make_collection(client, f"{name}_{level}", encoder, index)
-        return cls(client, name, encoder)
+        path, uri = Path(path), absolute(uri)
+        index = "AUTOINDEX" if index == "auto" else index
+        check_vacant(path)  # so that nothing is made in Milvus where nothing can be made here
+        server = MilvusServer(uri, name)
+        try:
+            if server.exists():
+                raise InputError(f"{uri} holds a collection {name!r} already; open it, or choose another name")
+            properties = Properties(0, encoder, dict(settings or {}), index, secrets.token_hex(16))
+            server.create(properties, index)
+            return cls._join(path, server)
+        except BaseException:
+            server.close()
+            raise
 
-    @classmethod
-    def open(cls, address: str, *, name: str, encoder: EncoderIdentity | None = None) -> MilvusStore:
-        """Open a collection.
+    @staticmethod
+    def holds(uri: str, name: str) -> bool:
+        """Whether Milvus holds such a collection.
 
         Raises:
-            InputError: when there is none of this name, or it was made with another encoder.
+            MmrankError: when Milvus cannot be reached.
         """
-        client = _connect(address)
-        if not client.has_collection(f"{name}_documents"):
-            raise InputError(f"{address} holds no collection {name!r}")
-        described = client.describe_collection(f"{name}_documents")
-        # Milvus Lite drops descriptions, so the encoder is kept as a property too.
-        noted = described.get("properties", {}).get(ENCODER) or described["description"]
-        stored = EncoderIdentity(**json.loads(noted))
-        if encoder is not None and encoder != stored:
-            raise InputError(f"{name!r} on {address} was made with the encoder {stored}, not with {encoder}")
-        return cls(client, name, stored)
+        server = MilvusServer(absolute(uri), name)
+        try:
+            return server.exists()
+        finally:
+            server.close()
+
+    @classmethod
+    def attach(cls, path: str | Path, *, uri: str, name: str, encoder: EncoderIdentity | None = None) -> MilvusStore:
+        """Make a folder on this machine for a collection that is in Milvus already.
+
+        Raises:
+            InputError: when something is at `path`, Milvus holds no such collection, or it was made with another
+                encoder or by a later mmrank.
+            MmrankError: when Milvus cannot be reached, or something else is in the collection's place.
+        """
+        path = Path(path)
+        server = MilvusServer(absolute(uri), name)
+        try:
+            if encoder is not None:
+                check_encoder(path, server.properties().encoder, encoder)
+            return cls._join(path, server)
+        except BaseException:
+            server.close()
+            raise
+
+    @classmethod
+    def _join(cls, path: Path, server: MilvusServer) -> MilvusStore:
+        held = server.properties()
+        pointer = Pointer(server.uri, server.name, held.identity or "")
+        create(path, replace(held, version=0, index="auto"), pointer.written())
+        return cls(path, held, False, server, held.index)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        encoder: EncoderIdentity | None = None,
+        read_only: bool = False,
+        uri: str | None = None,
+    ) -> MilvusStore:
+        """Open a collection by its folder on this machine.
+
+        Args:
+            path: the folder.
+            encoder: when given, it must be the one the collection was made with.
+            read_only: refuse to change it.
+            uri: where the server is now, if it moved.
+
+        Raises:
+            InputError: when it was made with another encoder or by a later mmrank, or is not in Milvus any more.
+            MmrankError: when Milvus cannot be reached, or holds another collection of this name.
+        """
+        path = Path(path)
+        pointer = read_pointer(path)
+        server = MilvusServer(absolute(uri) if uri else pointer.uri, pointer.name)
+        try:
+            held = server.properties()
+            if held.identity != pointer.identity:
+                raise MmrankError(
+                    f"{server.uri} holds another collection {pointer.name!r} than the one that {path} belongs to;"
+                    " nothing was read"
+                )
+            cls._stored(path, encoder, read_only)
+            if server.uri != pointer.uri:
+                _write_pointer(path, replace(pointer, uri=server.uri))
+            return cls(path, held, read_only, server, held.index)
+        except BaseException:
+            server.close()
+            raise
 
     @contextmanager
-    def write(self) -> Iterator[MilvusWriter]:
-        """Change the collection; documents are written one by one as they are put."""
-        yield MilvusWriter(self)
+    def write(self, wait: float = 0.0, on_step: Step = lambda _: None) -> Iterator[Writer]:
+        """Change the collection; see `Store.write`. One writer is at work at a time, over all machines.
 
-    def snapshot(self) -> MilvusSearcher:
-        """What there is now (and, unlike a `Snapshot`, whatever comes to be later)."""
-        return MilvusSearcher(self)
+        Raises:
+            StoreLockedError: when another writer is (still) at work, here or on another machine.
+            UnreachableError: when Milvus does not answer for minutes.
+            MmrankError: when something cannot be written; nothing was changed.
+        """
+        if self.read_only:
+            raise InputError(f"{self.path} was opened read-only")
+        with writing(self._server, wait) as lease:
+            self._take_over(lease)
+            self._lease = lease
+            try:
+                with self._change(REPLICA_WAIT, on_step) as writer:
+                    yield writer
+            finally:
+                self._lease = None
+        self._noted()
+
+    def compact(self, index: str | None = None, wait: float = 0.0, on_step: Step = lambda _: None) -> None:
+        """Free what removed documents take, in Milvus and here; see `Store.compact`.
+
+        Raises:
+            InputError: for another index: Milvus's is chosen when a collection is made.
+        """
+        if index is not None:
+            raise InputError(
+                f"{self.path} keeps its vectors in Milvus; its index was chosen when it was made: {self._milvus_index}"
+            )
+        with self.write(wait, on_step) as writer:
+            assert isinstance(writer, MilvusWriter)
+            writer.purge(older=0.0)
+        self._server.compact()
+        with self._change(REPLICA_WAIT, on_step) as writer:
+            writer.version -= 1  # nothing of the collection changes
+            writer.compact()
+
+    def snapshot(self) -> Snapshot:
+        """The newest version, for reading."""
+        self.sync()
+        return super().snapshot()
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        super().close()
+        self._server.close()
 
-    def _call(self, what: str, level: str, **arguments: Any) -> Any:
-        from pymilvus.exceptions import MilvusException
+    def sync(self) -> None:
+        """Bring the replica up to the last change in Milvus."""
+        head = self._server.head()
+        if head == self._known:
+            return
+        with self._syncing:
+            if head != self._standing():
+                self._follow(head)
+            self._known = head
 
-        try:
-            return getattr(self._client, what)(f"{self.name}_{level}", **arguments)
-        except MilvusException as error:
-            raise MmrankError(f"Milvus could not {what} in {self.name}_{level}: {error.message}") from error
+    def problems(self) -> list[Problem]:
+        """What Milvus lacks of the documents that are listed."""
+        self.sync()
+        with super().snapshot() as snapshot:
+            listed = snapshot.read("SELECT number, name, passages, body FROM documents ORDER BY name")
+        return list(missing(self._server, listed))
 
-
-class MilvusWriter:
-    """Puts and removes documents."""
-
-    def __init__(self, store: MilvusStore) -> None:
-        self._store = store
-
-    def put(
-        self,
-        document: Document,
-        passage_vectors: Vectors,
-        document_vectors: Vectors,
-        token_vectors: Sequence[Vectors] | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add a document; one of the same name is replaced. See `Writer.put`.
+    def mend(self, wait: float = 0.0) -> RepairReport:
+        """Make the replica again, and remove documents of which Milvus lacks something.
 
         Raises:
-            DuplicateContentError: the same content is there under another name.
-            InputError: the vectors or names cannot be stored, or a passage is too long for Milvus.
+            StoreLockedError: when another writer is at work.
         """
-        metadata = dict(document.metadata if metadata is None else metadata)
-        if token_vectors is not None:
-            raise InputError(f"{document.name}: token vectors are kept by the store on disk only")
-        check_document(document, passage_vectors, document_vectors, None, metadata, self._store.encoder)
-        old = self._documents(f"name == {quoted(document.name)}")
-        for row in self._documents(f"document == {quoted(document.id)}"):
-            if row["name"] != document.name:
-                raise DuplicateContentError(document.name, row["name"])
-        passages, whole = rows_of(document, passage_vectors, document_vectors, metadata)
-        here = f"document == {quoted(document.id)}"
-        for level, rows in (("passages", passages), ("documents", whole)):
-            for begin in range(0, len(rows), BATCH):
-                self._store._call("upsert", level, data=rows[begin : begin + BATCH])
-            # What an earlier put of this document, whole or not, wrote beyond it.
-            self._store._call("delete", level, filter=f"{here} and position >= {len(rows)}")
-        for identifier in {row["document"] for row in old} - {document.id}:
-            self.remove(identifier)
+        with self._syncing:
+            self._start_again()
+            self._known = (-1, "")
+        problems = self.problems()
+        lost = [name for problem in problems for name in problem.documents]
+        if lost:
+            with super().snapshot() as snapshot:
+                ids = [record.id for record in snapshot.documents() if record.name in set(lost)]
+            with self.write(wait) as writer:
+                for identifier in ids:
+                    writer.remove(identifier)
+        return RepairReport(tuple(problems), lost=tuple(lost))
 
-    def remove(self, document_id: str) -> None:
-        """Remove a document, or what a writer that died left of it.
+    # What follows keeps the replica up to date
 
-        Raises:
-            InputError: when there is nothing of a document with this id.
-        """
-        chosen = f"document == {quoted(document_id)}"
-        levels = [
-            level
-            for level in ("documents", "passages")
-            if self._store._call("query", level, filter=chosen, output_fields=["key"], limit=1)
-        ]
-        if not levels:
-            raise InputError(f"there is no document with the id {document_id}")
-        for level in levels:
-            self._store._call("delete", level, filter=chosen)
+    def _standing(self) -> tuple[int, str]:
+        """Which change the replica stands at."""
+        with super().snapshot() as snapshot:
+            return snapshot.version, str(snapshot.property("change") or "")
 
-    def _documents(self, chosen: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._store._call(
-            "query", "documents", filter=f"{chosen} and position == 0", output_fields=["document", "name"]
-        )
-        return found
+    def _follow(self, head: tuple[int, str]) -> None:
+        """Apply the changes that the replica lacks."""
+        version, token = self._standing()
+        listed = self._listed_after(version)
+        if version > head[0] or (listed and listed[0][2] != token) or (version == head[0] and token != head[1]):
+            # Milvus was set back to an earlier state, or this is one that it never had.
+            self._start_again()
+            listed = self._listed_after(0)
+        changes = [(number, change, *self._said(change, rows)) for number, change, _, rows in listed]
+        gone = {o["remove"] for _, _, operations, _ in changes for o in operations if "remove" in o}
+        while changes:
+            taken, count = 0, 0
+            while taken < len(changes) and (not taken or count < TOGETHER):
+                count += sum("put" in operation for operation in changes[taken][2])
+                taken += 1
+            self._apply(changes[:taken], gone)
+            changes = changes[taken:]
+        self._changed = time.monotonic()
 
+    def _start_again(self) -> None:
+        with self._change(REPLICA_WAIT, lambda _: None) as writer:
+            assert isinstance(writer, ReplicaWriter)
+            writer.clear()
+            writer.stand_at(0, "")
 
-class MilvusSearcher:
-    """Asks Milvus; see `mmrank.index.protocol.Searcher`."""
+    def _apply(self, changes: Sequence[tuple[int, str, list[dict[str, Any]], float]], gone: set[int]) -> None:
+        wanted: dict[int, Blob] = {
+            operation["put"]: (operation["put"], "replica", operation["rows"])
+            for _, _, operations, _ in changes
+            for operation in operations
+            if "put" in operation and operation["put"] not in gone
+        }
+        rows = self._server.by_key("blobs", [k for one in wanted.values() for k in keys(one)], ["body"], strong=True)
+        bodies = {row["key"]: row["body"] for row in rows}
+        kept = {}
+        for number, one in wanted.items():
+            data = joined(one, bodies)
+            if data is None:
+                raise MmrankError(f"Milvus at {self.uri} lacks rows of document {number:x}; run `mmrank verify`")
+            kept[number] = Kept.from_bytes(number, data, self.encoder.dimension)
+        with self._change(REPLICA_WAIT, lambda _: None) as writer:
+            assert isinstance(writer, ReplicaWriter)
+            if writer.version > changes[0][0]:  # another process of this machine was faster
+                return
+            for _, _, operations, at in changes:
+                writer.apply(operations, kept, at)
+            writer.stand_at(changes[-1][0], changes[-1][1])
 
-    def __init__(self, store: MilvusStore) -> None:
-        self._store = store
-
-    def search_dense(
-        self, vector: Vectors, k: int, level: Level = "passage", where: Filter | None = None
-    ) -> list[Match]:
-        """The `k` best by inner product; a document scores as the best of its vectors.
-
-        Raises:
-            InputError: for a vector of another shape or one that is not finite, or k below 1.
-        """
-        query = np.asarray(vector, np.float32)
-        if query.shape != (self._store.encoder.dimension,) or not np.isfinite(query).all():
-            raise InputError(f"a query vector here is {self._store.encoder.dimension} finite numbers")
-        found = self._search(query.tolist(), "vector", k if level == "passage" else 4 * k, level, where)
-        return _first_of_each(found, k) if level == "document" else found
-
-    def search_lexical(self, text: str, k: int, level: Level = "passage", where: Filter | None = None) -> list[Match]:
-        """The `k` best by Milvus's BM25; none where no word occurs."""
-        words = " ".join(dict.fromkeys(tokenize(text)))
-        return self._search(words, "words_bm25", k, level, where) if words else []
-
-    def documents(self, where: Filter | None = None) -> list[DocumentRecord]:
-        """The documents, by name."""
-        rows = self._query("documents", f"position == 0 and {expression(where)}")
-        records = []
-        for row in rows:
-            known = json.loads(row["body"])
-            records.append(
-                DocumentRecord(
-                    id=row["document"],
-                    name=row["name"],
-                    path=row["path"],
-                    title=known["title"],
-                    pages=known["pages"],
-                    passages=known["passages"],
-                    added=datetime.fromtimestamp(known["added"], UTC),
-                    date=row["date"],
-                    metadata=row["metadata"],
-                )
-            )
-        return sorted(records, key=lambda record: record.name)
-
-    def passages(self, ids: Iterable[str]) -> list[Passage]:
-        """Passages by id, in the order asked for.
-
-        Raises:
-            InputError: when one does not exist.
-        """
-        wanted = list(ids)
-        found: dict[str, Passage] = {}
-        for row in self._query("passages", f"key in {quoted(wanted)}") if wanted else []:
-            found[row["key"]] = codec.from_json(Passage, zlib.decompress(base64.b85decode(row["body"])))
-        for passage_id in wanted:
-            if passage_id not in found:
-                raise InputError(f"there is no passage {passage_id}")
-        return [found[passage_id] for passage_id in wanted]
-
-    def passage_vectors(self, document_id: str) -> Vectors:
-        """(passages, dimension), in the order of the passages."""
-        return self._vectors("passages", document_id)
-
-    def document_vectors(self, document_id: str) -> Vectors:
-        """(m, dimension)."""
-        return self._vectors("documents", document_id)
-
-    def _vectors(self, level: str, document_id: str) -> Vectors:
-        rows = self._query(level, f"document == {quoted(document_id)} and has_vector == true", ["position", "vector"])
-        rows.sort(key=lambda row: int(row["position"]))
-        return np.array([row["vector"] for row in rows], np.float32).reshape(-1, self._store.encoder.dimension)
-
-    def _search(self, data: Any, field: str, k: int, level: Level, where: Filter | None) -> list[Match]:
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
-        terms = [expression(where)] if where else []
-        if level == "document" and field == "vector":
-            terms.append("has_vector == true")
-        unlisted: set[str] = set()
-        while True:  # as a rule once: again only where rows without a listed document took some of the k places
-            without = [f"document not in {quoted(sorted(unlisted))}"] if unlisted else []
-            found = self._store._call(
-                "search",
-                f"{level}s",
-                data=[data],
-                anns_field=field,
-                limit=min(k, MOST),
-                filter=" and ".join(terms + without),
-                output_fields=["document", "position"],
-            )[0]
-            new = self._unlisted([hit["entity"] for hit in found], level)
-            if not new:
+    def _listed_after(self, version: int) -> list[tuple[int, str, str, int]]:
+        """The changes after one: number, token, token of the one before, rows of what it did."""
+        found: dict[int, tuple[int, str, str, int]] = {}
+        last = version
+        while True:
+            rows = self._server.query("changes", f"number > {last}", ["number", "change", "body"], strong=True)
+            for row in rows:
+                said = json.loads(row["body"])
+                number, token = int(row["number"]), str(row["change"])
+                if number not in found or token < found[number][1]:
+                    found[number] = number, token, str(said["before"]), int(said["rows"])
+            if not rows:
                 break
-            unlisted |= new
-        # Milvus Lite gives BM25 as a negative distance, a server as a positive score.
-        matches = [
-            Match(
-                hit["entity"]["document"],
-                int(hit["entity"]["position"]) if level == "passage" else None,
-                abs(float(hit["distance"])) if field == "words_bm25" else float(hit["distance"]),
-            )
-            for hit in found
-        ]
-        return sorted(matches, key=lambda match: (-match.score, match.document_id, match.position or 0))
+            last = max(int(row["number"]) for row in rows)
+        return [found[number] for number in sorted(found)]
 
-    def _unlisted(self, rows: Iterable[Mapping[str, Any]], level: Level) -> set[str]:
-        """Documents of these rows that are not listed (yet, or any more)."""
-        unsure = {str(row["document"]) for row in rows if level == "passage" or row["position"] > 0}
-        if not unsure:
-            return set()
-        keys = [document_key(identifier, 0) for identifier in sorted(unsure)]
-        return unsure - {row["document"] for row in self._query("documents", f"key in {quoted(keys)}", ["document"])}
+    def _said(self, token: str, rows: int) -> tuple[list[dict[str, Any]], float]:
+        """What a change did, and when it was made."""
+        one = CHANGE, f"change.{token}", rows
+        held = self._server.by_key("blobs", keys(one), ["body"], strong=True)
+        data = joined(one, {row["key"]: row["body"] for row in held})
+        if data is None:
+            raise MmrankError(f"Milvus at {self.uri} lacks rows of the change {token}; run `mmrank verify`")
+        try:
+            said = json.loads(unpack(data, f"change {token}", MOST_TOGETHER))
+            return list(said["operations"]), float(said["at"])
+        except (ValueError, KeyError, TypeError, zlib.error) as error:
+            raise MmrankError(f"the change {token} in Milvus is damaged ({error})") from error
 
-    def _query(self, level: str, chosen: str, fields: Sequence[str] = ()) -> list[dict[str, Any]]:
-        wanted = list(fields) or ["key", "document", "name", "path", "date", "metadata", "body"]
-        rows: list[dict[str, Any]] = []
-        last = ""
-        while True:  # by key, page after page: an answer of Milvus is bounded
-            page = self._store._call(
-                "query",
-                level,
-                filter=f"({chosen}) and key > {quoted(last)}",
-                output_fields=list({*wanted, "key"}),
-                limit=MOST,
-            )
-            rows += page
-            if len(page) < MOST:
-                return rows
-            last = max(row["key"] for row in page)
+    def _take_over(self, lease: Lease) -> None:
+        """Finish what a writer that died had listed, delete what it had not, and bring the replica up to date."""
+        head = self._server.head()
+        later = self._listed_after(head[0])
+        if later:
+            head = later[-1][0], later[-1][1]
+            self._server.say(head=f"{head[0]} {head[1]}")
+        elif lease.left and lease.left != head[1]:
+            clear_away(self._server, lease.left)
+        self.sync()
+
+    def _noted(self) -> None:
+        """After a change of our own, which the replica has."""
+        self._changed = time.monotonic()
+        self._known = self._standing()
+
+    def _strong(self) -> bool:
+        return time.monotonic() - self._changed < SETTLED
+
+    def _writer(self, connection: sqlite3.Connection, on_step: Step) -> Writer:
+        if self._lease is None:
+            return ReplicaWriter(self.path, connection, self.encoder, on_step, self.mapped)
+        before = self._known[1]
+        return MilvusWriter(
+            self.path,
+            connection,
+            self.encoder,
+            on_step,
+            self.mapped,
+            server=self._server,
+            lease=self._lease,
+            before=before,
+        )
+
+    def _shown(self, connection: CatalogConnection, loaded: LoadedVersion) -> Snapshot:
+        return MilvusSnapshot(
+            connection,
+            loaded,
+            dimension=self.encoder.dimension,
+            connections=self._connections,
+            lookups=self._lookups,
+            server=self._server,
+            fetched=self._fetched,
+            strong=self._strong,
+            index=self._milvus_index,
+        )
 
 
-def _connect(address: str) -> Any:
-    pymilvus = require("pymilvus", "scale")
+def absolute(uri: str) -> str:
+    """An address as it is kept: that of a file of Milvus Lite in full.
+
+    Raises:
+        InputError: when it is neither an address nor such a file.
+    """
+    if "://" in uri:
+        if not uri.startswith(("http://", "https://", "tcp://", "unix:")):
+            raise InputError(f"{uri!r} is no address of Milvus; it looks like http://host:19530")
+        return uri
+    if not uri.endswith(".db"):
+        raise InputError(f"{uri!r} is no address of Milvus: http://host:19530, or a file of Milvus Lite ending in .db")
+    return str(Path(uri).absolute())
+
+
+def _write_pointer(path: Path, pointer: Pointer) -> None:
+    from mmrank.index.beneath import POINTER
+
+    draft = path / f"{POINTER}.{secrets.token_hex(4)}.new"
     try:
-        return pymilvus.MilvusClient(address)
-    except (pymilvus.MilvusException, OSError, ValueError) as error:
-        raise MmrankError(f"no Milvus can be reached at {address}: {error}") from error
-
-
-def _first_of_each(matches: list[Match], k: int) -> list[Match]:
-    best: dict[str, Match] = {}
-    for match in matches:
-        best.setdefault(match.document_id, match)
-    return list(best.values())[:k]
+        draft.write_bytes(pointer.written())
+        draft.replace(path / POINTER)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise MmrankError(f"{path / POINTER} cannot be written: {error.strerror or error}") from error

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.index.beneath import SEGMENTS
+from mmrank.index.postings import Postings
 from mmrank.index.quantise import quantise
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.segments import Kind, SegmentInfo, VectorKind, VectorWriter, WordsWriter
@@ -81,6 +82,13 @@ class NewSegments:
         words = self.words()
         start = words.builder.add(document, texts)
         self._place(document, "words", words.number, start, len(texts))
+
+    def take_words(self, document: int, postings: Postings) -> None:
+        """Take the words of a document's passages that were counted before."""
+        words = self.words()
+        rows = len(postings.documents)
+        start = words.builder.take(postings, np.arange(rows))
+        self._place(document, "words", words.number, start, rows)
 
     def drop(self, segment: int, file: str) -> None:
         """Drop an earlier segment."""

@@ -90,7 +90,7 @@ def read_properties(connection: sqlite3.Connection) -> Properties:
         raise _unusable("index", index)
     if identity is not None and not (isinstance(identity, str) and len(identity) <= 64):
         raise _unusable("identity", identity)
-    return Properties(_version(version), _encoder(encoder), settings, index, identity)
+    return Properties(_version(version), encoder_from(encoder), settings, index, identity)
 
 
 def _version(value: Any) -> int:
@@ -99,7 +99,12 @@ def _version(value: Any) -> int:
     return value
 
 
-def _encoder(value: Any) -> EncoderIdentity:
+def encoder_from(value: Any) -> EncoderIdentity:
+    """The identity of an encoder, of its JSON.
+
+    Raises:
+        MmrankError: when it is something else.
+    """
     types = {"name": str, "revision": str, "dimension": int, "dtype": str, "pooling": str}
     types |= {"max_tokens": int, "max_pixels": int, "multi_vector": bool}
     if not isinstance(value, dict) or not {"name", "revision", "dimension"} <= value.keys() <= types.keys():

@@ -145,6 +145,10 @@ class StoreLockedError(MmrankError):
     """Another writer is at work."""
 
 
+class UnreachableError(MmrankError):
+    """What holds a collection does not answer, and did not for as long as was waited: nothing else will succeed."""
+
+
 class DuplicateContentError(MmrankError):
     """The content of this file is in the collection already, under another name."""
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,10 @@ class Snapshot(Contents):
         """The segments of this version."""
         return [segment.data for segment in self._loaded.segments.values()]
 
+    def read(self, statement: str) -> list[Any]:
+        """Rows of the catalog, for who checks it."""
+        return self._rows(statement)
+
     def copy_catalog(self, file: Path) -> None:
         """Copy the catalog as it is in this version to a new file."""
         target = sqlite3.connect(file)
@@ -101,15 +106,30 @@ class Snapshot(Contents):
         Raises:
             InputError: when the collection holds no token vectors.
         """
+        codes, scales, offsets = self._tokens(document_id)
+        if len(offsets) == 1:
+            return []
+        return np.split(restore(codes, scales), offsets[1:-1])
+
+    def _tokens(self, document_id: str) -> tuple[NDArray[np.int8], Vectors, NDArray[np.int64]]:
+        """Token vectors of a document in eight bits, their scales, and where each passage's begin, (passages + 1,)."""
         segment, start, rows = self._place(document_id, "token")
         if rows == 0:
-            return []
+            return np.zeros((0, self._dimension), np.int8), np.zeros(0, np.float32), np.zeros(1, np.int64)
         data = self._loaded.segments[segment].data
         bounds = data.offsets[start : start + rows + 1]
-        check_offsets(bounds - bounds[0], int(bounds[-1] - bounds[0]))
         first, last = int(bounds[0]), int(bounds[-1])
-        tokens = restore(data.vectors[first:last], data.scales[first:last])
-        return np.split(tokens, bounds[1:-1] - first)
+        check_offsets(bounds - first, last - first)
+        return data.vectors[first:last], data.scales[first:last], bounds - first
+
+    def prefetch(self, vectors: Sequence[str], arrays: Sequence[str], version: str) -> None:
+        """Fetch what is about to be asked for together, where that is faster: nothing to do on this machine.
+
+        Args:
+            vectors: documents whose passages' vectors will be asked for.
+            arrays: documents whose arrays will be.
+            version: of the arrays.
+        """
 
     def search_dense(
         self, vector: Vectors, k: int, level: Level = "passage", where: Filter | None = None
@@ -121,6 +141,13 @@ class Snapshot(Contents):
         Raises:
             InputError: for a vector of another shape or one that is not finite, or k below 1.
         """
+        query = self._checked(vector, k)
+        allowed = self._allowed(where, level) if where else None
+        with _reading_segments():
+            return self._matches(self._loaded.search(query, k, level, allowed), level)
+
+    def _checked(self, vector: Vectors, k: int) -> Vectors:
+        """A question's vector, (dimension,), as it can be searched for; see `search_dense`."""
         query = np.ascontiguousarray(vector, np.float32)
         dimension = self._dimension
         if query.shape != (dimension,):
@@ -129,9 +156,7 @@ class Snapshot(Contents):
         if not math.isfinite(query @ query) and not np.isfinite(query).all():
             raise InputError("the query vector holds a NaN or an infinity")
         _check_k(k)
-        allowed = self._allowed(where, level) if where else None
-        with _reading_segments():
-            return self._matches(self._loaded.search(query, k, level, allowed), level)
+        return query
 
     def search_lexical(self, text: str, k: int, level: Level = "passage", where: Filter | None = None) -> list[Match]:
         """The `k` best passages or documents by BM25, best first; none where no word occurs."""
@@ -173,15 +198,13 @@ class Snapshot(Contents):
             positions.setdefault(document_id, []).append(position)
         found = []
         for document_id, wanted in positions.items():
-            segment, start, rows = self._place(document_id, "token")
+            codes, scales, offsets = self._tokens(document_id)
+            rows = len(offsets) - 1
             if min(wanted) < 0 or max(wanted) >= rows:
                 raise InputError(f"document {document_id} has {rows} passages, not passage {max(wanted)}")
-            data = self._loaded.segments[segment].data
             for first, last in _neighbours(sorted(set(wanted))):
-                offsets = data.offsets[start + first : start + last + 1]
-                begin, end = int(offsets[0]), int(offsets[-1])
-                check_offsets(offsets - begin, end - begin)
-                scores = scorer.score(query, data.vectors[begin:end], offsets - begin, data.scales[begin:end])
+                begin, end = int(offsets[first]), int(offsets[last])
+                scores = scorer.score(query, codes[begin:end], offsets[first : last + 1] - begin, scales[begin:end])
                 found += [Match(document_id, first + at, float(score)) for at, score in enumerate(scores)]
         return sorted(found, key=lambda match: (-match.score, match.document_id, match.position or 0))
 

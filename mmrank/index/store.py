@@ -23,6 +23,7 @@ from mmrank.index.loaded_version import LiveSegment, LoadedVersion
 from mmrank.index.lookups import Lookups
 from mmrank.index.properties import Properties, read_properties, read_property, read_version
 from mmrank.index.records import EncoderIdentity
+from mmrank.index.remote import is_remote
 from mmrank.index.rows import damaged
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.segments import SegmentInfo
@@ -95,6 +96,13 @@ class Store:
         """
         path = Path(path)
         check_there(path)
+        if is_remote(path):
+            raise InputError(f"{path} keeps its documents in Milvus; open it with Collection.open")
+        return cls(path, cls._stored(path, encoder, read_only), read_only)
+
+    @staticmethod
+    def _stored(path: Path, encoder: EncoderIdentity | None, read_only: bool) -> Properties:
+        """What the catalog says of a collection, checked; see `open`."""
         connection = catalog.connect(path, read_only=read_only)
         try:
             properties = read_properties(connection)
@@ -105,20 +113,16 @@ class Store:
             raise MmrankError(f"{path}: {error}; `mmrank verify` checks all of it") from error
         finally:
             connection.close()
-        stored, version = properties.encoder, properties.version
-        if encoder is not None and encoder != stored:
-            raise InputError(
-                f"{path} was made with the encoder {stored}, not with {encoder}"
-                f" (they differ in {'; '.join(stored.differences(encoder))}): open it with the one it was made with,"
-                " or make a new collection"
-            )
+        version = properties.version
+        if encoder is not None:
+            check_encoder(path, properties.encoder, encoder)
         noted = catalog.read_head(path)
         if noted is not None and noted > version:
             raise MmrankError(
                 f"{path} stands at version {version}, but version {noted} was committed: {CATALOG}-wal was"
                 " damaged, or not copied along; restore it from a copy, or accept the loss with `mmrank repair`"
             )
-        return cls(path, properties, read_only)
+        return properties
 
     @contextmanager
     def write(self, wait: float = 0.0, on_step: Step = lambda _: None) -> Iterator[Writer]:
@@ -136,13 +140,18 @@ class Store:
         """
         if self.read_only:
             raise InputError(f"{self.path} was opened read-only")
+        with self._change(wait, on_step) as writer:
+            yield writer
+
+    @contextmanager
+    def _change(self, wait: float, on_step: Step) -> Iterator[Writer]:
         connection = catalog.connect(self.path, read_only=False)
         try:
             catalog.begin_write(connection, self.path, wait)
             try:
                 self._check_identity(read_properties(connection).identity)
                 self._clear_away(connection)
-                writer = Writer(self.path, connection, self.encoder, on_step, self.mapped)
+                writer = self._writer(connection, on_step)
                 on_step("begun")
             except BaseException:
                 connection.execute("ROLLBACK")
@@ -160,6 +169,17 @@ class Store:
             raise MmrankError(f"{self.path} cannot be written: {reason}; nothing was changed") from error
         finally:
             connection.close()
+
+    def _writer(self, connection: sqlite3.Connection, on_step: Step) -> Writer:
+        return Writer(self.path, connection, self.encoder, on_step, self.mapped)
+
+    def check_encoder(self, encoder: EncoderIdentity) -> None:
+        """Refuse an encoder that did not make the vectors.
+
+        Raises:
+            InputError: says in what it differs.
+        """
+        check_encoder(self.path, self.encoder, encoder)
 
     def compact(self, index: str | None = None, wait: float = 0.0, on_step: Step = lambda _: None) -> None:
         """Rewrite the segments as one of each kind, without removed rows, and index them. Readers continue meanwhile.
@@ -197,13 +217,7 @@ class Store:
                 connection.execute("BEGIN")
                 catalog.check_tables(connection, self.path)
                 self._check_identity(read_property(connection, "identity"))
-                return Snapshot(
-                    connection,
-                    self._load(read_version(connection), connection),
-                    dimension=self.encoder.dimension,
-                    connections=self._connections,
-                    lookups=self._lookups,
-                )
+                return self._shown(connection, self._load(read_version(connection), connection))
             except SegmentGoneError:
                 self._connections.give_back(connection)  # compaction deleted a segment since the read began: try again
             except sqlite3.Error as error:
@@ -213,6 +227,15 @@ class Store:
                 self._connections.give_back(connection)
                 raise
         raise MmrankError(f"{self.path}: segments are missing; run `mmrank verify`")
+
+    def _shown(self, connection: catalog.CatalogConnection, loaded: LoadedVersion) -> Snapshot:
+        return Snapshot(
+            connection,
+            loaded,
+            dimension=self.encoder.dimension,
+            connections=self._connections,
+            lookups=self._lookups,
+        )
 
     def close(self) -> None:
         """Close idle connections. The store can still be used."""
@@ -316,6 +339,20 @@ def check_there(path: Path) -> None:
     """
     if is_vacant(path):
         raise InputError(f"there is no collection {path}; make one with: mmrank index FOLDER -c {quote(str(path))}")
+
+
+def check_encoder(path: Path, stored: EncoderIdentity, encoder: EncoderIdentity) -> None:
+    """Refuse an encoder that is not the one that made the vectors of a collection.
+
+    Raises:
+        InputError: says in what they differ.
+    """
+    if encoder != stored:
+        raise InputError(
+            f"{path} was made with the encoder {stored}, not with {encoder}"
+            f" (they differ in {'; '.join(stored.differences(encoder))}): open it with the one it was made with,"
+            " or make a new collection"
+        )
 
 
 def check_factory(index: str, dimension: int) -> None:

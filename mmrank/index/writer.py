@@ -134,7 +134,7 @@ class Writer:
             raise InputError(f"there is no document with the id {document_id}")
         number, name, path, pages, passages, body, added = row
         check_texts(name, (title,), metadata)
-        date = _date_of(name, metadata, added)
+        date = date_of(name, metadata, added)
         checksum = record_checksum(document_id, name, path, title, pages, passages, body, dict(metadata), added, date)
         self._broken = True
         self._connection.execute(
@@ -217,7 +217,7 @@ class Writer:
 
     def _insert(self, document: Document, metadata: Mapping[str, str], body: bytes) -> int:
         added = finite(time.time(), "that it is")
-        date = _date_of(document.name, metadata, added)
+        date = date_of(document.name, metadata, added)
         checksum = record_checksum(
             document.id,
             document.name,
@@ -274,6 +274,7 @@ class Writer:
         write_property(self._connection, "version", self.version)
         if self._identity is None:  # made before there were identities
             write_property(self._connection, "identity", secrets.token_hex(16))
+        self._publish()
         self._step("commit")
         self._connection.execute("COMMIT")
         self._step("committed")
@@ -287,6 +288,9 @@ class Writer:
             log.warning("%s: the change is committed, but deleting old files failed (%s)", self._path, error)
         self._step("cleaned")
         return True
+
+    def _publish(self) -> None:
+        """What is to be done once everything is on the disk, before the change is committed."""
 
     def rebuild_indexes(self) -> None:
         """Build the FAISS indexes that are missing."""
@@ -322,7 +326,7 @@ class Writer:
             self._connection.execute("ROLLBACK")
 
 
-def _date_of(name: str, metadata: Mapping[str, str], added: float) -> str:
+def date_of(name: str, metadata: Mapping[str, str], added: float) -> str:
     """The date that filters look at: the metadata's, else the day the document was added."""
     if "date" in metadata:
         return iso_date(metadata["date"], f"{name}: its metadata's date")

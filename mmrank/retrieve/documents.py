@@ -13,7 +13,7 @@ from mmrank.retrieve.fusion import standardised
 from mmrank.retrieve.identities import Identities
 
 if TYPE_CHECKING:
-    from mmrank.index import Filter, Searcher
+    from mmrank.index import Filter, Snapshot
     from mmrank.retrieve.question import Question
 
 DOCUMENT_WEIGHTS: dict[str, float] = {
@@ -42,7 +42,7 @@ class RankedDocument:
 
 
 def rank_documents(
-    snapshot: Searcher,
+    snapshot: Snapshot,
     question: Question,
     identities: Identities,
     *,

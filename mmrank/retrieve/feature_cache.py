@@ -47,7 +47,11 @@ class FeatureCache:
                 long as the snapshot is open.
         """
         found = []
-        for place in snapshot.places(documents):
+        places = snapshot.places(documents)
+        with self._lock:
+            unknown = [place.id for place in places if place not in self._kept]
+        snapshot.prefetch([place.id for place in places], unknown, ARRAYS_VERSION)
+        for place in places:
             prepared = self._prepared(snapshot, place)
             document = (
                 snapshot.document(place.id)
@@ -57,12 +61,12 @@ class FeatureCache:
             found.append(DocumentFeatures(document, snapshot.passage_vectors(place.id), prepared))
         if question.tokens is None:
             return Pool(found)
-        places = [(one.document.id, position) for one in found for position in range(len(one.vectors))]
+        passages = [(one.document.id, position) for one in found for position in range(len(one.vectors))]
         maxsim = {
             (match.document_id, match.position): max(match.score / len(question.tokens), -1.0)
-            for match in snapshot.score_tokens(question.tokens, places)
+            for match in snapshot.score_tokens(question.tokens, passages)
         }
-        return Pool(found, np.array([maxsim[place] for place in places]))
+        return Pool(found, np.array([maxsim[passage] for passage in passages]))
 
     def _prepared(self, snapshot: Snapshot, place: DocumentPlace) -> DocumentArrays:
         with self._lock:

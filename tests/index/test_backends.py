@@ -1,20 +1,30 @@
-"""The same promises of both backends: the store on disk, and Milvus (Lite, embedded)."""
+"""The same promises of a collection on this disk, in Milvus Lite, and on a real Milvus server.
+
+The server's part takes minutes and runs with `pytest -m cluster`; `tests/product/test_milvus.py` asks a server a few
+questions in every run.
+"""
 
 from __future__ import annotations
 
-import json
-import socket
-import subprocess
-import sys
 import time
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.index import DuplicateContentError, EncoderIdentity, Filter, MilvusStore, Store, Writer
+from mmrank.index import (
+    DuplicateContentError,
+    EncoderIdentity,
+    Filter,
+    MilvusStore,
+    Store,
+    StoreLockedError,
+    milvus_lock,
+    milvus_writer,
+)
+from mmrank.index.milvus_server import MilvusServer
 from mmrank.query.analysis import analyse
 from mmrank.retrieve.documents import Identities, rank_documents
 from mmrank.retrieve.question import Question
@@ -24,48 +34,39 @@ from mmrank.types import Query
 pytest.importorskip("pymilvus", reason="Milvus is an extra: pip install 'mmrank[scale]'")
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not built for this system")
 
+KINDS = ["disk", "lite", pytest.param("server", marks=pytest.mark.cluster)]
+WORDS = ["antelope", "badger", "camel", "dormouse", "eagle", "ferret"]
+
 
 @pytest.fixture(scope="module")
-def milvus_server(tmp_path_factory):
-    """A Milvus Lite server in a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("milvus")
-    program = Path(sys.executable).with_name("milvus-lite")
-    command = [program, "server", "--data-dir", folder, "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(240):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert process.poll() is None, "milvus-lite server ended"
-            time.sleep(0.25)
-    yield address
-    process.terminate()
-    process.wait(20)
+def lite(tmp_path_factory) -> str:
+    """A file of Milvus Lite: opening one takes longer than making a collection in it."""
+    return str(tmp_path_factory.mktemp("lite") / "lite.db")
 
 
-def make_library(kind, request, folder, encoder, make_document, vectors_of):
-    """Six documents in two folders, with metadata."""
+def make_store(kind, request, folder, encoder) -> Store:
+    """An empty collection of some kind."""
+    path = folder / f"library{time.time_ns()}"
     if kind == "disk":
-        store = Store.create(folder / f"library{time.time_ns()}", encoder=encoder)
-    else:
-        server = request.getfixturevalue("milvus_server")
-        store = MilvusStore.create(server, name=f"t{time.time_ns()}", encoder=encoder, index="FLAT")
+        return Store.create(path, encoder=encoder)
+    uri = request.getfixturevalue("lite") if kind == "lite" else request.getfixturevalue("milvus_server").uri
+    return MilvusStore.create(path, uri=uri, name=f"t{time.time_ns()}", encoder=encoder, index="FLAT")
+
+
+def make_library(kind, request, folder, encoder, make_document, vectors_of) -> Store:
+    """Six documents in two folders, with metadata."""
+    store = make_store(kind, request, folder, encoder)
     with store.write() as writer:
-        for at, word in enumerate(["antelope", "badger", "camel", "dormouse", "eagle", "ferret"]):
+        for at, word in enumerate(WORDS):
             vectors = vectors_of(word, 3)
             texts = [f"{word} one shared", f"{word} two shared shared", "nothing else here"]
             document = make_document(word, texts, f"{'even' if at % 2 == 0 else 'odd'}/{word}.pdf", title=word.title())
             metadata = {"lang": "en" if at < 3 else "de", "date": f"202{at}-05-01", 'od"d key': 'x\'s "y"'}
-            writer.put(document, vectors, vectors[:1], metadata=metadata)
+            writer.put(document, vectors, vectors[:1], metadata=metadata, arrays=({"a": np.arange(at)}, "1"))
     return store
 
 
-@pytest.fixture(scope="module", params=["disk", "milvus"])
+@pytest.fixture(scope="module", params=KINDS)
 def library(request, tmp_path_factory, encoder, make_document, vectors_of):
     """For tests that only read."""
     store = make_library(request.param, request, tmp_path_factory.mktemp("l"), encoder, make_document, vectors_of)
@@ -73,7 +74,7 @@ def library(request, tmp_path_factory, encoder, make_document, vectors_of):
     store.close()
 
 
-@pytest.fixture(params=["disk", "milvus"])
+@pytest.fixture(params=KINDS)
 def changing(request, tmp_path, encoder, make_document, vectors_of):
     """For tests that change it."""
     store = make_library(request.param, request, tmp_path, encoder, make_document, vectors_of)
@@ -146,22 +147,18 @@ def test_removed_and_replaced_documents_are_never_found(changing, make_document,
         writer.remove(make_document("camel", []).id)
 
 
-def put_halfway(store, monkeypatch, document, vectors, look=lambda: None):
-    """Put a document with a writer that dies when the passages are written and the document is not; `look` before."""
+def put_halfway(store, monkeypatch, document, vectors, look: Callable[[], None] = lambda: None):
+    """Put a document with a writer that dies when everything is written and nothing is committed; `look` before."""
 
-    def die(*_):
-        look()
-        raise SystemExit("the machine is gone")
-
-    call = MilvusStore._call
-
-    def die_at_documents(self, what, level, **arguments):
-        return die() if (what, level) == ("upsert", "documents") else call(self, what, level, **arguments)
+    def die(step: str) -> None:
+        if step in ("listing", "commit"):
+            look()
+            raise SystemExit("the machine is gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Writer, "put_words", die)
-        patch.setattr(MilvusStore, "_call", die_at_documents)
-        with pytest.raises(SystemExit), store.write() as writer:
+        patch.setattr(milvus_writer, "clear_away", lambda *_: None)
+        patch.setattr(milvus_lock.Lease, "end", lambda lease: lease._ended.set())
+        with pytest.raises(SystemExit), store.write(on_step=die) as writer:
             writer.put(document, vectors, vectors[:1])
 
 
@@ -191,6 +188,8 @@ def is_nowhere(snapshot, document, vectors):
 def test_a_document_is_not_seen_before_it_is_whole_nor_when_its_writer_dies(
     changing, monkeypatch, make_document, vectors_of
 ):
+    monkeypatch.setattr(milvus_lock, "LEASE", 3.0)
+    monkeypatch.setattr(milvus_lock, "BEAT", 0.3)
     document, vectors = make_document("gnu", ["gnu shared"] * 4), vectors_of("gnu", 4)
     seen = []
     put_halfway(
@@ -202,24 +201,107 @@ def test_a_document_is_not_seen_before_it_is_whole_nor_when_its_writer_dies(
     )
     assert seen == [True]
     assert is_nowhere(changing.snapshot(), document, vectors)
-    with changing.write() as writer:  # a put of fewer passages makes it whole, and leaves nothing of the first
+    with changing.write(wait=10) as writer:  # a put of fewer passages makes it whole, and leaves nothing of the first
         writer.put(make_document("gnu", ["gnu shared"]), vectors[:1], vectors[:1])
     snapshot = changing.snapshot()
     assert [(m.document_id, m.position) for m in snapshot.search_lexical("gnu", 9)] == [(document.id, 0)]
     np.testing.assert_allclose(snapshot.passage_vectors(document.id), vectors[:1], atol=1e-6)
+    if isinstance(changing, MilvusStore):
+        assert changing._server.count("passages", 'key > ""') == 6 * 3 + 1  # the next writer cleared away what was left
 
 
-def test_removing_clears_what_a_dead_writer_left(changing, monkeypatch, make_document, vectors_of):
-    document, vectors = make_document("gnu", ["gnu shared"] * 4), vectors_of("gnu", 4)
-    put_halfway(changing, monkeypatch, document, vectors)
-    with suppress(InputError), changing.write() as writer:  # on disk nothing is left
-        writer.remove(document.id)
-    for at in range(4):
-        with pytest.raises(InputError, match="no passage"):
-            changing.snapshot().passages([f"{document.id}/{at}"])
-    assert is_nowhere(changing.snapshot(), document, vectors)
-    with pytest.raises(InputError, match="no document"), changing.write() as writer:
-        writer.remove(document.id)
+def test_a_snapshot_shows_its_version_while_others_write(changing, make_document, vectors_of):
+    with changing.snapshot() as before:
+        camel = make_document("camel", []).id
+        with changing.write() as writer:
+            writer.remove(camel)
+            vectors = vectors_of("badger2", 2)
+            writer.put(make_document("badger2", ["new text", "more"], "odd/badger.pdf"), vectors, vectors[:1])
+        assert len(before.documents()) == 6
+        assert before.document(camel).title == "Camel"
+        assert before.search_dense(vectors_of("camel", 3)[1], 1)[0].position == 1
+        assert before.page(camel, 0).page == 0
+    with changing.snapshot() as after:
+        assert after.version == before.version + 1
+        with pytest.raises(InputError, match="no document"):
+            after.document(camel)
+
+
+def test_everything_kept_of_a_document_comes_back(library, make_document):
+    with library.snapshot() as snapshot:
+        identifier = make_document("ferret", []).id
+        document = snapshot.document(identifier)
+        texts = ["ferret one shared", "ferret two shared shared", "nothing else here"]
+        assert document == make_document("ferret", texts, "odd/ferret.pdf", title="Ferret")
+        assert snapshot.page(identifier, 0) == document.pages[0]
+        assert snapshot.run_of_passages(identifier, range(1, 3)) == document.passages[1:]
+        assert snapshot.arrays(identifier, "1")["a"].tolist() == [0, 1, 2, 3, 4]
+        assert snapshot.arrays(identifier, "2") is None
+        assert (snapshot.count(), snapshot.count("passage")) == (6, 18)
+        for ask in (lambda: snapshot.page(identifier, 1), lambda: snapshot.passage(identifier, 3)):
+            with pytest.raises(InputError):
+                ask()
+
+
+def test_descriptions_arrays_and_properties_change_without_the_rest(changing, make_document):
+    identifier = make_document("eagle", []).id
+    with changing.write() as writer:
+        writer.describe(identifier, "Golden Eagle", {"date": "2031-01-01", "lang": "la"})
+        writer.put_arrays(identifier, {"a": np.ones(2)}, "2")
+        writer.set_property("note", {"seen": 1})
+    with changing.snapshot() as snapshot:
+        [record] = snapshot.documents(Filter(metadata={"lang": "la"}))
+        assert (record.title, record.date, snapshot.document(identifier).title) == (
+            "Golden Eagle",
+            "2031-01-01",
+            "Golden Eagle",
+        )
+        assert snapshot.arrays(identifier, "2")["a"].tolist() == [1, 1]
+        assert identifier not in snapshot.without_arrays("2")
+        assert len(snapshot.without_arrays("2")) == 5
+        assert snapshot.property("note") == {"seen": 1}
+
+
+def test_a_change_that_fails_changes_nothing(changing, make_document, vectors_of):
+    def fail() -> None:
+        with changing.write() as writer:
+            writer.remove(make_document("camel", []).id)
+            vectors = vectors_of("gnu", 2)
+            writer.put(make_document("gnu", ["x", "y"]), vectors, vectors[:1])
+            raise ZeroDivisionError
+
+    with changing.snapshot() as snapshot:
+        version = snapshot.version
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with changing.snapshot() as snapshot:
+        assert snapshot.version == version
+        assert len(snapshot.documents()) == 6
+    changing.compact()
+    with changing.snapshot() as snapshot:
+        assert len(snapshot.search_dense(vectors_of("camel", 3)[0], 100)) == 18
+
+
+def test_one_writer_is_at_work_at_a_time(changing, make_document):
+    with changing.write() as writer:
+        writer.remove(make_document("camel", []).id)
+        with pytest.raises(StoreLockedError, match="another writer"), changing.write():
+            pass
+    assert len(changing.snapshot().documents()) == 5
+
+
+def test_token_vectors_are_scored_alike(request, tmp_path, make_document, unit_vectors):
+    encoder = EncoderIdentity("tokens", "1", 16, multi_vector=True)
+    stores = [make_store(kind, request, tmp_path, encoder) for kind in ("disk", "lite")]
+    document, tokens = make_document("gnu", ["a", "b"]), [unit_vectors(5, 1), unit_vectors(3, 2)]
+    for store in stores:
+        with store.write() as writer:
+            writer.put(document, unit_vectors(2), unit_vectors(1), tokens)
+    places = [(document.id, 0), (document.id, 1)]
+    scored = [store.snapshot().score_tokens(unit_vectors(4, 3), places) for store in stores]
+    assert scored[0] == scored[1]
+    for one, other in zip(*(store.snapshot().token_vectors(document.id) for store in stores), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_document_put_again_keeps_nothing_of_what_it_was(changing, make_document, vectors_of):
@@ -285,70 +367,163 @@ def test_documents_are_ranked_on_either_backend(library, make_document, vectors_
     assert len(found) == 2
 
 
-def test_the_wrong_encoder_is_refused_by_milvus_too(milvus_server, encoder):
-    name = f"t{time.time_ns()}"
-    MilvusStore.create(milvus_server, name=name, encoder=encoder).close()
+@pytest.fixture(params=KINDS[1:])
+def shared(request, tmp_path, encoder, make_document, vectors_of):
+    """A collection in Milvus, and what another machine needs to open it."""
+    store = make_library(request.param, request, tmp_path, encoder, make_document, vectors_of)
+    yield store
+    store.close()
+
+
+def elsewhere(store: MilvusStore, folder: Path) -> MilvusStore:
+    """The collection on another machine."""
+    return MilvusStore.attach(folder / f"other{time.time_ns()}", uri=store.uri, name=store._server.name)
+
+
+def test_another_machine_sees_the_same_and_every_change(shared, tmp_path, make_document, vectors_of):
+    other = elsewhere(shared, tmp_path)
+    query = vectors_of("badger", 3)[1]
+    for one, two in ((shared, other), (other, shared)):
+        vectors = vectors_of(f"new{one is shared}", 2)
+        with one.write() as writer:
+            writer.remove(shared.snapshot().documents()[0].id)
+            writer.put(make_document(f"new{one is shared}", ["new text", "more shared"]), vectors, vectors[:1])
+        with one.snapshot() as mine, two.snapshot() as theirs:
+            assert mine.version == theirs.version
+            assert mine.documents() == theirs.documents()
+            for level in ("passage", "document"):
+                found = [snapshot.search_dense(query, 50, level) for snapshot in (mine, theirs)]
+                assert [match[:2] for match in found[0]] == [match[:2] for match in found[1]]
+            assert mine.search_lexical("shared text", 50) == theirs.search_lexical("shared text", 50)
+    other.close()
+
+
+def test_a_writer_that_died_is_succeeded(shared, tmp_path, monkeypatch, make_document, vectors_of):
+    monkeypatch.setattr(milvus_lock, "LEASE", 3.0)
+    monkeypatch.setattr(milvus_lock, "BEAT", 0.3)
+    other = elsewhere(shared, tmp_path)
+    token = "00112233445566ff"
+    assert shared._server.claim("writer")  # and it is never heard of again
+    shared._server.say(writer=f"{token} another-machine/1 1")
+    shared._server.put("passages", milvus_writer._vector_rows(7, vectors_of("x", 2), token))
+    with pytest.raises(StoreLockedError, match="died"), other.write():
+        pass
+    with other.write(wait=10) as writer:
+        writer.remove(make_document("camel", []).id)
+    assert len(shared.snapshot().documents()) == 5
+    assert shared._server.count("passages", f'change == "{token}"') == 0
+    other.close()
+
+
+def test_a_change_whose_writer_died_once_it_was_listed_is_there(shared, monkeypatch, make_document):
+    def die(step: str) -> None:
+        if step == "listed":
+            raise SystemExit("the machine is gone")
+
+    with pytest.raises(SystemExit), shared.write(on_step=die) as writer:
+        writer.remove(make_document("camel", []).id)
+    with shared.write() as writer:
+        writer.remove(make_document("eagle", []).id)
+    assert len(shared.snapshot().documents()) == 4
+
+
+def test_a_writer_that_was_away_for_too_long_changes_nothing(shared, make_document):
+    def replace(step: str) -> None:
+        if step == "listing":
+            shared._server.say(writer="ffffffffffffffff another/1 1")
+
+    with pytest.raises(MmrankError, match=r"nothing was changed"), shared.write() as writer:
+        writer._step = replace
+        writer.remove(make_document("camel", []).id)
+        writer._lease._beat = lambda: None  # the sign of life would be seen as the other's
+        shared._server.say(writer="ffffffffffffffff another/1 1")
+    assert len(shared.snapshot().documents()) == 6
+
+
+def test_rows_of_removed_documents_are_deleted_later(shared, monkeypatch, make_document):
+    monkeypatch.setattr(milvus_writer, "GRACE", 0.0)
+    camel = make_document("camel", []).id
+    with shared.write() as writer:
+        writer.remove(camel)
+    assert shared._server.count("passages", 'key > ""') == 18
+    shared.compact()
+    assert shared._server.count("passages", 'key > ""') == 15
+
+
+def test_what_milvus_lost_is_found_and_named(shared, make_document):
+    assert shared.problems() == []
+    with shared.snapshot() as snapshot:
+        [place] = snapshot.places([make_document("camel", []).id])
+        [other] = snapshot.places([make_document("eagle", []).id])
+    shared._server.delete("passages", f"number == {place.number}")
+    shared._server.delete("blobs", f'key == "{other.number:x}.pages.0.0"')
+    assert [problem.documents for problem in shared.problems()] == [("even/camel.pdf",), ("even/eagle.pdf",)]
+    assert shared.mend().lost == ("even/camel.pdf", "even/eagle.pdf")
+    assert shared.problems() == []
+    assert len(shared.snapshot().documents()) == 4
+
+
+def test_a_state_that_milvus_was_set_back_to_is_followed(shared, make_document):
+    server = shared._server
+    head = server.said("head")
+    with shared.write() as writer:
+        writer.remove(make_document("camel", []).id)
+    assert len(shared.snapshot().documents()) == 5
+    server.delete("changes", "number == 2")
+    server.say(head=head)
+    assert len(shared.snapshot().documents()) == 6
+
+
+def test_what_cannot_be_opened_says_why(shared, tmp_path, encoder):
+    path, server = shared.path, shared._server
     with pytest.raises(InputError, match=r"tiny.*other"):
-        MilvusStore.open(milvus_server, name=name, encoder=EncoderIdentity("other", "1", 16))
+        MilvusStore.open(path, encoder=EncoderIdentity("other", "1", 16))
     with pytest.raises(InputError, match="already"):
-        MilvusStore.create(milvus_server, name=name, encoder=encoder)
-    with pytest.raises(InputError, match="no collection"):
-        MilvusStore.open(milvus_server, name="absent")
+        MilvusStore.create(tmp_path / "new", uri=shared.uri, name=server.name, encoder=encoder)
+    with pytest.raises(InputError, match="no collection 'absent'"):
+        MilvusStore.attach(tmp_path / "new", uri=shared.uri, name="absent")
+    with pytest.raises(InputError, match=r"Collection\.open"):
+        Store.open(path)
+    server.say(format="2")
+    with pytest.raises(InputError, match="newer mmrank"):
+        MilvusStore.open(path)
+    server.say(format="1", identity="somebody else's")
+    with pytest.raises(MmrankError, match="another collection"):
+        MilvusStore.open(path)
+    server.say(encoder="{")
+    with pytest.raises(MmrankError, match="changed by hand"):
+        MilvusStore.open(path)
+    assert not (tmp_path / "new").exists()
 
 
-def test_milvus_lite_works_embedded_in_a_file(tmp_path, encoder, make_document, vectors_of):
-    store = MilvusStore.create(str(tmp_path / "lite.db"), name="library", encoder=encoder, index="FLAT")
-    vectors = vectors_of("a", 2)
-    with store.write() as writer:
-        writer.put(make_document("a", ["x", "y"]), vectors, vectors[:1])
-    assert store.snapshot().search_dense(vectors[1], 1)[0].position == 1
-    store.close()
+def test_a_collection_of_somebody_else_is_left_alone(shared, tmp_path, encoder):
+    client = shared._server._client
+    client.create_collection("theirs_passages", dimension=8)
+    with pytest.raises(InputError, match="did not make"):
+        MilvusStore.create(tmp_path / "new", uri=shared.uri, name="theirs", encoder=encoder)
+    assert client.has_collection("theirs_passages")
 
 
-def test_a_server_that_is_not_there_is_named():
-    with pytest.raises(MmrankError, match="127"):
-        MilvusStore.open("http://127.0.0.1:9", name="x")
+def test_a_changed_schema_is_noticed(shared, encoder):
+    server = shared._server
+    server.call("drop_collection", f"{server.name}_blobs")
+    server.call("create_collection", f"{server.name}_blobs", dimension=2)
+    with pytest.raises(MmrankError, match="the fields of"):
+        MilvusStore.open(shared.path)
 
 
-INGEST = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from conftest import make_document, vectors_of
-from mmrank.index import Prepared, put_in_parallel
-
-folder = sys.argv[1]
-
-def prepare(source):
-    # Sent to the workers: two documents a source.
-    import sys
-    sys.path.insert(0, folder)
-    from conftest import make_document, vectors_of
-    from mmrank.index import Prepared
-    if source == "bad":
-        raise ValueError("this source cannot be read")
-    for part in "ab":
-        vectors = vectors_of(source + part, 3)
-        yield Prepared(make_document(source + part, [f"{source} {at}" for at in range(3)]), vectors, vectors[:1])
-
-report = put_in_parallel(sys.argv[2], sys.argv[3], [*"pqrst", "bad"], prepare, workers=2)
-print(json.dumps([sorted(report.added), report.failed]))
-"""
-
-
-@pytest.mark.slow
-def test_ray_workers_write_to_milvus_in_parallel_and_a_bad_source_costs_itself(milvus_server, encoder, vectors_of):
-    pytest.importorskip("ray")
-    name = f"t{time.time_ns()}"
-    store = MilvusStore.create(milvus_server, name=name, encoder=encoder, index="FLAT")
-    command = [sys.executable, "-c", INGEST, str(Path(__file__).parent), milvus_server, name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "Timed out waiting for file" in done.stderr:  # Ray gives its own server 30 s to start: not enough when busy
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    added, failed = json.loads(done.stdout.splitlines()[-1])
-    assert added == sorted(f"{source}{part}.pdf" for source in "pqrst" for part in "ab")
-    assert list(failed) == ["bad"]
-    assert "cannot be read" in failed["bad"]
-    assert len(store.snapshot().documents()) == 10
-    assert store.snapshot().search_dense(vectors_of("rb", 3)[1], 1)[0].position == 1
-    store.close()
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("http://127.0.0.1:9", "no Milvus answers"),
+        ("ftp://somewhere", "no address of Milvus"),
+        ("reports.txt", "no address of Milvus"),
+    ],
+)
+def test_an_address_without_milvus_is_named(tmp_path, encoder, monkeypatch, uri, said):
+    monkeypatch.setattr("mmrank.index.milvus_server.READING", 1.0)
+    with pytest.raises(MmrankError, match=said):
+        MilvusStore.create(tmp_path / "new", uri=uri, name="x", encoder=encoder)
+    with pytest.raises(InputError, match="cannot be the name"):
+        MilvusServer("http://127.0.0.1:9", "no name")
+    assert not (tmp_path / "new").exists()
