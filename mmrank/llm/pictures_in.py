@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,17 +11,29 @@ from mmrank.errors import MmrankError
 from mmrank.llm.protocol import Chat
 
 
-def prepare(processor: Any, prompt: str, chat: Chat, max_pixels: int) -> Any:
-    """The model's inputs for one prompt and the pictures of its chat, in order.
+def prepare(processor: Any, prompts: Sequence[str], chats: Sequence[Chat], max_pixels: int) -> Any:
+    """The model's inputs for some prompts and the pictures of their chats, in order, padded on the left.
 
     Pictures are rendered here and dropped with the inputs. That each picture got its tokens is checked: a model shown
     too few of them would silently rank by the text alone.
 
+    Args:
+        processor: of the model.
+        prompts: one per chat, as rendered.
+        chats: each holds a picture, or none does.
+        max_pixels: pictures are scaled to at most this many pixels.
+
     Raises:
         MmrankError: when a picture cannot be rendered, or the tokens do not match the pictures.
     """
-    images = [ref.open(max_pixels=max_pixels) for message in chat for ref in message.images]
-    inputs = processor(text=[prompt], images=images or None, return_tensors="pt", padding=False)
+    images = [[ref.open(max_pixels=max_pixels) for message in chat for ref in message.images] for chat in chats]
+    inputs = processor(
+        text=list(prompts),
+        images=images if any(images) else None,
+        return_tensors="pt",
+        padding=True,
+        padding_side="left",
+    )
     token = getattr(processor, "image_token_id", None)
     if token is None:
         token = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
@@ -29,8 +42,9 @@ def prepare(processor: Any, prompt: str, chat: Chat, max_pixels: int) -> Any:
         merged = processor.image_processor.merge_size**2
         wanted = int((torch.as_tensor(grid).prod(-1) // merged).sum())
         found = int((inputs["input_ids"] == token).sum())
-        if wanted != found or len(grid) != len(images):
+        count = sum(map(len, images))
+        if wanted != found or len(grid) != count:
             raise MmrankError(
-                f"{len(images)} pictures need {wanted} tokens but the prompt holds {found}; the processor truncated it"
+                f"{count} pictures need {wanted} tokens but the prompt holds {found}; the processor truncated it"
             )
     return inputs

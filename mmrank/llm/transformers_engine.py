@@ -154,15 +154,21 @@ class TransformersChat:
     def generate(self, chats: Sequence[Chat], sampling: Sampling, *, samples: int = 1) -> list[tuple[Answer, ...]]:
         """Answer each chat `samples` times.
 
-        Chats with pictures, and single ones that can use the prefix cache, run one by one; the others in batches.
+        Single chats without pictures use the prefix cache; others run in batches.
 
         Raises:
             InputError: when a chat and its answer are longer than the context.
         """
-        if any(message.images for chat in chats for message in chat):
-            return [self._answer_with_pictures(chat, sampling, samples) for chat in chats]
-        prompts = [self._fitting(self._ids(self.render(chat)), sampling.max_tokens) for chat in chats]
         answers: list[tuple[Answer, ...]] = [()] * len(chats)
+        if any(message.images for chat in chats for message in chat):
+            for batch, inputs in self._batches_with_pictures(chats, sampling.max_tokens, samples):
+                extra = {name: value for name, value in inputs.items() if name not in {"input_ids", "attention_mask"}}
+                ids, mask = inputs["input_ids"], inputs["attention_mask"]
+                found_here = self._decoding.run(ids, mask, sampling, samples, None, extra)
+                for i, found in zip(batch, found_here, strict=True):
+                    answers[i] = found
+            return answers
+        prompts = [self._fitting(self._ids(self.render(chat)), sampling.max_tokens) for chat in chats]
         if len(prompts) == 1 and self._prefixes is not None and samples == 1:
             return [self._decoding.run(torch.tensor(prompts), None, sampling, 1, self._prefixes)[0]]
         for batch in self._batches([len(p) + sampling.max_tokens for p in prompts], samples):
@@ -179,11 +185,14 @@ class TransformersChat:
             InputError: when a label is not one token of this model, or a chat is longer than the context.
         """
         columns = self.label_ids(labels)
-        if any(message.images for chat in chats for message in chat):
-            rows, tokens = zip(*(self._score_with_pictures(chat, columns) for chat in chats), strict=True)
-            return LabelLogits(np.stack(rows), sum(tokens), sum(tokens))
-        prompts = [self._fitting(self._ids(self.render(chat)), 1) for chat in chats]
         values = np.zeros((len(chats), len(labels)), dtype=np.float32)
+        if any(message.images for chat in chats for message in chat):
+            read = 0
+            for batch, inputs in self._batches_with_pictures(chats, 1, 1):
+                values[batch] = label_logits(self.model, columns, **inputs)
+                read += int(inputs["attention_mask"].sum())
+            return LabelLogits(values, read, read)
+        prompts = [self._fitting(self._ids(self.render(chat)), 1) for chat in chats]
         total = sum(map(len, prompts))
         saved = 0
         shared = common_prefix(prompts) if self._prefixes is not None and len(prompts) > 1 else 0
@@ -322,18 +331,28 @@ class TransformersChat:
             use_cache=cache is not None,
         )
 
-    def _inputs_with_pictures(self, chat: Chat, more: int) -> Any:
+    def _batches_with_pictures(self, chats: Sequence[Chat], more: int, copies: int) -> Iterator[tuple[list[int], Any]]:
+        """Positions and inputs of chats in batches, within the bound of padded tokens; pictures are rendered for each.
+
+        Chats without pictures are in batches of their own: not every processor takes both at once.
+        """
         from mmrank.llm.pictures_in import prepare
 
-        inputs = prepare(self.processor, self.render(chat), chat, self._max_pixels)
-        self._fitting(inputs["input_ids"][0].tolist(), more)
-        return inputs.to(self.model.device)
-
-    def _score_with_pictures(self, chat: Chat, columns: list[int]) -> tuple[np.ndarray, int]:
-        inputs = self._inputs_with_pictures(chat, 1)
-        return label_logits(self.model, columns, **inputs)[0], int(inputs["input_ids"].numel())
-
-    def _answer_with_pictures(self, chat: Chat, sampling: Sampling, samples: int) -> tuple[Answer, ...]:
-        inputs = self._inputs_with_pictures(chat, sampling.max_tokens)
-        extra = {key: value for key, value in inputs.items() if key not in {"input_ids", "attention_mask"}}
-        return self._decoding.run(inputs["input_ids"], inputs["attention_mask"], sampling, samples, None, extra)[0]
+        prompts = [self.render(chat) for chat in chats]
+        counts = [sum(len(message.images) for message in chat) for chat in chats]
+        lengths = [
+            len(self._ids(prompt)) + count * self._info.image_tokens + more
+            for prompt, count in zip(prompts, counts, strict=True)
+        ]
+        for places in (
+            [i for i, count in enumerate(counts) if count],
+            [i for i, count in enumerate(counts) if not count],
+        ):
+            for some in self._batches([lengths[i] for i in places], copies):
+                batch = [places[i] for i in some]
+                inputs = prepare(
+                    self.processor, [prompts[i] for i in batch], [chats[i] for i in batch], self._max_pixels
+                )
+                for row in inputs["attention_mask"]:
+                    self._fitting([0] * int(row.sum()), more)
+                yield batch, inputs.to(self.model.device)

@@ -25,7 +25,7 @@ def vision(parts) -> TransformersChat:
 def test_each_picture_stands_where_it_was_put(vision, parts, page_picture) -> None:
     second = replace(page_picture, page=1)
     chat = [user("Image 1: ", page_picture, "Image 2: ", second, "Which?")]
-    inputs = prepare(parts.processor, vision.render(chat), chat, 56 * 56)
+    inputs = prepare(parts.processor, [vision.render(chat)], [chat], 56 * 56)
     ids = inputs["input_ids"][0].tolist()
     tokenizer = parts.processor.tokenizer
     starts = [i for i, t in enumerate(ids) if t == tokenizer.convert_tokens_to_ids("<|vision_start|>")]
@@ -78,3 +78,28 @@ def test_a_saved_checkpoint_is_loaded_and_scores_as_its_model(parts, page_pictur
 def test_a_folder_that_holds_no_model_is_an_error(tmp_path) -> None:
     with pytest.raises(MmrankError, match="does not hold a model"):
         TransformersChat.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["tiny_qwen2_5_vl", "tiny_qwen3_vl", "tiny_qwen2_vl", "tiny_smolvlm"])
+def test_chats_with_pictures_score_and_answer_alike_alone_and_in_batches(name, request, page_picture) -> None:
+    parts = request.getfixturevalue(name)
+    made = [
+        TransformersChat(parts.model, parts.processor.tokenizer, parts.processor, name=name, max_pixels=4096, **bound)
+        for bound in ({"batch_tokens": 1}, {"batch_tokens": 100_000})
+    ]
+    chats = [
+        [user("Is it red?", page_picture, "\nRelevance:")],
+        [user("A bar chart. " * 9, page_picture, " and ", page_picture, "Is it green?")],
+        [user("No picture at all")],
+        [user(page_picture)],
+    ]
+    passes: list[int] = []
+    handle = parts.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    try:
+        alone, together = (model.label_logits(chats, ("yes", "no")) for model in made)
+    finally:
+        handle.remove()
+    np.testing.assert_allclose(together.values, alone.values, atol=1e-4)
+    assert len(passes) == 4 + 2 and together.prompt_tokens == alone.prompt_tokens
+    answers = [model.generate(chats, Sampling(max_tokens=4)) for model in made]
+    assert answers[0] == answers[1]
