@@ -27,7 +27,7 @@ async def add(request: Request, response: Response, service: ServiceOf, c: str |
         return show(request, "refused.html", {"message": str(told)}, told.status)
     if not partly(request):
         return RedirectResponse(f"/ui/jobs/{job.id}", 303, headers=FRESH)
-    return show(request, "job.html", {"job": job})
+    return show(request, "job.html", {"job": plainly(service, job)})
 
 
 @router.get("/ui/jobs/{job}")
@@ -50,13 +50,36 @@ async def shown(request: Request, service: Service, job: str, *, cancel: bool) -
         told = api_error(error)
         return show(request, "refused.html", {"message": str(told)}, told.status)
     headers = {"HX-Trigger": "documents"} if found.state in ENDED else {}
-    return show(request, "job.html", {"job": found}, headers=headers)
+    return show(request, "job.html", {"job": plainly(service, found)}, headers=headers)
 
 
 def unfinished(service: Service, collection: str | None) -> list[JobOut]:
     """The jobs of a collection that have not ended, oldest first."""
     name = service.name_of(collection)
-    return [JobOut.of(name, job) for job in reversed(service.jobs[name].newest(20)) if job.state not in ENDED]
+    newest = [JobOut.of(name, job) for job in service.jobs[name].newest(20)]
+    return [plainly(service, job) for job in reversed(newest) if job.state not in ENDED]
+
+
+def plainly(service: Service, job: JobOut) -> JobOut:
+    """A job without the folders of the service: people know their files by name."""
+    path = service.collection(job.collection).path.absolute()
+    folders = [f"{path}{ending}/" for ending in (".files", f".jobs/files/{job.id}")]
+
+    def short(text: str) -> str:
+        for folder in folders:
+            text = text.replace(folder, "")
+        return text
+
+    report = job.report.model_copy(
+        update={
+            "failed": {name: short(why) for name, why in job.report.failed.items()},
+            "unread": {
+                name: {page: short(why) for page, why in pages.items()} for name, pages in job.report.unread.items()
+            },
+            "notes": [short(note) for note in job.report.notes],
+        }
+    )
+    return job.model_copy(update={"report": report, "problem": job.problem and short(job.problem)})
 
 
 def partly(request: Request) -> bool:

@@ -162,6 +162,8 @@
       if (matchMedia("(max-width: 760px)").matches) scrollTo(0, 0);
       reveal();
       say(one("#viewer")?.getAttribute("aria-label") ?? "");
+    } else if (event.target.id === "jobs" || event.target.matches(".job:not(.waiting, .reading)")) {
+      one("#jobs .job")?.scrollIntoView({ block: "nearest" });
     } else if (event.target.id === "content") {
       one("#middle").scrollTop = 0;
       reveal();
