@@ -126,18 +126,28 @@ def prepare(task: dict[str, Any]) -> None:
 
 @cache
 def _warm() -> None:
-    """Read a page, so that what is imported and built on first use is there."""
+    """Read pages, so that what is imported, built and laid out on first use is there: half the work of a short file.
+
+    Python writes into code that it runs for the first times. Where that was done before, copies of this process share it.
+    """
     import pymupdf
 
     from mmrank import codec
+    from mmrank.ingest import reading
     from mmrank.ingest.assemble import assemble
-    from mmrank.ingest.pages import page_draft
+    from mmrank.ingest.drafts import pages_to_json
 
-    options = IngestOptions(ocr="never")
-    with pymupdf.open() as file:
-        file.new_page().insert_text((72, 72), "A page.")
-        drafts = [page_draft(file[0], 0, options, None)]
-    codec.to_json(assemble(drafts, document_id="", name="", path="", metadata={}, options=options))
+    options, path = IngestOptions(ocr="never"), Path("page.pdf")
+    with pymupdf.open() as made:
+        made.new_page().insert_text((72, 72), "A page.")
+        data = made.tobytes()
+    for kind, content in [("pdf", data), ("txt", b"A page.\n"), ("md", b"# A page\n\nOf text.\n")] * 3:
+        with pymupdf.open(stream=content, filetype=kind) as file:
+            metadata = reading.file_metadata(file, path)
+            drafts = reading.read_pages(path, file, 0, 1, options, None)
+            pages_to_json(drafts)
+            document = assemble(drafts, document_id="", name="", path="", metadata=metadata, options=options)
+            codec.to_json(document)
 
 
 def perform(task: dict[str, Any], body: bytes, reply: Reply) -> None:
