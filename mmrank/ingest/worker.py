@@ -128,7 +128,8 @@ def prepare(task: dict[str, Any]) -> None:
 def _warm() -> None:
     """Read pages, so that what is imported, built and laid out on first use is there: half the work of a short file.
 
-    Python writes into code that it runs for the first times. Where that was done before, copies of this process share it.
+    Python writes into code that it runs for the first times. Where that was done before, copies of this process share
+    it.
     """
     import pymupdf
 
@@ -136,6 +137,7 @@ def _warm() -> None:
     from mmrank.ingest import reading
     from mmrank.ingest.assemble import assemble
     from mmrank.ingest.drafts import pages_to_json
+    from mmrank.ingest.pages import page_draft
 
     options, path = IngestOptions(ocr="never"), Path("page.pdf")
     with pymupdf.open() as made:
@@ -144,7 +146,7 @@ def _warm() -> None:
     for kind, content in [("pdf", data), ("txt", b"A page.\n"), ("md", b"# A page\n\nOf text.\n")] * 3:
         with pymupdf.open(stream=content, filetype=kind) as file:
             metadata = reading.file_metadata(file, path)
-            drafts = reading.read_pages(path, file, 0, 1, options, None)
+            drafts = [page_draft(file[0], 0, options, None)]
             pages_to_json(drafts)
             document = assemble(drafts, document_id="", name="", path="", metadata=metadata, options=options)
             codec.to_json(document)
