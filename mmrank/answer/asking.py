@@ -11,6 +11,7 @@ from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
 from mmrank.answer.joining import join
 from mmrank.answer.ratios import formula_of
+from mmrank.answer.report_lines import as_reports_say
 from mmrank.answer.result import Answer, AnswerSentence, Step
 from mmrank.answer.units import FoundPage, found_pages
 from mmrank.errors import InputError
@@ -177,7 +178,7 @@ def find(question: str, source: Source, k: int) -> Found:
         trace += [Step(name, detail) for name, detail in understood.notes]
         parts = understood.parts
         whole = (understood.rewritten,) if len(parts) > 1 else ()
-    runs = [source.search(part.text, k + breadth(part)) for part in parts]
+    runs = [_searched(source, part, k, trace) for part in parts]
     runs += [source.search(text, k) for text in whole]
     hits = join(runs, max(k, MOST_JOINED)) if whole else runs[0]
     named = ", ".join(page_name(hit) for hit in hits[:NEAREST]) or "nothing"
@@ -188,6 +189,17 @@ def find(question: str, source: Source, k: int) -> Found:
         for part, run in zip(parts, runs, strict=False)
     ]
     return Found(tuple(asked), hits, trace)
+
+
+def _searched(source: Source, part: SubQuestion, k: int, trace: list[Step]) -> Hits:
+    """The pages for a part; for a line of a report also those found by the names that reports give it."""
+    wanted = k + breadth(part)
+    found = source.search(part.text, wanted)
+    named = as_reports_say(part.text)
+    if named is None:
+        return found
+    trace.append(Step("rewrite", f"searched also for: {named}"))
+    return join([source.search(named, wanted), found], wanted)
 
 
 def breadth(part: SubQuestion) -> int:

@@ -10,8 +10,9 @@ from mmrank.answer.expected import Expectation, Expected, Operation
 from mmrank.answer.grid import Grid, GridCell
 from mmrank.answer.units import TableUnit
 from mmrank.answer.values import written
-from mmrank.answer.wording import Wording
+from mmrank.answer.wording import Wording, stems
 from mmrank.retrieve.spots import row_box
+from mmrank.retrieve.words import words
 from mmrank.types import BBox
 
 UNDER = 0.4
@@ -27,12 +28,19 @@ WHOLE = 0.75
 ASKED = 0.1
 """What it counts that a value is worked out as the question asks."""
 TYPED = 0.12
+SHORTER = 0.3
+"""What a row's head loses where a longer head that begins with it is named."""
 NO_ROW = 0.5
 """Share of its score that a cell keeps whose row the question does not name."""
+FEWEST = 3
+"""Things numbered in a cell that are counted."""
 LONG_TABLE = 30
 """Rows from which on the box of a cell is that of the rows around it and of the heads."""
 AROUND = 3
 """Rows above and below in that box: where a row stands is known only about."""
+
+_BRACKETED = re.compile(r"\s*(?:[(\[][^()\[\]]*[)\]]\s*)+$")
+_SAYS_NUMBER = re.compile(r"\b(?:total|number of|count|amount of)\b", re.I)
 
 
 def cell_candidates(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]) -> list[Candidate]:
@@ -55,15 +63,34 @@ def cell_score(wording: Wording, cell: GridCell, around: frozenset[str]) -> floa
     own = row | column
     score = wording.weight(own) + UNDER * wording.weight(around - own)
     score += BOTH * (bool(row - column) and bool(column - row))
-    precision = wording.precision(cell.row_head)
-    score += EXACT * precision * bool(row)
-    score += NAMED * (wording.names(cell.row_head) + wording.names(cell.column_head))
+    score += EXACT * wording.precision(_bare(cell.row_head)) * bool(row)
+    score += NAMED * (wording.names(_bare(cell.row_head)) + wording.names(_bare(cell.column_head)))
     return score if row else NO_ROW * score
 
 
+def _bare(head: str) -> str:
+    """A head without what stands in brackets at its end, and without words that say only that it is a number."""
+    return _SAYS_NUMBER.sub(" ", _BRACKETED.sub("", head)).strip() or head
+
+
+def _shorter(wording: Wording, table: TableUnit) -> set[str]:
+    """Heads of rows that a longer head begins with which the question has word for word: the longer one is meant."""
+    heads = {_bare(cell.row_head) for cell in table.grid.cells}
+    named = [f"{' '.join(words(head))} " for head in heads if wording.names(head)]
+    return {
+        head
+        for head in heads
+        if head
+        and any(
+            long.startswith(f"{' '.join(words(head))} ") and long.strip() != " ".join(words(head)) for long in named
+        )
+    }
+
+
 def _lookups(wanted: Expectation, wording: Wording, table: TableUnit, around: frozenset[str]) -> Iterator[Candidate]:
+    shorter = _shorter(wording, table)
     for cell in table.grid.cells:
-        score = cell_score(wording, cell, around)
+        score = cell_score(wording, cell, around) - SHORTER * (_bare(cell.row_head) in shorter)
         if not wording.found(f"{cell.row_head} {cell.column_head} {cell.section}"):
             continue
         value = cell.value
@@ -75,6 +102,12 @@ def _lookups(wanted: Expectation, wording: Wording, table: TableUnit, around: fr
             score += -TYPED if value is not None else 0.0
         elif wanted.kind is Expected.DATE:
             score += TYPED if re.search(r"(?:19|20)\d\d", cell.text) else -TYPED
+        items = _enumerated(cell.text) if wanted.kind is Expected.COUNT else 0
+        if items and not wanted.counted & set(stems(cell.row_head)):
+            counted = f"counted {items}: {cell.text}"
+            line = (f"{cell_text(cell)} ({items})", (cell_cite(table, [cell]),))
+            yield Candidate(score + TYPED, (line,), str(items), "count", counted)
+            continue
         yield Candidate(score, ((cell_text(cell), (cell_cite(table, [cell]),)),), cell.text, "cell")
     # A cell found by its own words answers with the head of its row or what stands beside it.
     if wanted.kind in {Expected.NAME, Expected.THING, Expected.LIST, Expected.EXPLANATION, Expected.DATE}:
@@ -87,6 +120,19 @@ def _lookups(wanted: Expectation, wording: Wording, table: TableUnit, around: fr
             head = wording.found(heads[0]) if heads else frozenset()
             score = wording.weight(own | head) + UNDER * wording.weight(rest - own - head)
             yield Candidate(score, ((cell_text(cell), (cell_cite(table, [cell]),)),), cell.row_head, "row")
+
+
+def _enumerated(text: str) -> int:
+    """How many things a cell numbers from 1; 0 for none.
+
+    >>> _enumerated("1. Skerry Ltd. 2. Lunna Quays 3. The Hallan Line")
+    3
+    """
+    count = 0
+    for found in re.finditer(r"(?:^|\s)\(?(\d{1,2})[.)]\s", text):
+        if int(found[1]) == count + 1:
+            count += 1
+    return count if count >= FEWEST else 0
 
 
 def _extremes(wanted: Expectation, wording: Wording, table: TableUnit, around: frozenset[str]) -> Iterator[Candidate]:
@@ -152,8 +198,8 @@ def _both_named(wording: Wording, one: GridCell, other: GridCell) -> bool:
 def computed_from(wanted: Expectation, one: GridCell, other: GridCell) -> tuple[str, str] | None:
     """The result of the operation that a question asks for, and the computation as it is shown."""
     first, second = one.value, other.value
-    if first is None or second is None:
-        return None
+    if first is None or second is None or (first.share != second.share and wanted.operation is not Operation.RATIO):
+        return None  # an amount and a share give nothing together
     share = "%" if first.share and second.share else ""
     decimals = max(first.decimals, second.decimals)
     a, b = first.number, second.number

@@ -94,8 +94,9 @@ _OPERATIONS = (
     (
         Operation.DIFFERENCE,
         re.compile(
-            r"\b(?:difference|gap|how (?:much|many) (?:more|less|fewer|higher|lower|greater|larger|smaller|longer"
-            r"|older)|how many more|change (?:between|from)|increase[sd]?|decrease[sd]?|percentage point)\b",
+            r"\b(?:difference|gap|shortfall|surplus|how (?:much|many) (?:more|less|fewer|higher|lower|greater|larger"
+            r"|smaller|longer|older)|how many more|change (?:between|from)|increase[sd]?|decrease[sd]?"
+            r"|percentage point)\b",
             re.I,
         ),
     ),
@@ -112,6 +113,11 @@ _OPERATIONS = (
         ),
     ),
     (Operation.LEAST, re.compile(r"\b(?:least|lowest|smallest|fewest|minimum|shortest|youngest|earliest)\b", re.I)),
+)
+_IDENTIFIER = re.compile(
+    r"\b(?:case|docket|file|serial|model|part|order|invoice|registration|report|document|version|patent|contract|reference"
+    r"|catalog(?:ue)?|account|bill)(?: \w+)? number\b",
+    re.I,
 )
 _DECIMALS = re.compile(
     r"\b(one|two|three|four|1|2|3|4) decimals?(?: places?)?\b|\bround\w*\b[^.?]{0,30}\b(integer|whole)\b", re.I
@@ -131,6 +137,9 @@ class Expectation:
         years: that it names, in order.
         share: whether a share, in percent, is asked for.
         counted: stems of the words for what is counted: of "How many steps are there", "step".
+        form: of a date, as the question wishes it: "YYYY-MM-DD".
+        placed: whether a date is asked for by the place where it stands alone, as "the date on the first page".
+        identifies: whether the number asked for names something: of a case, a model, a serial number.
     """
 
     kind: Expected
@@ -140,6 +149,9 @@ class Expectation:
     years: tuple[int, ...]
     share: bool
     counted: frozenset[str] = frozenset()
+    identifies: bool = False
+    form: str = ""
+    placed: bool = False
 
 
 def expectation(question: str) -> Expectation:
@@ -159,9 +171,31 @@ def expectation(question: str) -> Expectation:
     years = [int(match) for match in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)]
     years += [2000 + int(match) for match in re.findall(r"\bFY\s?'?(\d\d)\b", text, re.I)]
     share = bool(_SHARE.search(raw) or re.search(r"%", text))
-    return Expectation(kind, operation, text, decimals, tuple(dict.fromkeys(years)), share, _counted(text))
+    return Expectation(
+        kind,
+        operation,
+        text,
+        decimals,
+        tuple(dict.fromkeys(years)),
+        share,
+        _counted(text),
+        identifies=_IDENTIFIER.search(text) is not None,
+        form=_form(raw),
+        placed=kind is Expected.DATE and _PLACED.search(raw) is not None,
+    )
 
 
+def _form(raw: str) -> str:
+    found = _FORM.search(raw)
+    return found.group() if found else ""
+
+
+_FORM = re.compile(r"\b(?:YYYY([-/.])MM(?:\1DD)?|(?:DD|MM)([-/.])(?:DD|MM)\2YYYY)\b")
+_PLACED = re.compile(
+    r"\b(?:date|year|month|day)\b[^?.]{0,40}\b(?:mentioned|written|printed|given|shown|present(?:ed)?|stated|at|on|of)\b"
+    r"[^?.]{0,40}\b(?:page|cover|beginning|top|bottom|front)\b",
+    re.I,
+)
 _STOPS = (
     r"(?!(?:are|is|was|were|do|does|did|have|has|had|can|could|in|of|on|for|with|that|the|a|an|there|to|from|by|at)\b)"
 )

@@ -9,6 +9,7 @@ from mmrank.answer.cells import cell_candidates
 from mmrank.answer.expected import Expectation
 from mmrank.answer.lists import list_candidates
 from mmrank.answer.ratios import ratio_candidates
+from mmrank.answer.report_lines import line_candidates
 from mmrank.answer.texts import text_candidates
 from mmrank.answer.units import FoundPage, sentences_of, tables_of
 from mmrank.answer.wording import Wording
@@ -33,6 +34,7 @@ def extract(wanted: Expectation, pages: Sequence[FoundPage]) -> list[Candidate]:
     wording = Wording(wanted.text, texts, wanted.years)
     made = [
         *ratio_candidates(wanted, tables),
+        *line_candidates(wanted, tables),
         *cell_candidates(wanted, wording, tables),
         *list_candidates(wanted, wording, pages, tables),
         *text_candidates(wanted, wording, sentences),

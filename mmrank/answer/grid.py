@@ -13,6 +13,7 @@ MAX_HEADS = 4
 """Rows at the top of a table that may be heads."""
 MAX_TITLES = 6
 """Rows at the top among which a row of years may stand below titles."""
+_NUMBERED = re.compile(r"[-(−$€£%.\d]")
 _SIGN = re.compile(r"[\s$€£¥%()\-–—−*.,]*")
 
 
@@ -153,8 +154,10 @@ class Grid:
             if filled == [0] and len(row) > 1:
                 section = row[0]
                 continue
-            head = self.row_head(number)
             for column in filled:
+                if column in self.labels:
+                    continue
+                head = self.row_head(number, column)
                 if _is_stack(row[column]):
                     continue
                 if column == 0 or (column == 1 and not row[0] and not values(row[1])):
@@ -162,9 +165,28 @@ class Grid:
                 made.append(GridCell(number, column, row[column], head, self.column_heads[column], section))
         return made
 
-    def row_head(self, row: int) -> str:
-        """What a row is about: its first cell, or the one after it where that is empty."""
+    @cached_property
+    def labels(self) -> tuple[int, ...]:
+        """The columns of words that stand right of numbers and left of others: two tables, side by side."""
+        body = self.rows[self.heads :]
+        made = []
+        for column in range(2, len(self.rows[0]) - 1):
+            filled = [row[column] for row in body if _SIGN.sub("", row[column])]
+            words = [text for text in filled if re.search(r"[^\W\d]{2}", text) and not _NUMBERED.match(text)]
+            between = any(valued < column for valued in self.valued) and column + 1 in self.valued
+            if between and len(filled) >= 2 and len(words) > 0.8 * len(filled):
+                made.append(column)
+        return tuple(made)
+
+    def row_head(self, row: int, column: int = 0) -> str:
+        """What a cell's row is about: its first cell, or the one after it where that is empty.
+
+        Where tables stand side by side, it is the label nearest to the left of the column.
+        """
         texts = self.rows[row]
+        beside = max((label for label in self.labels if label < column), default=None)
+        if beside is not None:
+            return texts[beside]
         if not texts:
             return ""
         return texts[0] if texts[0] or len(texts) < 2 or values(texts[1]) else texts[1]

@@ -21,6 +21,7 @@ LISTED = 0.15
 """What it counts that a list follows, where the question asks for one."""
 RARER = 0.25
 """Least weight of the question's words that choose the rows of a table."""
+_FIRST = re.compile(r"\D{3,40}?\s1[.)]?\s(?=[A-Z])")
 _MARK = re.compile(r"^\s*(?:[•◦▪●○■□–—*-]|\(?\d{1,2}[.)]|\(?[a-z][.)]|\d{1,2}\s(?=[A-Z]))\s*")
 
 
@@ -31,6 +32,8 @@ def list_candidates(
     if wanted.kind not in {Expected.LIST, Expected.COUNT, Expected.THING, Expected.NAME, Expected.EXPLANATION}:
         return []
     made = [candidate for found in pages for candidate in _following(wanted, wording, found)]
+    if wanted.kind is Expected.COUNT:
+        made += [candidate for found in pages for candidate in _numbered(wanted, wording, found)]
     return [*made, *(candidate for table in tables for candidate in _chosen(wanted, wording, table))]
 
 
@@ -63,6 +66,29 @@ def _following(wanted: Expectation, wording: Wording, found: FoundPage) -> Itera
         yield _listed(wanted, score, _last(lead.text), texts, (Cite(found, lead.id, (lead.box,), lead.text), *cites))
 
 
+def _numbered(wanted: Expectation, wording: Wording, found: FoundPage) -> Iterator[Candidate]:
+    """What is numbered 1, 2, 3, … below a heading, whatever stands between; the first may follow a label."""
+    heading: Element | None = None
+    items: list[Element] = []
+    for element in [*(one for one in found.page.elements if one.kind not in FURNITURE), None]:
+        if element is None or element.kind in HEADS:
+            if heading is not None and len(items) > FEWEST:
+                own = wording.found(heading.text)
+                first = _FIRST.match(items[0].text)
+                label = wording.found(first.group() if first else "") - own
+                if own:
+                    texts = [" ".join(_MARK.sub("", item.text).split()) for item in items]
+                    cites = [Cite(found, item.id, (item.box,), " ".join(item.text.split())) for item in items]
+                    score = wording.weight(own | label) + LISTED
+                    whole = (Cite(found, heading.id, (heading.box,), heading.text), *cites)
+                    yield _listed(wanted, score, _last(heading.text), texts, whole)
+            heading, items = element, []
+        elif re.match(rf"\s*{len(items) + 1}[.)]?\s", element.text) or (
+            not items and _FIRST.match(element.text) is not None
+        ):
+            items.append(element)
+
+
 def _chosen(wanted: Expectation, wording: Wording, table: TableUnit) -> Iterator[Candidate]:
     """The cells of a column that the question names, in the rows that hold other words of it."""
     grid = table.grid
@@ -80,7 +106,9 @@ def _chosen(wanted: Expectation, wording: Wording, table: TableUnit) -> Iterator
         if best < RARER:
             continue
         rows = [row for row, found in matched.items() if wording.weight(found) >= best - 1e-9]
-        cells = [GridCell(row, column, grid.rows[row][column], grid.row_head(row), heads[column], "") for row in rows]
+        cells = [
+            GridCell(row, column, grid.rows[row][column], grid.row_head(row, column), heads[column], "") for row in rows
+        ]
         cells = [cell for cell in cells if cell.text and wording.precision(cell.text) < 1]
         if not cells or len(cells) > max(MOST, len(by_row) // 2):
             continue

@@ -40,6 +40,8 @@ class Operand:
     year: int | None
     cell: GridCell
     table: TableUnit
+    fit: float
+    """How well its row's head is the line's name, 0 to 1."""
 
     @property
     def number(self) -> float:
@@ -69,7 +71,8 @@ def plain(text: str) -> str:
 
 
 @cache
-def _names() -> dict[str, tuple[str, ...]]:
+def line_names() -> dict[str, tuple[str, ...]]:
+    """The names that each line goes by, best first, as `plain` writes them."""
     return {line: tuple(map(plain, names)) for line, names in _knowledge()["lines"].items()}
 
 
@@ -111,7 +114,7 @@ def formula_of(question: str) -> tuple[str, str, bool] | None:
 def _line_in(text: str, *, last: bool) -> str | None:
     """The line named at the end, or the beginning, of a text."""
     best: tuple[int, int, str] | None = None
-    for line, names in _names().items():
+    for line, names in line_names().items():
         for name in names:
             for found in re.finditer(rf"(?<![a-z]){re.escape(name)}(?![a-z])", text):
                 key = (found.end() if last else -found.start(), len(name), line)
@@ -286,7 +289,7 @@ def _decimals(operand: Operand) -> int:
 
 def find_line(tables: Sequence[TableUnit], line: str, year: int | None) -> Operand | None:
     """The cell of a line in one year; without a year, in the first column that has a value."""
-    names = _names()[line]
+    names = line_names()[line]
     best: tuple[float, Operand] | None = None
     for table in tables:
         columns = _columns(table, year)
@@ -299,7 +302,7 @@ def find_line(tables: Sequence[TableUnit], line: str, year: int | None) -> Opera
             chosen = next((cell for cell in cells if cell.column in columns), None)
             if chosen is None or (best is not None and fit <= best[0]):
                 continue
-            best = fit, Operand(line, columns[chosen.column] or year, chosen, table)
+            best = fit, Operand(line, columns[chosen.column] or year, chosen, table, fit)
     return None if best is None else best[1]
 
 

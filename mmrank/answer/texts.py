@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 
 from mmrank.answer.candidates import Candidate, Cite
-from mmrank.answer.expected import Expectation, Expected
+from mmrank.answer.dates import as_asked
+from mmrank.answer.expected import Expectation, Expected, Operation
 from mmrank.answer.units import HEADS, Sentence
-from mmrank.answer.values import values
+from mmrank.answer.values import values, written
 from mmrank.answer.wording import Wording, stems
 
 LEAST_WORDS = 3
@@ -31,6 +32,10 @@ SHORT = 30
 """Words of a sentence from which on each more counts against it …"""
 LENGTH = 0.004
 """… so much."""
+ASKED = 0.1
+"""What it counts that a value is worked out as the question asks."""
+QUARTER = 0.25
+"""Share of the question's words that a sentence has whose amounts are compared."""
 REACH = 12
 """Words within which a word of the question speaks for a short answer."""
 
@@ -50,6 +55,9 @@ _NAMES = re.compile(
 _ADDRESSES = re.compile(
     r"https?://[^\s)\]>]+|\bwww\.[^\s)\]>]+|[\w.+-]+@[\w-]+\.[\w.-]*\w|\+?\(?\d[\d()]*[-. ]\d[\d() .-]{5,}\d", re.I
 )
+_JOINED = re.compile(r"(?<![\w-])(?=[\w/-]*\d)\w+(?:[-/]\w+)*-\w*[A-Z\d]\w*(?:[-/]\w+)*(?![\w-])")
+"""Codes of several pieces: "21-13199", "10-K", "108-36"."""
+_COMPARED = re.compile(r"\b(?:difference|gap|shortfall|surplus|than|compared|versus|vs)\b", re.I)
 _NUMBER_WORDS = {
     word: at for at, word in enumerate("zero one two three four five six seven eight nine ten eleven twelve".split())
 }
@@ -65,7 +73,8 @@ def text_candidates(wanted: Expectation, wording: Wording, sentences: Sequence[S
     for at, sentence in enumerate(sentences):
         own = wording.found(sentence.text)
         around = wording.found(f"{sentence.context} {sentence.before}") - own
-        if not own and not around:
+        placed = wanted.placed and sentence.found.rank == 0 and bool(short_answers(wanted, sentence.text))
+        if not own and not around and not placed:
             continue
         given = [sentence]
         if own and _empty(wanted, wording, sentence.text):
@@ -90,9 +99,33 @@ def text_candidates(wanted: Expectation, wording: Wording, sentences: Sequence[S
             best = max(spans, key=lambda span: (_near(text, span, wording), -span[0]))
             short = text[slice(*best)].strip().rstrip(".,;:")
             short = short.strip("()") if short.count("(") != short.count(")") else short
+            short = as_asked(wanted, short)
         cites = tuple(Cite(one.found, one.element.id, (one.box,), one.text) for one in given)
-        made.append(Candidate(score, ((_quoted(text, short), cites),), short, "sentence"))
+        quoted = _quoted(text, short)
+        made.append(Candidate(score, ((quoted, cites),), short, "sentence"))
+        difference = _difference(wanted, wording, sentence.text)
+        if difference is not None:
+            short, computation = difference
+            line = (f"{sentence.text.rstrip('.')}; {computation}", cites[:1])
+            made.append(Candidate(score + ASKED, (line,), short, "computed", computation))
     return made
+
+
+def _difference(wanted: Expectation, wording: Wording, text: str) -> tuple[str, str] | None:
+    """The difference of the only two amounts in a sentence, of one kind, where a difference is asked for."""
+    if wanted.operation is not Operation.DIFFERENCE or not _COMPARED.search(wanted.text):
+        return None
+    if len(text) > LONGEST or wording.cover(text) < QUARTER:
+        return None
+    found = [value for value in values(text) if not value.is_year]
+    if len(found) != 2 or found[0].share != found[1].share or found[0].scale != found[1].scale:
+        return None
+    if found[0].unit != found[1].unit or not (found[0].share or found[0].unit):
+        return None  # numbers without a unit may be of anything
+    high, low = sorted(found, key=lambda value: -value.number)
+    decimals = max(high.decimals, low.decimals)
+    result = f"{high.unit}{written(high.number - low.number, decimals)}{'%' if high.share else ''}"
+    return result, f"{high.text} − {low.text} = {result}"
 
 
 def _joined(given: Sequence[Sentence]) -> str:
@@ -125,10 +158,19 @@ def _with_following(sentences: Sequence[Sentence], at: int) -> list[Sentence]:
             break
         if sentence.element.kind in HEADS and given[-1].element.kind not in HEADS:
             break
+        if given[-1].text.endswith(":") and _table_between(given[-1], sentence):
+            break  # which is what was announced
         given.append(sentence)
         if sum(len(one.text) for one in given[1:]) > SAID:
             break
     return given
+
+
+def _table_between(one: Sentence, other: Sentence) -> bool:
+    """Whether a table stands between two sentences of a page."""
+    elements = one.found.page.elements
+    first, last = elements.index(one.element), elements.index(other.element)
+    return any(element.table is not None and element.table.cells for element in elements[first + 1 : last])
 
 
 def short_answers(wanted: Expectation, text: str) -> list[tuple[int, int]]:
@@ -137,7 +179,12 @@ def short_answers(wanted: Expectation, text: str) -> list[tuple[int, int]]:
         case Expected.SHARE:
             return [(value.start, value.end) for value in values(text) if value.share]
         case Expected.NUMBER:
-            return [(value.start, value.end) for value in values(text) if not value.is_year]
+            joined = list(_JOINED.finditer(text))
+            if wanted.identifies:
+                return [found.span() for found in joined]
+            codes = [found.span() for found in joined if re.search("[A-Za-z]", found.group())]
+            plain = [(value.start, value.end) for value in values(text) if not value.is_year]
+            return [span for span in plain if not any(low <= span[0] < high for low, high in codes)]
         case Expected.COUNT:
             numbers = [(value.start, value.end) for value in values(text) if not value.is_year and not value.share]
             return numbers + [found.span() for found in _NUMBER_WORD.finditer(text)]

@@ -89,3 +89,69 @@ def test_dates_names_and_addresses_are_told_by_how_they_are_written(found: Found
     assert best("When was the pier opened?", page).short == "4 May 1911"
     assert best("Who opened the pier?", page).short == "Ada Byron"
     assert best("What is the e-mail address for tickets?", page).short == "pier@example.org"
+
+
+def test_a_longer_head_that_is_named_is_meant_and_not_its_beginning(found: Found) -> None:
+    table = [["Method", "Physics"], ["Ferry", "66.4"], ["Ferry + Step", "65.7"], ["Ferry + Step Back (ours)", "73.2"]]
+    assert best("What score did Ferry + Step Back achieve in physics?", found(table)).short == "73.2"
+    assert best("What score did Ferry achieve in physics?", found(table)).short == "66.4"
+
+
+def test_of_tables_side_by_side_each_value_has_its_own_label(found: Found) -> None:
+    table = [["", "Ships", "", "Ships"], ["Arden", "11", "Holm", "5"], ["Bress", "2", "Total ship count", "18"]]
+    assert best("How many ships has Holm?", found(table)).short == "5"
+    assert best("How many ships are there in total?", found(table)).short == "18"
+
+
+def test_what_is_numbered_under_a_heading_is_counted(found: Found) -> None:
+    page = found(
+        "# Coffee quality", "Quality levels 1 Space is given.", "Mind the water.", "2 It swells.", "3 It is wet."
+    )
+    answer = best("How many coffee quality levels are there?", page)
+    assert answer.short == "3" and answer.computation is not None
+
+
+def test_what_a_cell_numbers_is_counted(found: Found) -> None:
+    table = [["Director", "Companies"], ["Ada Byron", "1. Skerry Ltd. 2. Lunna Quays 3. The Hallan Line"]]
+    assert best("How many companies does Ada Byron direct?", found(table)).short == "3"
+
+
+def test_a_case_number_is_given_whole_and_a_form_is_no_number(found: Found) -> None:
+    assert best("What is the case number?", found("Case: 21-13199, filed in May on 12 pages.")).short == "21-13199"
+    answer = best("What is the price in the form 10-K?", found("The form 10-K says that the price is 42."))
+    assert answer.short == "42"
+
+
+def test_a_date_is_written_as_asked_and_found_where_it_stands_alone(found: Found) -> None:
+    page = found("# Hearing before the harbour court", "October 7, 2003", "Printed for the court.")
+    question = "What date is mentioned at the beginning of page 1? Format it as YYYY-MM-DD."
+    assert best(question, page).short == "2003-10-07"
+
+
+def test_the_two_amounts_of_a_sentence_are_compared(found: Found) -> None:
+    page = found("Against a forecast growth of 6.7%, the islands grew by 4.3%.", "They grow barley.")
+    answer = best("What was the shortfall in percent of the islands' growth compared to the forecast?", page)
+    assert answer.short == "2.4%" and answer.computation == "6.7% − 4.3% = 2.4%"
+
+
+def test_an_amount_and_a_share_are_not_added_up(found: Found) -> None:
+    table = [["Line", "Amount 2021", "Share 2021"], ["Tolls", "5,376", "(2.3) %"], ["Dues", "871", "1.2 %"]]
+    answer = best("What is the difference between the amount and the share of tolls in 2021?", found(table))
+    assert "%" not in (answer.computation or "")
+
+
+def test_a_lead_in_to_a_table_is_not_joined_to_the_note_below_it(found: Found) -> None:
+    page = found(
+        "The number of our stores at the end of 2023 follows:", [["", "Stores"], ["Arden", "7"]], "(1) With 19 kiosks."
+    )
+    made = extract(expectation("How many stores were there at the end of 2023?"), [page])
+    assert not any("follows: (1)" in text for one in made for text, _ in one.lines)
+
+
+def test_revenue_is_what_the_report_calls_net_sales(found: Found) -> None:
+    income = [["(in millions)", "2019", "2018"], ["Net sales", "16,865", "15,740"], ["Net earnings", "1,786", "2,163"]]
+    page = found("# Consolidated statements of earnings", income)
+    answer = best("What was the revenue of Hallan Mills in 2019?", page)
+    assert answer.short == "16,865" and answer.origin == "line"
+    other = extract(expectation("What was the revenue of Hallan Mills in the ferry segment?"), [page])
+    assert not any(one.origin == "line" for one in other)
