@@ -7,7 +7,7 @@ as numbers, ids, addresses) is in the answer's `_meta`, which models do not read
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 from urllib.parse import quote
 
@@ -124,7 +124,7 @@ class ReadingTools:
                 "No further pages." if found else "Nothing found: the collection, or what the filters leave, is empty.",
                 hits=[],
             )
-        drawn, notes = self._pictures(shown[:pictures], offset)
+        drawn, notes = self._pictures({f"{rank}": hit for rank, hit in enumerate(shown[:pictures], offset + 1)})
         lines = [] if shown.answered or offset else [NO_ANSWER]
         lines += [wording.hit_text(rank, hit) for rank, hit in enumerate(shown, offset + 1)]
         lines.append(wording.BOXES + notes)
@@ -150,7 +150,7 @@ class ReadingTools:
         where = self._where(documents, folder, metadata, since, until)
         answer = self._library.ask(question, where=where, model=self._model)
         cited = list({(hit.document_id, hit.page): hit for one in answer.sentences for hit in one.hits}.values())
-        drawn, notes = self._pictures(cited[:pictures], 0)
+        drawn, notes = self._pictures({wording.place_text(hit): hit for hit in cited[:pictures]})
         text = wording.answer_text(answer)
         return reply(
             f"{text}\n{wording.BOXES}{notes}" if cited else text,
@@ -260,19 +260,19 @@ class ReadingTools:
         ids = tuple(self._library.record(name).id for name in documents) if documents else None
         return Filter(documents=ids, folder=folder, metadata=metadata or {}, since=since, until=until)
 
-    def _pictures(self, hits: Sequence[Hit], offset: int) -> tuple[list[Picture], str]:
-        """Pictures of the pages, and a sentence on which they are and which could not be drawn."""
-        drawn, of, notes = [], [], []
-        for rank, hit in enumerate(hits, offset + 1):
+    def _pictures(self, hits: Mapping[str, Hit]) -> tuple[list[Picture], str]:
+        """Pictures of the pages, and sentences that say which they are and which could not be drawn."""
+        drawn: dict[str, Picture] = {}
+        notes = []
+        for called, hit in hits.items():
             if hit.picture is None:
                 continue
             try:
-                drawn.append(page_picture(hit.picture.path, hit.document_id, hit.page, marks=hit.boxes))
-                of.append(f"{rank} ({wording.place_text(hit)})")
+                drawn[called] = page_picture(hit.picture.path, hit.document_id, hit.page, marks=hit.boxes)
             except MmrankError as error:
-                notes.append(f" No picture of {rank}: {error}")
-        shown = f" Pictures, boxes in red: {', '.join(of)}." if of else ""
-        return drawn, shown + "".join(notes)
+                notes.append(f" No picture of {called}: {error}")
+        shown = f" Pictures, boxes in red: {'; '.join(drawn)}." if drawn else ""
+        return list(drawn.values()), shown + "".join(notes)
 
 
 def plain(hit: Hit) -> dict[str, Any]:
