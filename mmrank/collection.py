@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mmrank.encoding import AnyEncoder
     from mmrank.hits import Hits
     from mmrank.index import DocumentRecord, Filter, MilvusStore, RepairReport, Store
+    from mmrank.ingest.cluster import Cluster
     from mmrank.llm.protocol import ChatModel
     from mmrank.query.spelling import Speller
     from mmrank.rerankers.protocol import Reranker
@@ -307,6 +309,8 @@ class Collection:
         ocr: str | bool | None = None,
         attachments: bool = False,
         save_to: str | Path | None = None,
+        engine: str = "local",
+        address: str | None = None,
         progress: AddProgress | None = None,
         wait: float = 0.0,
     ) -> AddReport:
@@ -334,6 +338,10 @@ class Collection:
                 their pages can be shown. By default it lies beside the collection, "library.mmrank.files" for
                 "library.mmrank", and belongs to it: its files are exported, checked and removed with their documents.
                 In a folder of your own nothing is deleted. A file of the same name is replaced.
+            engine: "local", or "ray" to read and encode on a Ray cluster, all machines of which see the files under
+                the same paths.
+            address: of the Ray cluster: "host:6379", "ray://host:10001", or "auto" for the one that this machine is in;
+                None for one on this machine alone.
             progress: called with how far the reading is, about once per second.
             wait: seconds to wait for another writer to finish.
 
@@ -345,20 +353,49 @@ class Collection:
         if self._store.read_only:
             raise InputError(f"{self.path} was opened read-only")
 
-        def add(files: Sequence[tuple[Path, str]], said: Mapping[str, object] | None) -> AddReport:
-            return self.add_files(files, metadata=said, retry=retry, ocr=ocr, progress=progress, wait=wait)
+        with self._machines(engine, address) as cluster:
 
-        return add_sources(
-            self._store,
-            sources,
-            add,
-            metadata=metadata,
-            follow_links=follow_links,
-            prune=prune,
-            attachments=attachments,
-            save_to=save_to,
-            wait=wait,
-        )
+            def add(files: Sequence[tuple[Path, str]], said: Mapping[str, object] | None) -> AddReport:
+                return add_files(
+                    self._store,
+                    lambda: self.encoder,
+                    self.settings,
+                    files,
+                    metadata=said,
+                    retry=retry,
+                    ocr=ocr,
+                    cluster=cluster,
+                    progress=progress,
+                    wait=wait,
+                )
+
+            return add_sources(
+                self._store,
+                sources,
+                add,
+                metadata=metadata,
+                follow_links=follow_links,
+                prune=prune,
+                attachments=attachments,
+                save_to=save_to,
+                wait=wait,
+            )
+
+    @contextmanager
+    def _machines(self, engine: str, address: str | None) -> Iterator[Cluster | None]:
+        """The cluster that reads and encodes; None for this machine."""
+        if engine not in ("local", "ray"):
+            raise InputError(f"unknown engine {engine!r}; there are: local, ray")
+        if engine == "local":
+            if address is not None:
+                raise InputError("an address is that of a Ray cluster: add engine='ray', or leave it out")
+            yield None
+            return
+        check_allowed(self.settings, self.path)
+        from mmrank.ingest.cluster import Cluster
+
+        with Cluster(address) as cluster:
+            yield cluster
 
     def add_files(
         self,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmrank.adding.describing import Said, describe_again
+from mmrank.adding.encoders import Encoding, EncodingHere, EncodingOnRay, Ready
 from mmrank.adding.naming import Plan, plan_names
 from mmrank.adding.renaming import place_documents, twins_noted
 from mmrank.adding.report import AddReport
 from mmrank.config import Settings
-from mmrank.encoding import encode_document
 from mmrank.errors import MmrankError
 from mmrank.progress import AddProgress, Meter
 from mmrank.types import Document
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mmrank.encoding import AnyEncoder
     from mmrank.index import DocumentRecord, FilePlace, Store
     from mmrank.ingest import Outcome
+    from mmrank.ingest.cluster import Cluster
 
     Encoded = tuple[Vectors, Vectors, list[Vectors] | None]
 
@@ -45,8 +46,12 @@ def add_files(
     wait: float = 0.0,
     retry: bool = False,
     ocr: str | bool | None = None,
+    cluster: Cluster | None = None,
 ) -> AddReport:
-    """Read files under given names into a store; see `Collection.add_files`. `encoder` is called when it is needed."""
+    """Read files under given names into a store; see `Collection.add_files`. `encoder` is called when it is needed.
+
+    With a `cluster`, files are read and encoded there; this process writes what comes back.
+    """
     from mmrank.index import FilePlace
     from mmrank.ingest import FileError, IngestOptions, read_documents
     from mmrank.ingest.ocr import check_language
@@ -84,7 +89,10 @@ def add_files(
         with store.write(wait=wait):
             pass  # another writer is met before anything is read, not after
         todo = [(Path(place.path), place.name) for place in plan.unread.values()]
-        batch = _Batch(store, encoder, settings, said, report, max(wait, LEAST_WAIT))
+        encoding: Encoding = EncodingHere(encoder, settings)
+        if cluster is not None:
+            encoding = EncodingOnRay(cluster, settings, store.check_encoder)
+        batch = _Batch(store, encoding, said, report, max(wait, LEAST_WAIT))
         batch.names = {place.name for record in records for place in record.places} - set(plan.moved.values())
         batch.twins = {
             content: [*places.get(content, ())[1:], *plan.waiting.get(content, ())] for content in plan.unread
@@ -105,12 +113,14 @@ def add_files(
                 workers=settings.workers,
                 cache=cache,
                 resume=True,
+                engine="local" if cluster is None else "ray",
                 tick=tick,
             ):
                 batch.take(outcome)
                 if progress is not None:
                     progress(meter.finished(outcome.path, outcome.pages))
                 batch.commit_in_time()
+            batch.take_rest()
         finally:
             batch.commit()  # also after Ctrl-C: what was read by then is kept
     for name, first in plan.twins.items():
@@ -148,13 +158,12 @@ class _Batch:
     def __init__(
         self,
         store: Store,
-        encoder: Callable[[], AnyEncoder],
-        settings: Settings,
+        encoding: Encoding,
         said: Said,
         report: AddReport,
         wait: float,
     ) -> None:
-        self._store, self._encoder, self._settings = store, encoder, settings
+        self._store, self._encoding = store, encoding
         self._said, self._report, self._wait = said, report, wait
         self._held: list[tuple[Document, dict[str, str], Encoded, Any]] = []
         self._pages = 0
@@ -166,34 +175,46 @@ class _Batch:
         """Encode what was read, and note what was not."""
         from mmrank.adding.metadata import describe
         from mmrank.index import FilePlace
-        from mmrank.retrieve.prepared import prepare
 
         document = outcome.document
         if document is None:
             self._report.failed[outcome.name] = outcome.error or "could not be read"
             return
-        encoder = self._encoder()  # one that cannot be loaded is no fault of the file
         try:
             given, sidecar = self._said.of_document(document.name, document.path, None)
             metadata = describe(document, given=given, sidecar=sidecar)
             metadata |= twins_noted([FilePlace(document.name, document.path), *self.twins.get(document.id, ())])
             named = replace(document, title=metadata.get("title", ""))
-            vectors = encode_document(encoder, named, self._settings)
-            self._held.append((named, metadata, vectors, prepare(named)))
         except MmrankError as error:
             self._report.failed[outcome.name] = str(error)
             return
+        for ready in self._encoding.take(named, metadata):
+            self._hold(ready)
+
+    def take_rest(self) -> None:
+        """Wait for what is still being encoded."""
+        for ready in self._encoding.rest():
+            self._hold(ready)
+            self.commit_in_time()
+
+    def _hold(self, ready: Ready) -> None:
+        if ready.encoded is None:
+            self._report.failed[ready.document.name] = ready.error
+            return
+        self._held.append((ready.document, ready.metadata, ready.encoded, ready.arrays))
         self._since = self._since or time.monotonic()
-        self._pages += len(document.pages)
+        self._pages += len(ready.document.pages)
 
     def commit_in_time(self) -> None:
         """Write what was taken, if it is much or was taken some time ago."""
+        for ready in self._encoding.ready():
+            self._hold(ready)
         if self._held and (self._pages >= COMMIT_PAGES or time.monotonic() - self._since > COMMIT_SECONDS):
             self.commit()
 
     def commit(self) -> None:
         """Write what was taken. A document that cannot be written is reported, and the others are written."""
-        from mmrank.index.records import attached_names, unread_pages
+        from mmrank.index.records import UnreachableError, attached_names, unread_pages
         from mmrank.retrieve.prepared import ARRAYS_VERSION
 
         if not self._held:
@@ -205,6 +226,8 @@ class _Batch:
                     passages, merged, tokens = vectors
                     writer.put(document, passages, merged, tokens, metadata, (arrays, ARRAYS_VERSION))
                     written.append(document)
+                except UnreachableError:
+                    raise  # the others would wait for as long, and fail alike
                 except MmrankError as error:
                     failed[document.name] = str(error)
         self._held, self._pages, self._since = [], 0, 0.0

@@ -82,6 +82,12 @@ def index_(
         bool, typer.Option("--attachments", help="Also read the files attached to PDFs, as documents of their own.")
     ] = False,
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another writer.")] = 0.0,
+    engine: Annotated[
+        str, typer.Option(help="Who reads and encodes: local, or ray for the machines of a Ray cluster.")
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="Of the Ray cluster: host:6379, ray://host:10001, or auto.")
+    ] = None,
     allow_models: AllowModels = False,
     json: Json = False,
 ) -> None:
@@ -112,6 +118,8 @@ def index_(
             retry=retry,
             ocr=ocr_mode,
             attachments=attachments,
+            engine=engine,
+            address=address,
             progress=step,
             wait=wait,
         )

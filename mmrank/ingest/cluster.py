@@ -1,78 +1,154 @@
-"""Worker processes on a Ray cluster: paths and page ranges travel, never pixels."""
+"""Reading on a Ray cluster: paths and page ranges travel, never pixels."""
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
-from typing import Any
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
-from mmrank.errors import require
+from mmrank.errors import InputError, MmrankError, require
+from mmrank.ingest.options import INGEST_VERSION
 from mmrank.ingest.sandbox import Sandbox, WorkerDiedError
 
 Answer = tuple[dict[str, Any], bytes]
 
+RETRIES = 5
+"""How often a task is begun again whose worker or machine is lost."""
 
-class _Host:
-    """A Ray actor with a sandbox on its machine: a file that kills the worker process does not kill the actor."""
 
-    def __init__(self) -> None:
-        self._sandbox = Sandbox()
+class Cluster:
+    """A connection to a Ray cluster, for as long as the block lasts.
 
-    def perform(self, task: dict[str, Any], body: bytes) -> Answer | tuple[str, int | None, int]:
-        """The answer to a task, or how its worker process ended, on which page of how many."""
-        try:
-            return self._sandbox.perform(task, body)
-        except WorkerDiedError as error:
-            return error.reason, error.page, error.pages
+    Args:
+        address: "host:6379" or "ray://host:10001" of a cluster, "auto" for the one that this machine belongs to; None
+            for the one that this process is connected to, or else one on this machine alone.
+
+    Raises:
+        MmrankError: when there is none, or it runs another version of Ray or Python.
+        MissingExtraError: when Ray is not installed.
+    """
+
+    def __init__(self, address: str | None = None) -> None:
+        self.ray = require("ray", "scale")
+        self._owns = not self.ray.is_initialized()
+        if self._owns:
+            try:
+                self.ray.init(
+                    address=address, log_to_driver=False, include_dashboard=False if address is None else None
+                )
+            except (ConnectionError, RuntimeError, ValueError, TimeoutError, AssertionError) as error:
+                said = " ".join(str(error).split())[:300]
+                raise MmrankError(
+                    f"no Ray cluster can be joined at {address or 'this machine'} ({said}); start one with `ray start"
+                    " --head`, with the same versions of Ray and Python everywhere"
+                ) from error
+
+    @property
+    def processors(self) -> int:
+        """Of all its machines."""
+        return max(1, int(self.ray.cluster_resources().get("CPU", 1)))
+
+    @property
+    def gpus(self) -> int:
+        """Of all its machines."""
+        return int(self.ray.cluster_resources().get("GPU", 0))
 
     def close(self) -> None:
-        """Stop the worker process."""
-        self._sandbox.close()
+        """Leave the cluster; one that was started here ends."""
+        if self._owns:
+            self.ray.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class RayEngine:
-    """An engine on the Ray cluster this process is connected to, or on a local one started here.
+    """An engine on a Ray cluster. Each task is performed by a free processor, and again elsewhere if that is lost.
 
     All machines must see the files (and the cache directory) under the same paths.
 
     Args:
-        workers: actors; 0 for one per processor of the cluster.
+        workers: tasks at the same time; 0 for one per processor of the cluster.
+        address: see `Cluster`.
     """
 
-    def __init__(self, workers: int = 0) -> None:
-        self._ray = ray = require("ray", "scale")
-        self._owns = not ray.is_initialized()
-        if self._owns:
-            ray.init(log_to_driver=False, include_dashboard=False)
-        self.width = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        host = ray.remote(num_cpus=1, max_restarts=3, max_task_retries=1)(_Host)
-        self._hosts = [host.remote() for _ in range(self.width)]
-        self._free: SimpleQueue[Any] = SimpleQueue()
-        for actor in self._hosts:
-            self._free.put(actor)
+    def __init__(self, workers: int = 0, address: str | None = None) -> None:
+        self._cluster = Cluster(address)
+        ray = self._cluster.ray
+        self.width = workers or self._cluster.processors
+        self._task = ray.remote(num_cpus=1, max_retries=RETRIES)(_perform)
         self._pool = ThreadPoolExecutor(self.width, thread_name_prefix="ray")
 
     def submit(self, task: dict[str, Any], body: bytes = b"") -> Future[Answer]:
-        """Have one task performed by a free actor."""
-        return self._pool.submit(self._perform, task, body)
+        """Have one task performed on the cluster."""
+        return self._pool.submit(self._run, task, body)
 
-    def _perform(self, task: dict[str, Any], body: bytes) -> Answer:
-        actor = self._free.get()
+    def _run(self, task: dict[str, Any], body: bytes) -> Answer:
+        ray = self._cluster.ray
         try:
-            answer = self._ray.get(actor.perform.remote(task, body))
-        except self._ray.exceptions.RayError as error:
-            raise WorkerDiedError(f"was lost with its machine: {error}") from error
-        finally:
-            self._free.put(actor)
+            answer = ray.get(self._task.remote(task, body, made_here()))
+        except ray.exceptions.RayError as error:
+            raise WorkerDiedError(f"was lost on the cluster: {lost(error)}") from error
+        if isinstance(answer, str):
+            raise InputError(answer)
         if isinstance(answer[0], str):
             raise WorkerDiedError(*answer)
         header, result = answer
         return header, result
 
     def close(self) -> None:
-        """Stop the actors, and the cluster if it was started here."""
+        """Stop waiting for tasks, and leave the cluster."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for actor in self._hosts:
-            self._ray.kill(actor)
-        if self._owns:
-            self._ray.shutdown()
+        self._cluster.close()
+
+
+def made_here() -> tuple[str, int]:
+    """What must be the same on all machines, or documents would differ by who read them."""
+    return version("mmrank"), INGEST_VERSION
+
+
+def other_version(expected: tuple[str, int]) -> str:
+    """What is wrong where another mmrank is installed on this machine; "" where nothing is."""
+    found = made_here()
+    if found == tuple(expected):
+        return ""
+    return (
+        f"the machine {socket.gethostname()} has mmrank {found[0]} (reading version {found[1]}), and this one"
+        f" {expected[0]} ({expected[1]}): install the same everywhere"
+    )
+
+
+def lost(error: Exception) -> str:
+    """What an error of Ray says, in one line."""
+    return " ".join(str(getattr(error, "cause", None) or error).split())[:300]
+
+
+_sandbox: list[Sandbox] = []
+"""The one of this process of a cluster, kept from task to task."""
+
+
+def _perform(
+    task: dict[str, Any], body: bytes, expected: tuple[str, int]
+) -> Answer | tuple[str, int | None, int] | str:
+    """On a machine of the cluster: the answer to a task, or how its process ended, or why it cannot be done there."""
+    if wrong := other_version(expected):
+        return wrong
+    if not Path(task["path"]).exists():
+        return (
+            f"{task['path']} is not there on the machine {socket.gethostname()}: all machines of the cluster must see"
+            " the files under the same paths"
+        )
+    if not _sandbox:
+        _sandbox.append(Sandbox())
+    try:
+        return _sandbox[0].perform(task, body)
+    except WorkerDiedError as error:
+        return error.reason, error.page, error.pages

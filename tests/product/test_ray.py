@@ -1,0 +1,143 @@
+"""Adding files on a Ray cluster of two nodes: the same collection as on one machine, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from mmrank import Collection
+from mmrank.adding import encoders
+from mmrank.cli.app import app
+from mmrank.errors import InputError, MmrankError
+
+pytest.importorskip("ray", reason="Ray is an extra: pip install 'mmrank[scale]'")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines with a processor each."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A long document, a few short ones, and one that is none."""
+    import pymupdf
+
+    folder = tmp_path_factory.mktemp("files")
+    with pymupdf.open() as long:
+        for number in range(70):
+            page = long.new_page()
+            page.insert_text((72, 72), f"Section {number}", fontsize=18)
+            page.insert_text((72, 120), f"In week {number} the weir let {number * 7} cubic metres pass.")
+        long.save(folder / "long.pdf")
+    for name in ("ferry", "lighthouse", "harbour"):
+        (folder / f"{name}.md").write_text(f"# The {name}\n\nThe {name} was painted in {len(name) + 1990}.")
+    (folder / "bad.pdf").write_bytes(b"no pdf at all")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(files, tmp_path_factory) -> Collection:
+    library = Collection.create(tmp_path_factory.mktemp("local") / "library.mmrank")
+    library.add(files)
+    return library
+
+
+def check_same(library: Collection, local: Collection) -> None:
+    assert [record.name for record in library.documents()] == [record.name for record in local.documents()]
+    for record in local.documents():
+        assert library.document(record.name) == local.document(record.name)
+        with library.store.snapshot() as made, local.store.snapshot() as wanted:
+            np.testing.assert_allclose(made.passage_vectors(record.id), wanted.passage_vectors(record.id), atol=2e-6)
+            np.testing.assert_allclose(made.document_vectors(record.id), wanted.document_vectors(record.id), atol=2e-6)
+    question = "How much did the weir let pass in week 12?"
+    assert [(h.document, h.page, h.boxes) for h in library.search(question)] == [
+        (h.document, h.page, h.boxes) for h in local.search(question)
+    ]
+
+
+def test_a_cluster_makes_the_same_collection(cluster, files, local, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoders, "LONG", 32)  # so that the long document is encoded in parts
+    library = Collection.create(tmp_path / "library.mmrank")
+    report = library.add(files, engine="ray", address=cluster.address)
+    assert sorted(report.added) == ["ferry.md", "harbour.md", "lighthouse.md", "long.pdf"]
+    assert "cannot be opened" in report.failed["bad.pdf"]
+    check_same(library, local)
+    again = library.add(files, engine="ray", address=cluster.address)
+    assert not again.added
+    assert "long.pdf" in again.unchanged
+
+
+def test_the_command_takes_an_engine_and_an_address(cluster, files, tmp_path):
+    words = ["index", files / "ferry.md", "-c", tmp_path / "library.mmrank", "--engine", "ray"]
+    result = CliRunner().invoke(app, [*map(str, words), "--address", cluster.address], catch_exceptions=False)
+    assert "1 documents" in result.output
+
+
+def test_what_cannot_be_joined_is_named(files, local, tmp_path):
+    for options, said in (
+        ({"engine": "dask"}, "local, ray"),
+        ({"address": "auto"}, "engine='ray'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            local.add(files, **options)
+
+
+@pytest.mark.cluster
+def test_no_cluster_at_the_address(files, local):
+    with pytest.raises(MmrankError, match="no Ray cluster can be joined"):
+        local.add(files / "ferry.md", engine="ray", address="127.0.0.1:9", ocr="auto")
+
+
+@pytest.mark.cluster
+def test_workers_and_a_node_are_killed_at_random_moments(files, local, tmp_path):
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    node = cluster.add_node(num_cpus=1)
+    ended = threading.Event()
+    killed = []
+
+    def kill() -> None:
+        """Every one or two seconds a worker that reads or encodes, and once a whole node."""
+        chance = random.Random(3)
+        while not ended.wait(chance.uniform(1, 2)) and len(killed) < 6:
+            listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+            workers = [int(line.split()[0]) for line in listing.splitlines() if "ray::_" in line]
+            if workers:
+                killed.append(chance.choice(workers))
+                os.kill(killed[-1], signal.SIGKILL)
+            if len(killed) == 3:
+                cluster.remove_node(node, allow_graceful=False)
+                cluster.add_node(num_cpus=1)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        library = Collection.create(tmp_path / "library.mmrank")
+        for _ in range(3):
+            library.add(files, engine="ray", address=cluster.address)
+            time.sleep(0.1)
+    finally:
+        ended.set()
+        thread.join()
+        cluster.shutdown()
+    assert killed
+    check_same(library, local)
