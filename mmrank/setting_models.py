@@ -153,7 +153,8 @@ def allowed(schema: Mapping[str, Any]) -> str:
         names = list(map(str, schema["enum"]))
         return f"one of {', '.join(names)}" if len(names) > 2 else " or ".join(names)
     if schema.get("type") == "array":
-        return "numbers separated by commas"
+        texts = schema.get("items", {}).get("type") == "string"
+        return "texts separated by commas" if texts else "numbers separated by commas"
     kind = KINDS["path" if schema.get("format") == "path" else schema["type"]]
     if "minimum" in schema and "maximum" in schema:
         return f"{kind} from {schema['minimum']} to {schema['maximum']}"

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from mmrank.config import FREE, PROFILES, Settings
 from mmrank.llm.loading import ENGINES
 from mmrank.rerankers.loading import AS_TRAINED, FAMILIES, Family
+from mmrank.serve.settings import ServeSettings
 from mmrank.setting_models import allowed
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
@@ -73,6 +74,11 @@ def page() -> str:
     ]
     for name, engine in ENGINES.items():
         parts += [f"### {name}\n", *table(engine.settings, ordered(engine.settings))]
+    parts += [
+        "## Service\n",
+        "Of `mmrank serve` ([REST](rest.md)). They are environment variables; some are options of the command too.\n",
+        *table(ServeSettings, list(ServeSettings.model_fields), prefix="MMRANK_SERVE_"),
+    ]
     return "\n".join(parts)
 
 
@@ -102,7 +108,7 @@ def default(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(f"{one:g}" for one in value)
+        return ",".join(one if isinstance(one, str) else f"{one:g}" for one in value) or "empty"
     if isinstance(value, int | float):
         return f"{value:.12g}"
     return f"`{value}`" if value else "empty"

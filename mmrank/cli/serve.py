@@ -63,21 +63,21 @@ def serve(
     """
     require("fastapi", "serve")
     uvicorn = require("uvicorn", "serve")
-    from mmrank.serve.settings import ServeSettings
+    from mmrank.serve.settings import load_serve_settings
     from mmrank.serve.workers import supervise
 
     if host not in LOOPBACK and keys is None and not open_:
         raise InputError(
             f"other machines could reach {host} and do everything: name a file of keys with --keys, or say --open"
         )
-    changes: dict[str, object] = {"read_only": read_only or ServeSettings().read_only}
+    changes: dict[str, object] = {"read_only": True} if read_only else {}
     if keys is not None:
         changes["keys"] = keys.absolute()
     if name:
-        changes["hosts"] = (*ServeSettings().hosts, *name)
+        changes["hosts"] = (*load_serve_settings().hosts, *name)
     if origin:
         changes["origins"] = tuple(origin)
-    settings = ServeSettings(**changes)  # type: ignore[arg-type]
+    settings = load_serve_settings(**changes)
     paths = named(collections)
     check(paths, settings.read_only, allow_models)
     os.environ[PLAN] = json.dumps(

@@ -10,10 +10,11 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from mmrank.adding.metadata import given_in
+from mmrank.index import Filter
 from mmrank.serve.drawing import Format, tag
 from mmrank.serve.errors import ApiError
 from mmrank.serve.service import Service, ServiceOf
-from mmrank.serve.shapes import DATE, DocumentOut, ElementOut, PageOut, Strict, Value, Where
+from mmrank.serve.shapes import DATE, DocumentOut, ElementOut, PageOut, Strict, Value
 from mmrank.types import BBox, Document, ElementKind
 
 router = APIRouter(tags=["documents"])
@@ -113,9 +114,8 @@ async def documents(
     limit: Limit = 100,
 ) -> DocumentsOut:
     """The documents of a collection, sorted by name."""
-    chosen = Where(
-        folder=folder, metadata=dict(condition.split("=", 1) for condition in where or []), since=since, until=until
-    ).filter()
+    metadata = dict(condition.split("=", 1) for condition in where or [])
+    chosen = Filter(folder=folder, metadata=metadata, since=since, until=until)
     found = await service.look(service.collection(collection).documents, chosen)
     if text:
         wanted = text.casefold()

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from mmrank.cli.app import app
 from mmrank.cli.serve import named
 from mmrank.errors import InputError
+from mmrank.serve.settings import load_serve_settings
 
 
 class Started:
@@ -98,3 +99,14 @@ def test_keys_are_made_listed_and_removed(tmp_path: Path) -> None:
     assert run("add", "laptop", "--write", "-c", "library").startswith("mmrank_")
     assert run("list").startswith("laptop: write, library, made 20")
     assert run("remove", "laptop").strip() == "removed laptop" and not run("list").strip()
+
+
+def test_settings_of_several_values_are_written_with_commas_or_as_json(monkeypatch) -> None:
+    for written in ("one,two", '["one", "two"]'):
+        monkeypatch.setenv("MMRANK_SERVE_MODELS", written)
+        assert load_serve_settings().models == ("one", "two")
+    for name, wrong in (("SEARCHES", "many"), ("MODELS", "[")):
+        monkeypatch.setenv(f"MMRANK_SERVE_{name}", wrong)
+        with pytest.raises(InputError, match=name.lower()):
+            load_serve_settings()
+        monkeypatch.delenv(f"MMRANK_SERVE_{name}")
