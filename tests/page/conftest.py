@@ -16,11 +16,12 @@ pytest.importorskip("fastapi")
 pytest.importorskip("playwright")
 
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from mmrank.serve import ServeSettings, create_app
 from mmrank.serve.page import page as page_extension
 
+expect.set_options(timeout=20_000)
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
@@ -135,7 +136,7 @@ def look(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     def open_page(path: str = "/", *, width: int = 1440, height: int = 900, **options: object) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
         opened.append(context)
-        context.set_default_timeout(6000)
+        context.set_default_timeout(20_000)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("dialog", lambda dialog: (faults.append(dialog.message), dialog.dismiss()))
