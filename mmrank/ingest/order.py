@@ -10,6 +10,10 @@ from mmrank.ingest.drafts import Rect
 
 SLACK = 2.0
 """Boxes may overlap by this much, in points, and still count as separate."""
+WIDE = 0.6
+"""A box that is wider than this share of all, with nothing beside it, parts what is above it from what is below."""
+TALL = 36.0
+"""A paragraph of a column is at least this high, in points, where no gutter goes through the whole page."""
 MOST_COMPARISONS = 200_000
 """Boxes × gutters that are weighed on a page. Where there are more, the gutters with the least text across them are."""
 
@@ -32,7 +36,11 @@ def _order(ids: list[int], boxes: Sequence[Rect], depth: int) -> list[int]:
         return ids
     gutter = _gutter([boxes[i] for i in ids]) if depth < 12 else None
     if gutter is None:
-        return _by_rows(ids, boxes)
+        bands = _bands(ids, boxes)
+        if len(bands) < 2:
+            return _by_rows(ids, boxes)
+        ordered = (_order(b, boxes, depth + 1) if _in_columns(b, boxes) else _by_rows(b, boxes) for b in bands)
+        return [i for band in ordered for i in band]
     crossing = sorted(
         (i for i in ids if boxes[i][0] < gutter - SLACK and boxes[i][2] > gutter + SLACK),
         key=lambda i: boxes[i][1],
@@ -52,6 +60,32 @@ def _order(ids: list[int], boxes: Sequence[Rect], depth: int) -> list[int]:
             result.append(i)
         start = stop
     return result
+
+
+def _bands(ids: list[int], boxes: Sequence[Rect]) -> list[list[int]]:
+    """What stands above, between and below the boxes that are nearly as wide as all and have nothing beside them."""
+    ids = sorted(ids, key=lambda i: boxes[i][1])
+    wide = WIDE * (max(boxes[i][2] for i in ids) - min(boxes[i][0] for i in ids))
+    bands: list[list[int]] = [[]]
+    reached = float("-inf")
+    for at, i in enumerate(ids):
+        x0, y0, x1, y1 = boxes[i]
+        free = at + 1 == len(ids) or boxes[ids[at + 1]][1] > y1 - SLACK
+        if x1 - x0 > wide and free and y0 > reached - SLACK:
+            bands += [[i], []]
+        else:
+            bands[-1].append(i)
+        reached = max(reached, y1)
+    return [band for band in bands if band]
+
+
+def _in_columns(ids: list[int], boxes: Sequence[Rect]) -> bool:
+    """Whether boxes stand in columns of paragraphs, not in rows of short pieces."""
+    gutter = _gutter([boxes[i] for i in ids]) if len(ids) > 2 else None
+    if gutter is None:
+        return False
+    heights = [(boxes[i][3] - boxes[i][1], boxes[i][2] <= gutter + SLACK, boxes[i][0] >= gutter - SLACK) for i in ids]
+    return all(max((h[0] for h in heights if h[side]), default=0.0) >= TALL for side in (1, 2))
 
 
 def _gutter(held: list[Rect]) -> float | None:

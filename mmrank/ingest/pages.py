@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmrank.ingest.doubles import without_doubles
-from mmrank.ingest.drafts import Draft, Line, PageDraft, area, hull, inside
+from mmrank.ingest.drafts import Draft, Line, PageDraft, Rect, area, hull, inside
 from mmrank.ingest.fast import fast_drafts, without
 from mmrank.ingest.figures import Graphic, graphics, is_background
 from mmrank.ingest.hidden import without_hidden
@@ -27,6 +27,10 @@ from mmrank.types import ElementKind
 PICTURES = {ElementKind.FIGURE, ElementKind.CHART}
 MOST_PATHS_FOR_MODEL = 20_000
 """With more painted paths (maps) than this, the layout model would take a minute for one page."""
+
+LOWEST_STRIP, HIGHEST_STRIP = 7.0, 30.0
+"""Height in points of a picture that may be a line of text."""
+MOST_STRIPS = 40
 
 
 def page_draft(page: Any, number: int, options: IngestOptions, recogniser: Recogniser | None) -> PageDraft:
@@ -120,6 +124,27 @@ def _recognise(page: Any, content: Content, figures: list[Graphic], recogniser: 
         held = sum(len(line.text) for line in content.lines if inside(line.box, figure.box) > 0.5)
         if held <= 40 or (is_background(figure.box, content) and not is_complete(page, content.lines)):
             _add(content, recogniser.lines(page, figure.box, figure.pixels_per_point))
+    for strip in _strips(content, figures):
+        _add(content, recogniser.lines(page, strip, 0.0))
+
+
+def _strips(content: Content, figures: list[Graphic]) -> list[Rect]:
+    """Pictures as high as a line and much wider, without text on them: words that were pasted as pictures, and headings
+    in a gradient of colours, which are a picture cut out along the letters."""
+    found: list[Rect] = []
+    for box in sorted((raster.box for raster in content.rasters), key=lambda box: (round(box[1] / 4), box[0])):
+        width, height = box[2] - box[0], box[3] - box[1]
+        if not LOWEST_STRIP <= height <= HIGHEST_STRIP or width < 4 * height:
+            continue
+        if any(inside(box, figure.box) > 0.6 for figure in figures) or any(
+            inside(line.box, box) > 0.5 for line in content.lines
+        ):
+            continue
+        if found and abs(found[-1][1] - box[1]) < 4 and box[0] - found[-1][2] < 2 * height:
+            found[-1] = hull([found[-1], box])
+        else:
+            found.append(box)
+    return found[:MOST_STRIPS]
 
 
 def _in_blocks(lines: list[Line], content: Content) -> list[Line]:

@@ -25,6 +25,18 @@ def test_a_sidebar_is_not_woven_into_the_text():
     assert reading_order(boxes) == [1, 0, 2, 3]
 
 
+def test_columns_between_tall_wide_things_are_read_one_after_the_other():
+    table, figure = (40, 220, 550, 700), (40, 705, 550, 800)
+    boxes = [(310, 20, 550, 60), (40, 22, 290, 90), (310, 64, 550, 190), (40, 94, 290, 180), table, figure]
+    assert reading_order(boxes) == [1, 3, 0, 2, 4, 5]
+
+
+def test_rows_of_short_pieces_between_wide_things_stay_rows():
+    table = (40, 220, 550, 700)
+    boxes = [(40, 20, 90, 32), (310, 20, 400, 32), (40, 40, 95, 52), (310, 40, 420, 52), table]
+    assert reading_order(boxes) == [0, 1, 2, 3, 4]
+
+
 def test_two_columns_of_a_page_come_in_order(paper, prose):
     paper.text(60, 60, "A study of lanterns", 20)
     paper.box((60, 90, 290, 400), "LEFT " + prose).box((310, 90, 540, 400), "RIGHT " + prose)

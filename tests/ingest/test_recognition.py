@@ -42,6 +42,17 @@ def test_words_in_a_picture_beside_real_text_belong_to_the_figure(paper, letteri
     assert of_kind(document, "text")[0].ocr_confidence is None
 
 
+def test_a_heading_that_is_a_picture_is_read_and_empty_strips_add_nothing(paper, lettering, prose):
+    from PIL import Image
+
+    paper.picture((60, 40, 366, 57), lettering(["Cobalt quarry at dawn"], size=(900, 80)).crop((0, 25, 900, 75)))
+    paper.picture((60, 300, 420, 310), Image.linear_gradient("L").resize((360, 10)))
+    paper.box((60, 80, 530, 200), prose)
+    first, second, *_ = paper.read(ocr=True).pages[0].elements
+    assert letters(first.text) == "cobaltquarryatdawn" and first.ocr_confidence
+    assert first.box.y1 < 66 and second.text.startswith(prose[:20])
+
+
 def test_text_drawn_as_outlines_is_recognised(paper, tmp_path):
     import pymupdf
 
