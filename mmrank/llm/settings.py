@@ -38,8 +38,8 @@ class TransformersSettings(SettingsModel):
     )
     cache_prefixes: bool = Field(
         default=True,
-        description="compute the beginning that prompts share once and keep it between calls (text alone; costs the"
-        " memory of one prompt's keys and values)",
+        description="compute the beginning that prompts share once and keep it between calls; of prompts with pictures,"
+        " the last one whose answer is continued (costs the memory of one prompt's keys and values)",
     )
 
 

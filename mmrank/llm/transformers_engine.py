@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +38,17 @@ PIXELS_PER_TOKEN = 28 * 28
 """Qwen2-VL merges 28 × 28 pixels into a token, Qwen3-VL 32 × 32: this bounds both."""
 
 
+@dataclass(frozen=True, slots=True)
+class LastPictures:
+    """The last prompt with pictures whose answer was begun: `moved` is how far the pictures move later positions."""
+
+    prompt: str
+    pictures: tuple[ImageRef, ...]
+    ids: list[int]
+    cache: PrefixCache
+    moved: Any
+
+
 class TransformersChat:
     """A causal language model or a vision-language model of transformers.
 
@@ -48,8 +60,9 @@ class TransformersChat:
         context_tokens: longest prompt and answer together; by default what the model's config says.
         batch_tokens: upper bound of padded tokens in one forward pass.
         max_pixels: pictures are scaled to at most this many pixels.
-        cache_prefixes: whether the shared beginning of prompts is computed once and kept from call to call
-            (text-only chats; costs the memory of one prompt's keys and values).
+        cache_prefixes: whether the shared beginning of prompts is computed once and kept from call to call; of chats
+            with pictures, that of the last answer which is continued (costs the memory of one prompt's keys and
+            values).
     """
 
     def __init__(
@@ -71,6 +84,7 @@ class TransformersChat:
         self._batch_tokens = batch_tokens
         self._max_pixels = max_pixels
         self._prefixes = PrefixCache() if cache_prefixes else None
+        self._last_pictures: LastPictures | None = None
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end_tokens(model, tokenizer)[0]
         self._controls = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._decoding = Decoding(model, tokenizer)
@@ -161,6 +175,8 @@ class TransformersChat:
         """
         answers: list[tuple[Answer, ...]] = [()] * len(chats)
         if any(message.images for chat in chats for message in chat):
+            if len(chats) == samples == 1 and self._prefixes is not None and chats[0][-1].role == "assistant":
+                return [self._begun_answer(chats[0], sampling)]
             for batch, inputs in self._batches_with_pictures(chats, sampling.max_tokens, samples):
                 extra = {name: value for name, value in inputs.items() if name not in {"input_ids", "attention_mask"}}
                 ids, mask = inputs["input_ids"], inputs["attention_mask"]
@@ -330,6 +346,27 @@ class TransformersChat:
             past_key_values=cache.repeated(len(rows)) if cache is not None else None,
             use_cache=cache is not None,
         )
+
+    def _begun_answer(self, chat: Chat, sampling: Sampling) -> tuple[Answer, ...]:
+        """The rest of an answer about pictures; what the last call read or wrote of it is not read again."""
+        prompt = self.render(chat)
+        pictures = tuple(ref for message in chat for ref in message.images)
+        last = self._last_pictures
+        place = getattr(self.model, "model", self.model)  # where Qwen's families keep how far pictures move positions
+        if last is not None and last.pictures == pictures and prompt.startswith(last.prompt):
+            ids = [*last.ids, *self._ids(prompt[len(last.prompt) :])]
+            self._fitting(ids, sampling.max_tokens)
+            if last.moved is not None:
+                place.rope_deltas = last.moved
+            return self._decoding.run(torch.tensor([ids]), None, sampling, 1, last.cache)[0]
+        self._last_pictures = None
+        [(_, inputs)] = self._batches_with_pictures([chat], sampling.max_tokens, 1)
+        extra = {name: value for name, value in inputs.items() if name not in {"input_ids", "attention_mask"}}
+        cache = PrefixCache()
+        [answer] = self._decoding.run(inputs["input_ids"], inputs["attention_mask"], sampling, 1, cache, extra)
+        ids = inputs["input_ids"][0].tolist()
+        self._last_pictures = LastPictures(prompt, pictures, ids, cache, getattr(place, "rope_deltas", None))
+        return answer
 
     def _batches_with_pictures(self, chats: Sequence[Chat], more: int, copies: int) -> Iterator[tuple[list[int], Any]]:
         """Positions and inputs of chats in batches, within the bound of padded tokens; pictures are rendered for each.

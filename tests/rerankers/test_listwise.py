@@ -309,3 +309,28 @@ def test_settings_that_do_not_go_together_are_refused(settings, words) -> None:
 def test_an_engine_that_continues_nothing_is_not_asked_for_a_first_id() -> None:
     with pytest.raises(InputError, match="continues a started answer"):
         Listwise(FirstId(continues=False), by="first-id")
+
+
+@pytest.mark.parametrize("name", ["tiny_qwen2_5_vl", "tiny_qwen3_vl", "tiny_smolvlm"])
+@pytest.mark.parametrize("family", [Listwise, Setwise])
+def test_pictures_are_encoded_once_for_thoughts_and_a_held_answer(
+    name, family, request, page_pictures, question
+) -> None:
+    parts = request.getfixturevalue(name)
+    rankings = []
+    for cached in (True, False):
+        model = TransformersChat(
+            parts.model, parts.processor.tokenizer, parts.processor, name="vl", max_pixels=4096, cache_prefixes=cached
+        )
+        inner = parts.model.model
+        tower = getattr(inner, "visual", None) or inner.vision_model
+        seen: list[int] = []
+        handle = tower.register_forward_pre_hook(lambda *_, seen=seen: seen.append(1))
+        try:
+            ranking = family(model, thinking=Thinking(tokens=8)).rerank(question, page_pictures)
+        finally:
+            handle.remove()
+        rankings.append([(item.candidate.id, item.reasoning) for item in ranking.items])
+        assert set(ranking.statuses) == {AnswerStatus.COMPLETE}
+        assert len(seen) == (ranking.calls // 2 if cached else ranking.calls)
+    assert rankings[0] == rankings[1]
