@@ -1,8 +1,10 @@
 """What each family of rerankers costs, with SmolLM2-135M as the common model and the same candidates.
 
-    python benchmarks/rerank.py [--questions 4] [--data ../shared/mmdocir]
+    OMP_NUM_THREADS=1 python benchmarks/rerank.py --data ../shared/mmdocir
 
-The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; without it, texts are made up.
+The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; docs/results.md has the figures of this
+command on an idle machine. Without the folder, texts are made up of random words: costs are alike, but a selector cannot tell
+such windows apart, so that cascades are slower and agree less.
 Prints a table, and as the last line one JSON object: {"benchmark": "rerank", "ratios": {…}}.
 """
 
@@ -126,11 +128,11 @@ def same_top(first: Sequence[Ranking], second: Sequence[Ranking], size: int = 5)
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--questions", type=int, default=4)
+    parser.add_argument("--questions", type=int, default=2)
     parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
-    parser.add_argument("--think", type=int, default=160, help="upper bound of a listwise answer's thoughts, in tokens")
-    parser.add_argument("--words", type=int, default=PAGE_WORDS, help="words per candidate")
-    parser.add_argument("--cascades", type=int, default=20, help="questions for the cascade within documents")
+    parser.add_argument("--think", type=int, default=96, help="upper bound of a listwise answer's thoughts, in tokens")
+    parser.add_argument("--words", type=int, default=80, help="words per candidate")
+    parser.add_argument("--cascades", type=int, default=136, help="questions for the cascade within documents")
     arguments = parser.parse_args()
     pages, long = tasks_of(*texts_of(arguments.data, max(arguments.questions, arguments.cascades)))
     pages = [(query, [shortened(c, arguments.words) for c in found]) for query, found in pages[: arguments.questions]]

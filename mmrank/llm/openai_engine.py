@@ -81,8 +81,8 @@ class OpenAIChat:
         else:
             listed = _at(self.server.ask("models"), "data")
             models = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-            named = [one for one in models if one.get("id") == self._model] or models[:1]
-            found = _at(named[0], "max_model_len") if named else None
+            named = [one for one in models if one.get("id") == self._model] or models
+            found = _at(named[0], "max_model_len") if len(named) == 1 else None
         return found if type(found) is int and 256 <= found <= 1 << 26 else None
 
     def count_tokens(self, text: str) -> int:
