@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/rerank.py --data ../shared/mmdocir
 
-The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; docs/results.md has the figures of this
-command on an idle machine. Without the folder, texts are made up of random words: costs are alike, but a selector cannot tell
-such windows apart, so that cascades are slower and agree less.
+The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; docs/results.md has the figures of
+this command on an idle machine. Without the folder, texts are made up of random words: a selector cannot tell their
+windows apart, so that cascades are slower and agree less.
 Prints a table, and as the last line one JSON object: {"benchmark": "rerank", "ratios": {…}}.
 """
 
