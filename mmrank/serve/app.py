@@ -27,7 +27,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from mmrank import __version__
 from mmrank.collection import Collection
-from mmrank.serve import compatible, documents, errors, health, searching, uploads
+from mmrank.serve import compatible, description, documents, errors, health, searching, uploads
 from mmrank.serve.guard import Guard
 from mmrank.serve.service import Service
 from mmrank.serve.settings import ServeSettings
@@ -78,6 +78,8 @@ def create_app(
         description=DESCRIPTION,
         lifespan=lifespan,
         responses=errors.DESCRIBED,
+        docs_url=None,  # FastAPI's own page loads scripts from elsewhere
+        redoc_url=None,
     )
     app.state.service = service
     errors.register(app)
@@ -90,7 +92,7 @@ def create_app(
             expose_headers=["X-Request-ID"],
         )
     app.add_middleware(Guard, settings=chosen, metrics=service.metrics)
-    for room in (searching, documents, uploads, compatible, health):
+    for room in (searching, documents, uploads, compatible, health, description):
         app.include_router(room.router)
     for extension in extensions:
         context = extension(app, service)

@@ -31,7 +31,7 @@ log = logging.getLogger("mmrank.serve")
 SIGN_IN = "/ui/key"
 """Where a browser shows its key."""
 STATIC = "/ui/static/"
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", SIGN_IN})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", SIGN_IN})
 """Answered without a key, as what is static is: they say nothing of what collections hold."""
 KEY_COOKIE = "mmrank_key"
 """Where a browser keeps its key; it is believed from the service's own pages alone."""

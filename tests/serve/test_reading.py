@@ -224,3 +224,11 @@ def test_an_extension_adds_routes_and_lasts_as_long_as_the_service(made_library)
 
 def test_the_process_says_that_it_answers(client) -> None:
     assert client.get("/healthz").json()["status"] == "ok"
+
+
+def test_the_description_is_a_page_that_loads_nothing(client) -> None:
+    answer = client.get("/docs")
+    assert answer.status_code == 200 and answer.headers["content-security-policy"].startswith("default-src 'none'")
+    for shown in ("/documents/{document}/pages/{number}/picture", "Answer a question", "top_n", "list of string"):
+        assert shown in answer.text
+    assert "<script" not in answer.text and "http://" not in answer.text and "https://" not in answer.text
