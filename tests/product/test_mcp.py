@@ -230,6 +230,8 @@ def test_documents_are_added_and_removed_only_where_allowed(library_path: Path, 
     (folder / "ferries.md").write_text("# Ferries\n\nThe ferry to Skerry sails at nine.\n")
     (tmp_path / "secret.md").write_text("The key is under the mat.\n")
     (folder / "link.md").symlink_to(tmp_path / "secret.md")
+    (folder / "notes #1").mkdir()
+    (folder / "notes #1" / "50 % #1 ü.md").write_text("# Lanterns\n\nThe lanterns \x1b[31mburn\u202e paraffin.\n")
     told: list[str | None] = []
 
     async def progress(done: float, total: float | None, message: str | None) -> None:
@@ -246,6 +248,14 @@ def test_documents_are_added_and_removed_only_where_allowed(library_path: Path, 
         question = "When does the ferry to Skerry sail?"
         assert "1. ferries.md, page 1" in text_of(assistant.call("search_documents", query=question, k=1))
 
+        added = assistant.call("add_documents", paths=["notes #1"])
+        assert "added: 1" in text_of(added)
+        burning = assistant.call("search_documents", query="What do the lanterns burn?", k=1, pictures=0)
+        assert "paraffin" in text_of(burning) and not {"\x1b", "\u202e"} & set(text_of(burning))
+        (hit,) = (burning.meta or {})["mmrank/hits"]
+        (page,) = assistant.do(assistant.client.read_resource, hit["uri"]).contents
+        assert "paraffin" in page.text  # type: ignore[union-attr]
+
         (folder / "ferries.md").unlink()
         page = assistant.call("get_page", document="ferries.md", page=1)
         assert not page.is_error and "sails at nine" in text_of(page) and "No picture: " in text_of(page)
@@ -255,7 +265,7 @@ def test_documents_are_added_and_removed_only_where_allowed(library_path: Path, 
         unknown = assistant.call("remove_documents", names=["ferries.md", "nothing.md"])
         assert unknown.is_error and "holds no document 'nothing.md'" in text_of(unknown)
         removed = assistant.call("remove_documents", names=["ferries.md"])
-        assert "Removed 1; the collection holds 5" in text_of(removed)
+        assert "Removed 1; the collection holds 6" in text_of(removed)
 
 
 def test_a_collection_that_is_not_there_ends_the_command_with_a_sentence(command_line: Run, tmp_path: Path) -> None:

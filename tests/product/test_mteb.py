@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mteb.abstasks.retrieval import AbsTaskRetrieval
+from PIL import Image
 
 from mmrank import Collection, InputError, Query
 from mmrank.encoders import load_encoder
@@ -86,9 +87,19 @@ def test_vectors_are_those_of_the_encoder() -> None:
     similar = wrapped.similarity(asked, stored)
     assert similar.shape == (3, 3) and torch.allclose(similar.diagonal(), wrapped.similarity_pairwise(asked, stored))
     with pytest.raises(InputError, match="reads no pictures"):
-        from PIL import Image
-
         wrapped.encode([{"image": [Image.new("RGB", (8, 8))]}], **said)
+
+
+def test_pictures_are_encoded_by_encoders_that_see(tiny_colqwen2: Any, tmp_path: Path) -> None:
+    encoder = load_encoder(str(tiny_colqwen2.save(tmp_path / "colqwen")), device="cpu", dtype="float32")
+    wrapped = MtebEncoder(encoder)
+    assert wrapped.mteb_model_meta.modalities == ["text", "image"]
+    pages = [Image.new("RGB", (64, 64), colour) for colour in ("white", "navy")]
+    said: dict[str, Any] = {"task_metadata": None, "hf_split": "test", "hf_subset": "default"}
+    stored = wrapped.encode([{"image": pages}], prompt_type=mteb.types.PromptType.document, **said)
+    asked = wrapped.encode([{"text": ["navy"]}], prompt_type=mteb.types.PromptType.query, **said)
+    assert isinstance(stored, torch.Tensor) and stored.shape[0] == 2 and not torch.equal(stored[0], stored[1])
+    assert wrapped.similarity(asked, stored).shape == (1, 2)
 
 
 class TokenEncoder:
