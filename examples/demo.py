@@ -78,6 +78,7 @@ def main(output: Path) -> int:
     )
     console.print(f"The pages, with the evidence outlined: {drawn[0].parent}/01-….png and {len(drawn) - 1} more")
     console.print(f"The answers, with what they rest on outlined: {answered[0].parent}/answer-….png")
+    console.print(f"Ask them yourself in the browser: {Path(sys.executable).parent}/mmrank serve {library.path}")
     return 0
 
 

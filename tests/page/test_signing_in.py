@@ -58,6 +58,14 @@ def test_a_key_shows_its_collections_and_adds_only_where_it_may(client: TestClie
     assert refused.status_code == 403 and "for reading" in refused.text
 
 
+def test_of_several_collections_one_is_shown_and_the_others_can_be_chosen(client: TestClient, keys: Keys) -> None:
+    client.cookies.set("mmrank_key", keys.add("all"))
+    text = client.get("/?c=attic").text
+    assert '<option value="attic" selected>' in text and '<option value="greenhouse">' in text
+    assert '<option value="greenhouse" selected>' in client.get("/").text
+    assert "/ui/documents" not in text  # the key is for reading
+
+
 def test_foreign_pages_cannot_send_forms_and_nobody_is_sent_elsewhere(client: TestClient, keys: Keys) -> None:
     shown = keys.add("laptop", write=True)
     for to in ("https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "/?\\..\\"):

@@ -143,6 +143,13 @@
     if (at.bottom > within.bottom || at.top < within.top) desk.scrollTop += at.top - within.top - room;
   };
 
+  // Another collection has other filters and documents.
+  one("#collection")?.addEventListener("change", (event) => {
+    const form = new FormData(event.target.form);
+    const kept = ["c", "q", "mode"].map((name) => [name, form.get(name) ?? ""]).filter(([, value]) => value.trim());
+    location.assign(`/?${new URLSearchParams(kept)}`);
+  });
+
   const settle = () => {
     const viewer = one("#viewer");
     for (const link of all("[data-page][href]")) {
