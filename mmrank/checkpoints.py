@@ -159,13 +159,20 @@ def load_tokenizer(checkpoint: Checkpoint, model: Any) -> Any:
         return tokenizer
 
 
-def load_language_model(checkpoint: Checkpoint, *, dtype: Any, attention: str | None = None) -> Any:
-    """A causal or vision-language model with its head, from safetensors."""
+def load_language_model(
+    checkpoint: Checkpoint, *, dtype: Any, attention: str | None = None, quantisation: Any = None, device: Any = None
+) -> Any:
+    """A causal or vision-language model with its head, from safetensors.
+
+    `quantisation` is a quantisation config of transformers; such a model is loaded onto `device` and stays there.
+    """
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     sees = hasattr(load_config(checkpoint), "vision_config")
     loader = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-    chosen = {} if attention is None else {"attn_implementation": attention}
+    chosen: dict[str, Any] = {} if attention is None else {"attn_implementation": attention}
+    if quantisation is not None:
+        chosen |= {"quantization_config": quantisation, "device_map": {"": device}}
     with loading(checkpoint):
         return loader.from_pretrained(
             checkpoint.source, dtype=dtype, use_safetensors=True, **chosen, **checkpoint.options

@@ -48,7 +48,7 @@ def main() -> int:
         given.error(f"no check is called {options.only}; there are: {', '.join(CHECKS)}")
     if options.list:
         for name in chosen:
-            print(f"{name:28} {(CHECKS[name].__doc__ or '').splitlines()[0]}")
+            print(f"{name:28} {_about(CHECKS[name])}")
         return 0
     context = _context()
     failed = 0
@@ -61,6 +61,10 @@ def main() -> int:
             with options.out.open("a", encoding="utf-8") as file:
                 file.write(text + "\n")
     return failed
+
+
+def _about(check: Any) -> str:
+    return (getattr(check, "func", check).__doc__ or "").splitlines()[0]
 
 
 def _context() -> Any:

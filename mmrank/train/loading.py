@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmrank.errors import InputError, require
 from mmrank.train.protocol import Recipe, TrainingReport
+
+if TYPE_CHECKING:
+    from mmrank.train.trainers.planning import StagePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,54 @@ def run_recipe(
         raise InputError(f"unknown recipe {recipe!r}; there are: {', '.join(RECIPES)}")
     for needed in ("peft", "trl", "accelerate", "datasets", "tensorboard"):
         require(needed, "train")
+    from mmrank.train.trainers import ranks
+
+    ranks.join()
     if resume and not any(out.rglob("checkpoint-*")):
         raise InputError(f"{out} holds no checkpoint to resume; start without --resume")
+    module, settings = _settings(recipe, config, variant, changes)
+    train: Recipe = module.train
+    return train(settings, out, resume=resume)
+
+
+def plan_recipe(
+    recipe: str,
+    *,
+    config: Path | None = None,
+    variant: str | None = None,
+    gpus: int = 1,
+    throughput: float | None = None,
+    **changes: Any,
+) -> list[StagePlan]:
+    """What a run would take, without training.
+
+    Args:
+        recipe: one of `RECIPES`.
+        config: see `run_recipe`.
+        variant: see `run_recipe`.
+        gpus: how many share the work.
+        throughput: tokens per second and GPU; without it no hours are given.
+        changes: settings that override all others.
+
+    Raises:
+        InputError: for recipes of the embedded models, which train in minutes and need no plan.
+    """
+    if recipe not in RECIPES:
+        raise InputError(f"unknown recipe {recipe!r}; there are: {', '.join(RECIPES)}")
+    from mmrank.train.trainers.planning import plan
+
+    module, settings = _settings(recipe, config, variant, changes)
+    if not hasattr(module, "works"):
+        raise InputError(f"{recipe} has no plan: it trains one of the small embedded models, or an encoder")
+    if settings.base in ("tiny", "smollm2"):
+        raise InputError(f"{settings.base} needs no plan: it is small; name another base")
+    return plan(settings.base, settings.model, module.works(settings), gpus=gpus, throughput=throughput)
+
+
+def _settings(recipe: str, config: Path | None, variant: str | None, changes: dict[str, Any]) -> tuple[Any, Any]:
+    """The module of a recipe, and its settings."""
     from mmrank.train.trainers.settings import load_config
 
     module = importlib.import_module(f"mmrank.train.recipes.{recipe}")
     settings_class = getattr(module, RECIPES[recipe].settings)
-    settings = load_config(settings_class, recipe, config=config, variant=variant, changes=changes)
-    train: Recipe = module.train
-    return train(settings, out, resume=resume)
+    return module, load_config(settings_class, recipe, config=config, variant=variant, changes=changes)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """Figures on held-out examples before and after training, and the folder of the run."""
+    """Figures on held-out examples before and after training, and the folder of the run.
+
+    `counts` says what was shortened or left out to fit the limits.
+    """
 
     recipe: str
     out: Path
     before: Mapping[str, float]
     after: Mapping[str, float]
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Recipe(Protocol):

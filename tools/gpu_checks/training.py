@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import math
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,4 +100,51 @@ def contrastive(device: str) -> Figures:
     return figures
 
 
-CHECKS = {"sft": sft, "grpo": grpo, "contrastive": contrastive}
+def recipe(name: str, device: str) -> Figures:
+    """Three steps of a recipe on the shrunk class of its paper's model, resumed once, with pictures."""
+    import sys
+
+    _only(device)
+    sys.path.append(str(Path(__file__).resolve().parents[2] / "tests" / "train"))
+    import shrunk
+
+    from mmrank.train.loading import RECIPES, run_recipe
+
+    folder = Path(tempfile.mkdtemp(prefix="mmrank-gpu-check-"))
+    [run] = [one for one in shrunk.runs(folder, bf16=device != "cpu", drawn=False) if Path(one["out"]).name == name]
+    made, out = run.pop("recipe"), Path(run.pop("out"))
+    importlib.import_module(f"mmrank.train.recipes.{made}")
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("mmrank.train") and hasattr(module, "page_picture"):
+            module.page_picture = _drawn
+    assert made in RECIPES
+    report = run_recipe(made, out=out, **run)
+    stopped = shrunk.stop_short(out)
+    again = run_recipe(made, out=out, resume=True, **run)
+    figures = {"after": dict(report.after), "resumed": dict(again.after), "stages": stopped, "losses": _losses(out)}
+    require(stopped > 0, "nothing was saved", figures)
+    require(all(map(math.isfinite, figures["losses"])), "a loss is not a number", figures)
+    return figures
+
+
+def _drawn(text: str) -> Drawing:
+    return Drawing("", int(text.rpartition("=")[2]))
+
+
+RECIPE_RUNS = (
+    "contrastive",
+    "mm_r5",
+    "rank_r1",
+    "prorank",
+    "sft_vs_cl",
+    "dear",
+    "dear_stage_2",
+    "likelihood",
+    "identify",
+)
+CHECKS = {
+    "sft": sft,
+    "grpo": grpo,
+    "contrastive": contrastive,
+    **{f"recipes.{name}": partial(recipe, name) for name in RECIPE_RUNS},
+}

@@ -16,6 +16,7 @@ from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.pages import page_picture
 from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers import ranks
 from mmrank.train.trainers.batch_contrast import QuestionRow, Trainable, train_encoder
 from mmrank.train.trainers.settings import LoraSettings, RecipeConfig
 from mmrank.types import Part, PartKind, Passage
@@ -47,8 +48,11 @@ def train(config: ContrastiveConfig, out: Path, *, resume: bool = False) -> Trai
         lora=config.lora,
         keep_inputs=config.keep_inputs,
         resume=resume,
+        baseline=config.measure.baseline,
     )
-    if isinstance(encoder, VisionEncoder):
+    if not ranks.writes():
+        pass
+    elif isinstance(encoder, VisionEncoder):
         encoder.save(out / "model")
     else:
         encoder.model.save(str(out / "model"))

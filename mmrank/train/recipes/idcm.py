@@ -21,6 +21,7 @@ from mmrank.rerankers.selector import CKNetwork
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.objectives.selector import lambda_loss, selection_gains
 from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers import ranks
 from mmrank.train.trainers.arguments import common_arguments
 from mmrank.train.trainers.grouped import Row, ungroup
 from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
@@ -61,9 +62,11 @@ def train(config: IdcmConfig, out: Path, *, resume: bool = False) -> TrainingRep
     before = coverage(model, tests, config, seed=config.trainer.seed)
     trainer.train(resume_from_checkpoint=last)
     after = coverage(model, tests, config, seed=config.trainer.seed)
-    save_file(
-        {name: value.contiguous() for name, value in model.network.state_dict().items()}, out / "selector.safetensors"
-    )
+    if ranks.writes():
+        save_file(
+            {name: value.contiguous() for name, value in model.network.state_dict().items()},
+            out / "selector.safetensors",
+        )
     return TrainingReport("idcm", out, before, after)
 
 

@@ -18,16 +18,19 @@ from torch import Tensor
 from mmrank.rerankers.prompts import likelihood_chat
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.grouped import Row, fit, grouped_mask, rows_of, ungroup
 from mmrank.train.trainers.language_models import load_causal, save_model, turns
 from mmrank.train.trainers.lora import save_adapter, with_language_lora
-from mmrank.train.trainers.settings import LoraSettings, RecipeConfig
+from mmrank.train.trainers.planning import Work, tokenizer_of
+from mmrank.train.trainers.settings import LoraSettings, ModelSettings, RecipeConfig
 
 
 class LikelihoodConfig(RecipeConfig):
     """See likelihood.yaml."""
 
     base: str = "smollm2"
+    model: ModelSettings = ModelSettings()
     candidates: int = Field(4, ge=2, description="per question, the relevant one included")
     passage_tokens: int = Field(160, ge=8, description="a longer candidate is truncated")
     question_tokens: int = Field(64, ge=4, description="a longer question is truncated")
@@ -44,7 +47,9 @@ def train(config: LikelihoodConfig, out: Path, *, resume: bool = False) -> Train
         for text in row["candidates"]
         for message in likelihood_chat((text,), (row["query"],))
     ]
-    model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
+    model, tokenizer = load_causal(
+        config.base, texts, config.trainer.seed, how_to_load(config, adapted=config.lora is not None)
+    )
     torch.manual_seed(config.trainer.seed)
     model = with_language_lora(model, config.lora)
     before, after = fit(
@@ -55,6 +60,8 @@ def train(config: LikelihoodConfig, out: Path, *, resume: bool = False) -> Train
         objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
         settings=config.trainer,
         out=out,
+        baseline=config.measure.baseline,
+        plus=config.lora.plus if config.lora else None,
         resume=resume,
     )
     if config.lora is None:
@@ -62,6 +69,15 @@ def train(config: LikelihoodConfig, out: Path, *, resume: bool = False) -> Train
     else:
         save_adapter(out, model, {"base": config.base, "recipe": "likelihood"})
     return TrainingReport("likelihood", out, before, after)
+
+
+def works(config: LikelihoodConfig) -> list[Work]:
+    """The one stage of a run, for its plan."""
+    examples, _ = config.source.read()
+    scorer = LikelihoodScorer(tokenizer_of(config.base), config.passage_tokens, config.question_tokens)
+    rows = rows_of(examples, config.candidates, config.trainer.seed)
+    groups = [[len(scorer.ids(row["query"], text)[0]) for text in row["candidates"]] for row in rows]
+    return [Work("likelihood", config.trainer, config.lora, [sum(each) for each in groups], max(map(max, groups)))]
 
 
 class LikelihoodScorer:
@@ -73,33 +89,38 @@ class LikelihoodScorer:
         self.question_tokens = question_tokens
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
-        """See `GroupScorer`. Padded on the right; `asked` (all candidates, tokens) is True at the question's tokens."""
-        made = [self._ids(row["query"], text) for row in rows for text in row["candidates"]]
+        """See `GroupScorer`. Padded on the left; `asked` (all candidates, tokens) is True at the question's tokens."""
+        made = [self.ids(row["query"], text) for row in rows for text in row["candidates"]]
         width = max(len(ids) for ids, _ in made)
         input_ids = torch.full((len(made), width), self.tokenizer.pad_token_id)
         attention = torch.zeros((len(made), width), dtype=torch.long)
         asked = torch.zeros((len(made), width), dtype=torch.bool)
         for place, (ids, question) in enumerate(made):
-            input_ids[place, : len(ids)] = torch.tensor(ids)
-            attention[place, : len(ids)] = 1
-            asked[place, len(ids) - question : len(ids)] = True
+            input_ids[place, width - len(ids) :] = torch.tensor(ids)
+            attention[place, width - len(ids) :] = 1
+            asked[place, width - question :] = True
         return {"input_ids": input_ids, "attention_mask": attention, "asked": asked, "mask": grouped_mask(rows)}
 
     def scores(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """(batch, candidates, 1)."""
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        states = inner.model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
-        ).last_hidden_state  # (all candidates, tokens, hidden)
-        asked = inputs["asked"][:, 1:]
-        # Only where a token of the question comes next: logits over the whole vocabulary are the expensive part.
-        logits = inner.lm_head(states[:, :-1][asked]).float()  # (question tokens of all candidates, vocabulary)
-        log_probabilities = logits.log_softmax(-1).gather(-1, inputs["input_ids"][:, 1:][asked][:, None])[:, 0]
-        owner = asked.nonzero()[:, 0]
+        asked = inputs["asked"]
+        longest = int(asked.sum(dim=1).max())
+        # Only where a token of a question comes next: logits over the whole vocabulary are the expensive part.
+        logits = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            position_ids=(inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0),
+            use_cache=False,
+            logits_to_keep=longest + 1,
+        ).logits[:, :-1]  # (all candidates, longest question, vocabulary)
+        wanted, counted = inputs["input_ids"][:, -longest:], asked[:, -longest:]
+        log_probabilities = logits[counted].float().log_softmax(-1).gather(-1, wanted[counted][:, None])[:, 0]
+        owner = counted.nonzero()[:, 0]
         summed = log_probabilities.new_zeros(len(asked)).index_add(0, owner, log_probabilities)
         return ungroup(summed[:, None], inputs["mask"])
 
-    def _ids(self, query: str, candidate: str) -> tuple[list[int], int]:
+    def ids(self, query: str, candidate: str) -> tuple[list[int], int]:
+        """Token ids of a candidate and the question after it, and how many are the question's."""
         question = self._cut(query, self.question_tokens)
         chat = turns(likelihood_chat((self._cut(candidate, self.passage_tokens),), ())[:-1])
         prompt = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)

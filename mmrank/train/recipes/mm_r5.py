@@ -25,16 +25,20 @@ from mmrank.train.data.reasons import listwise_example
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.mm_r5 import Mode, format_reward, ranking_quality, result_reward
+from mmrank.train.trainers.arguments import splits
+from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.best_checkpoint import Measure
 from mmrank.train.trainers.choice import NOUN, ChoiceScorer, conversations
+from mmrank.train.trainers.fitting import conversation_tokens, scaled, within
 from mmrank.train.trainers.grouped import Row, fit
 from mmrank.train.trainers.imitation import Decisions, imitate
 from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken, turns
 from mmrank.train.trainers.lora import factors, save_stacked, with_language_lora
+from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
 from mmrank.train.trainers.run_folder import resumes_stage
-from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
-from mmrank.train.trainers.vision_language import MAX_PIXELS, load_vision, opened
+from mmrank.train.trainers.settings import LoraSettings, ModelSettings, RecipeConfig, TrainerSettings
+from mmrank.train.trainers.vision_language import MAX_PIXELS, load_vision, opened, pixels_per_token
 
 Stage = Literal["choice", "sft", "rl"]
 
@@ -43,10 +47,13 @@ class MmR5Config(RecipeConfig):
     """See mm_r5.yaml."""
 
     base: str = "Qwen/Qwen2.5-VL-7B-Instruct"
+    model: ModelSettings = ModelSettings()
     candidates: int = Field(5, ge=2, description="per question")
     reason_words: int = Field(40, ge=1, description="words per reason, at most")
     passage_words: int = Field(200, ge=8, description="words shown of a candidate's text; pictures are shown whole")
-    prompt_tokens: int = Field(32768, ge=16, description="a longer conversation is refused")
+    prompt_tokens: int = Field(
+        32768, ge=16, description="of a conversation; passages are shortened, pictures scaled to fit"
+    )
     pictures: bool = Field(False, description="candidates are pages as pictures: file.pdf#page=4")
     max_pixels: int = Field(MAX_PIXELS, ge=784, description="per picture")
     best_first: bool = Field(False, description="imitated answers give reasons in the order of the ranking")
@@ -82,14 +89,17 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     report's `before` holds the start, `choice_recall` after choosing, and the figures after imitation as `sft_…`.
     """
     examples, held_out = config.source.read()
-    rows = [listwise_row(example, config) for example in examples[: config.reasoned]]
-    tests = [listwise_row(example, config) for example in held_out]
+    used = examples[: config.reasoned]
+    rows = [listwise_row(example, config) for example in used]
+    tests = [listwise_row(example, config) for example in held_out[: config.measure.answers]]
     model, tokenizer = load_model(config, rows, tests)
+    rows, counts = fitted(used, tokenizer, config)
+    tests, _ = fitted(held_out[: config.measure.answers], tokenizer, config)
 
     def measure(trained: Any) -> dict[str, float]:
         return ranking_metrics(trained, tokenizer, tests, config)
 
-    before = measure(model)
+    before = measure(model) if config.measure.baseline and not splits(config.trainer) else {}
     after = dict(before)
     adapters: list[Adapter] = []
     if "choice" in config.stages:
@@ -112,15 +122,54 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     if all(lora[stage] is not None for stage in config.stages):
         save_stacked(out, adapters, {"base": config.base, "recipe": "mm_r5"})
     save_model(model, tokenizer, out / "model")
-    return TrainingReport("mm_r5", out, before, after)
+    return TrainingReport("mm_r5", out, before, after, counts)
+
+
+def works(config: MmR5Config) -> list[Work]:
+    """The stages of a run, for its plan: the lengths of the data as they would be trained on."""
+    examples, _ = config.source.read()
+    tokenizer = tokenizer_of(config.base, sees=config.pictures)
+    rows, _ = fitted(examples[: config.reasoned], tokenizer, config)
+    per_picture = pixels_per_token(tokenizer) if config.pictures else 1
+
+    def length(row: Row, answer: str) -> int:
+        shown = sum(row["pixels"] // per_picture + 1 for _ in row["pictures"]) if config.pictures else 0
+        return conversation_tokens(tokenizer, row, answer) + shown
+
+    told = [length(row, row["sft"]) for row in rows]
+    asked = [length(row, "") for row in rows]
+    stages = {
+        "choice": Work("choice", config.choice, config.sft_lora, told, max(told)),
+        "sft": Work("sft", config.sft, config.sft_lora, told, max(told)),
+        "rl": Work("rl", config.trainer, config.lora, asked, max(asked), config.grpo),
+    }
+    return [stages[stage] for stage in config.stages]
 
 
 def load_model(config: MmR5Config, rows: Sequence[Row], tests: Sequence[Row]) -> tuple[Any, Any]:
     """The model, and its tokenizer or, with pictures, its processor."""
+    how = how_to_load(config, adapted=config.sft_lora is not None or config.lora is not None)
     if config.pictures:
-        return load_vision(config.base)
+        return load_vision(config.base, how)
     texts = [turn["content"] for row in (*rows, *tests) for turn in row["prompt"]] + [row["sft"] for row in rows]
-    return load_causal(config.base, texts, config.trainer.seed)
+    return load_causal(config.base, texts, config.trainer.seed, how)
+
+
+def fitted(
+    examples: Sequence[RankingExample], tokenizer: Any, config: MmR5Config
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows that fit into `prompt_tokens` with the answer to imitate, and counts of what was done for it."""
+
+    def tokens(row: Row) -> int:
+        return conversation_tokens(tokenizer, row, row["sft"])
+
+    def shown(example: RankingExample, words: int) -> dict[str, Any]:
+        return listwise_row(example, config.model_copy(update={"passage_words": words}))
+
+    if not config.pictures:
+        return within(examples, shown, tokens, limit=config.prompt_tokens, words=config.passage_words)
+    rows = [listwise_row(example, config) for example in examples]
+    return scaled(rows, tokenizer, tokens, limit=config.prompt_tokens, max_pixels=config.max_pixels)
 
 
 def learn_to_choose(
@@ -145,6 +194,7 @@ def learn_to_choose(
         objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
         settings=config.choice,
         out=out,
+        baseline=config.measure.baseline,
         resume=resumes_stage(out, resume),
     )
     return model, chosen["recall"]
@@ -164,6 +214,7 @@ def imitate_rankings(
         out=out,
         resume=resumes_stage(out, resume),
         pictures=[row["pictures"] for row in rows],
+        pixels=[row.get("pixels", config.max_pixels) for row in rows],
         max_pixels=config.max_pixels,
         best=(measure, "quality"),
         decisions=decisions_of(tokenizer, config),
@@ -177,7 +228,10 @@ def reinforce_rankings(
     return reinforce(
         model,
         tokenizer,
-        [{name: row[name] for name in ("prompt", "gold", "count", "pictures")} for row in rows],
+        [
+            {name: row[name] for name in ("prompt", "gold", "count", "pictures", "pixels") if name in row}
+            for row in rows
+        ],
         reward_functions(config.reward_mode),
         settings=config.trainer,
         grpo=config.grpo,
@@ -262,7 +316,8 @@ def ranking_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], config: MmR
         tokenizer,
         [row["prompt"] for row in rows],
         max_tokens=config.grpo.completion_tokens,
-        pictures=(lambda place: opened(rows[place]["pictures"], config.max_pixels)) if config.pictures else None,
+        batch=config.measure.batch,
+        pictures=(lambda place: opened(rows[place]["pictures"], rows[place]["pixels"])) if config.pictures else None,
     )
     recall = quality = complete_answers = 0.0
     for answer, row in zip(answers, rows, strict=True):

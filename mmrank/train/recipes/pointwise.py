@@ -37,6 +37,8 @@ def train(config: PointwiseConfig, out: Path, *, resume: bool = False) -> Traini
         objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
         settings=config.trainer,
         out=out,
+        baseline=config.measure.baseline,
+        plus=config.lora.plus,
         resume=resume,
     )
     save_adapter(out, model, {"base": "minilm", "recipe": "pointwise"}, head="classifier")

@@ -17,18 +17,24 @@ from mmrank.train.data.examples import RankingExample
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.prorank import binary_form_reward, binary_label_reward
+from mmrank.train.trainers import ranks
+from mmrank.train.trainers.arguments import splits
+from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.grouped import Row, fit, rows_of
-from mmrank.train.trainers.label_logits import LabelScorer
+from mmrank.train.trainers.label_logits import MARGIN, LabelScorer
 from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken
+from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
 from mmrank.train.trainers.run_folder import resumes_stage
-from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.trainers.settings import LoraSettings, ModelSettings, RecipeConfig, TrainerSettings
 
 
 class ProRankConfig(RecipeConfig):
     """See prorank.yaml. `warmup` (with `grpo`) holds the settings of the first stage, `trainer` those of the second."""
 
     base: str = "Qwen/Qwen2.5-0.5B-Instruct"
+    model: ModelSettings = ModelSettings()
+    max_tokens: int = Field(8192, ge=32, description="per prompt; a longer candidate is shortened")
     candidates: int = Field(8, ge=2, description="per question")
     contrast: float = Field(0.0, ge=0, description="weight of InfoNCE over a question's candidates in stage 2")
     warmup: TrainerSettings = TrainerSettings()
@@ -39,15 +45,20 @@ class ProRankConfig(RecipeConfig):
 def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> TrainingReport:
     """Run both stages. The report's `before` holds the start, and the figures after the warm-up as `warm_…`."""
     examples, held_out = config.source.read()
-    rows, tests = rows_of(examples, config.candidates, config.trainer.seed), rows_of(held_out, config.candidates)
+    rows, tests = (
+        rows_of(examples, config.candidates, config.trainer.seed),
+        rows_of(held_out[: config.measure.answers], config.candidates),
+    )
     texts = [ZERO_ONE.frame(str(row["query"]), "") + " ".join(row["candidates"]) for row in (*rows, *tests)]
-    model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
-    scorer = LabelScorer(tokenizer, ZERO_ONE)
+    model, tokenizer = load_causal(
+        config.base, texts, config.trainer.seed, how_to_load(config, adapted=config.lora is not None)
+    )
+    scorer = LabelScorer(tokenizer, ZERO_ONE, max_tokens=config.max_tokens)
 
     def measure(trained: Any) -> dict[str, float]:
         return judge_metrics(trained, tokenizer, scorer, tests, config.grpo.completion_tokens)
 
-    before = measure(model)
+    before = measure(model) if config.measure.baseline and not splits(config.warmup) else {}
     model = reinforce(
         model,
         tokenizer,
@@ -67,14 +78,31 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
         rows=rows,
         held_out=tests,
         scorer=scorer,
+        rank_by=MARGIN,
         objective=FineScores(config.contrast),
         settings=config.trainer,
         out=out / "scores",
+        baseline=config.measure.baseline,
         resume=resumes_stage(out / "scores", resume),
     )
     after = measure(model)
     save_model(model, tokenizer, out / "model")
-    return TrainingReport("prorank", out, before, after)
+    return TrainingReport("prorank", out, before, after, {"shortened candidates": scorer.shortened})
+
+
+def works(config: ProRankConfig) -> list[Work]:
+    """The stages of a run, for its plan."""
+    examples, _ = config.source.read()
+    scorer = LabelScorer(tokenizer_of(config.base), ZERO_ONE, max_tokens=config.max_tokens)
+    asked = [scorer.length(row["prompt"]) for row in balanced(examples, scorer, 0)]
+    groups = [
+        [scorer.length(scorer.chat(row["query"], text)) for text in row["candidates"]]
+        for row in rows_of(examples, config.candidates)
+    ]
+    return [
+        Work("warmup", config.warmup, config.lora, asked, max(asked), config.grpo),
+        Work("scores", config.trainer, config.lora, [sum(each) for each in groups], max(map(max, groups))),
+    ]
 
 
 class FineScores:
@@ -122,16 +150,22 @@ def judge_metrics(
     model.eval()
     chats = [scorer.chat(row["query"], text) for row in rows for text in row["candidates"]]
     answers = complete(model, tokenizer, chats, max_tokens=max_tokens)
-    found, margins = 0.0, []
-    for start in range(0, len(rows), 8):
-        batch = {k: v.to(model.device) for k, v in scorer.collate(rows[start : start + 8]).items()}
-        with torch.inference_mode():
-            scores = scorer.scores(model, batch)
-        margin = (scores[..., 0] - scores[..., 1]).masked_fill(~batch["mask"], float("-inf"))
-        found += float((margin[:, :1] > margin[:, 1:]).all(dim=1).sum())
-        margins += [round(value, 3) for value in margin[batch["mask"]].tolist()]
+
+    def scored(some: Sequence[Row]) -> list[list[float]]:
+        margins = []
+        for start in range(0, len(some), 8):
+            batch = {k: v.to(ranks.device()) for k, v in scorer.collate(some[start : start + 8]).items()}
+            with torch.no_grad():
+                scores = scorer.scores(model, batch)
+            margin = scores[..., 0] - scores[..., 1]
+            margins += [row[kept].tolist() for row, kept in zip(margin, batch["mask"], strict=True)]
+        return margins
+
+    found = ranks.spread(rows, scored)
+    margins = [round(value, 3) for row in found for value in row]
+    right = sum(row[0] > max(row[1:]) for row in found)
     return {
         "form": sum(map(binary_form_reward, answers)) / len(answers),
         "distinct": len(set(margins)) / len(margins),
-        "recall": found / len(rows),
+        "recall": right / len(rows),
     }

@@ -62,6 +62,7 @@ def train(config: QueryAdapterConfig, out: Path, *, resume: bool = False) -> Tra
         objective=in_batch_and_beside_words,
         settings=config.trainer,
         out=out,
+        baseline=config.measure.baseline,
         resume=resume,
     )
     tensors = {LAYER + DOWN: model.down.weight.detach(), LAYER + UP: model.up.weight.detach()}

@@ -9,17 +9,22 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from mmrank.rerankers.focus import focus
 from mmrank.rerankers.parsing import parse_choice
 from mmrank.rerankers.prompts import setwise_chat
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.reasons import template_reason
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.rank_r1 import choice_reward
+from mmrank.train.trainers.arguments import splits
+from mmrank.train.trainers.base_weights import how_to_load
+from mmrank.train.trainers.fitting import conversation_tokens, within
 from mmrank.train.trainers.imitation import imitate
 from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken, turns
+from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
 from mmrank.train.trainers.run_folder import resumes_stage
-from mmrank.train.trainers.settings import LoraSettings, RecipeConfig, TrainerSettings
+from mmrank.train.trainers.settings import LoraSettings, ModelSettings, RecipeConfig, TrainerSettings
 
 Stage = Literal["sft", "rl"]
 
@@ -28,8 +33,9 @@ class RankR1Config(RecipeConfig):
     """See rank_r1.yaml."""
 
     base: str = "Qwen/Qwen2.5-7B-Instruct"
+    model: ModelSettings = ModelSettings()
     candidates: int = Field(20, ge=2, description="per question")
-    prompt_tokens: int = Field(4096, ge=16, description="a longer prompt is refused in the stage sft")
+    prompt_tokens: int = Field(4096, ge=16, description="passages of a longer prompt are shortened")
     stages: list[Stage] = Field(default_factory=lambda: ["rl"])  # type: ignore[arg-type]
     sft_reasons: bool = Field(
         False, description="imitate reasons too, not the answer alone as the paper's baseline does"
@@ -43,15 +49,20 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
     """Run the stages. The report's `before` holds the start, and the figures after imitation as `sft_…`."""
     examples, held_out = config.source.read()
     rows = [setwise_row(e, config.candidates, config.trainer.seed) for e in examples]
+    held_out = held_out[: config.measure.answers]
     tests = [setwise_row(e, config.candidates, config.trainer.seed + 1) for e in held_out]
     texts = [message["content"] for row in (*rows, *tests) for message in row["prompt"]] + [r["sft"] for r in rows]
-    model, tokenizer = load_causal(config.base, texts, config.trainer.seed)
+    model, tokenizer = load_causal(
+        config.base, texts, config.trainer.seed, how_to_load(config, adapted=config.lora is not None)
+    )
     limit = config.grpo.completion_tokens
+    rows, counts = fitted(examples, tokenizer, config, config.trainer.seed)
+    tests, _ = fitted(held_out, tokenizer, config, config.trainer.seed + 1)
 
     def measure(trained: Any) -> dict[str, float]:
-        return choice_metrics(trained, tokenizer, tests, limit)
+        return choice_metrics(trained, tokenizer, tests, limit, config.measure.batch)
 
-    before = measure(model)
+    before = measure(model) if config.measure.baseline and not splits(config.trainer) else {}
     after = dict(before)
     if "sft" in config.stages:
         answers = [r["sft"] if config.sft_reasons else f"<answer>[{r['gold']}]</answer>" for r in rows]
@@ -83,16 +94,44 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
         )
         after = measure(model)
     save_model(model, tokenizer, out / "model")
-    return TrainingReport("rank_r1", out, before, after)
+    return TrainingReport("rank_r1", out, before, after, counts)
 
 
-def setwise_row(example: RankingExample, candidates: int, seed: int) -> dict[str, Any]:
-    """`prompt` (conversation), `gold` (1-based label), `sft` (a reasoned answer to imitate)."""
+def works(config: RankR1Config) -> list[Work]:
+    """The stages of a run, for its plan."""
+    examples, _ = config.source.read()
+    tokenizer = tokenizer_of(config.base)
+    rows, _ = fitted(examples, tokenizer, config, config.trainer.seed)
+    asked = [conversation_tokens(tokenizer, row, "") for row in rows]
+    told = [conversation_tokens(tokenizer, row, row["sft"]) for row in rows]
+    stages = {
+        "sft": Work("sft", config.sft, config.lora, told, max(told)),
+        "rl": Work("rl", config.trainer, config.lora, asked, max(asked), config.grpo),
+    }
+    return [stages[stage] for stage in config.stages]
+
+
+def fitted(
+    examples: Sequence[RankingExample], tokenizer: Any, config: RankR1Config, seed: int
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows whose prompts fit into `prompt_tokens`, and counts of what was done for it."""
+    longest = max(len(text.split()) for e in examples for text in (*e.positives, *e.negatives))
+    return within(
+        examples,
+        lambda example, words: setwise_row(example, config.candidates, seed, words),
+        lambda row: len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]),
+        limit=config.prompt_tokens,
+        words=longest,
+    )
+
+
+def setwise_row(example: RankingExample, candidates: int, seed: int, words: int | None = None) -> dict[str, Any]:
+    """`prompt` (conversation), `gold` (1-based label), `sft` (a reasoned answer); at most `words` per passage."""
     passages = [example.positives[0], *example.negatives[: candidates - 1]]
     order = list(range(len(passages)))
     random.Random(f"{seed}/{example.query}/{example.group}").shuffle(order)
     gold = order.index(0) + 1
-    shown = [(passages[i],) for i in order]
+    shown = [(passages[i] if words is None else focus(example.query, passages[i], words),) for i in order]
     reason = template_reason(example.query, example.positives[0], True)
     return {
         "prompt": turns(setwise_chat((example.query,), shown, reason=True)),
@@ -106,9 +145,11 @@ def exact_choice(completions: Sequence[Any], gold: Sequence[int], **_: Any) -> l
     return [choice_reward(spoken(text), label) for text, label in zip(completions, gold, strict=True)]
 
 
-def choice_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], max_tokens: int) -> dict[str, float]:
+def choice_metrics(
+    model: Any, tokenizer: Any, rows: Sequence[Any], max_tokens: int, batch: int = 16
+) -> dict[str, float]:
     """Greedy answers on held-out rows: mean `reward`, and share of right choices (`recall`; answers are repaired)."""
-    answers = complete(model, tokenizer, [row["prompt"] for row in rows], max_tokens=max_tokens)
+    answers = complete(model, tokenizer, [row["prompt"] for row in rows], max_tokens=max_tokens, batch=batch)
     golds = [row["gold"] for row in rows]
     rewards = [choice_reward(answer, gold) for answer, gold in zip(answers, golds, strict=True)]
     chosen = [parse_choice(answer, 99).choice == gold for answer, gold in zip(answers, golds, strict=True)]

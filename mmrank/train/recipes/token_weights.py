@@ -47,6 +47,7 @@ def train(config: TokenWeightsConfig, out: Path, *, resume: bool = False) -> Tra
         objective=lambda scores, batch: softmax_cross_entropy(scores[..., 0], batch["mask"]),
         settings=config.trainer,
         out=out,
+        baseline=config.measure.baseline,
         resume=resume,
     )
     write_adapter(out / ADAPTER, model.state_dict(), {"base": "minilm", "recipe": "token_weights"}, torch.float32)

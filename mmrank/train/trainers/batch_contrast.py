@@ -22,7 +22,7 @@ from mmrank.encoders.vision_tokens import VisionTokensEncoder
 from mmrank.errors import MmrankError
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.trainers.grouped import fit
-from mmrank.train.trainers.lora import language_lora, merge_in_place
+from mmrank.train.trainers.lora import adapt_encoder, merge_in_place
 from mmrank.train.trainers.maxsim import token_scores
 from mmrank.train.trainers.settings import LoraSettings, TrainerSettings
 from mmrank.types import Passage, Query
@@ -44,6 +44,7 @@ def train_encoder(
     lora: LoraSettings | None = None,
     keep_inputs: bool = False,
     resume: bool = False,
+    baseline: bool = True,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Train an encoder in place, and keep the checkpoint with the best held-out recall.
 
@@ -59,6 +60,7 @@ def train_encoder(
         lora: train a low-rank adapter, and add it to the weights at the end; None trains all weights.
         keep_inputs: hold rendered and tokenised inputs of vision-language encoders in memory: for sets that fit.
         resume: continue from the last checkpoint.
+        baseline: measure before training too.
 
     Returns:
         `loss`, `recall` (at 1, among the passages of a batch) and `mrr` on `held_out` before and after.
@@ -69,9 +71,7 @@ def train_encoder(
     """
     torch.manual_seed(settings.seed)
     if lora is not None:
-        from peft import inject_adapter_in_model
-
-        inject_adapter_in_model(language_lora(lora, sees=encoder.info.reads_images), encoder.model)
+        adapt_encoder(encoder, lora)
     figures = fit(
         AllPairs(encoder),
         rows=rows,
@@ -81,6 +81,8 @@ def train_encoder(
         settings=settings,
         out=out,
         resume=resume,
+        baseline=baseline,
+        plus=lora.plus if lora else None,
     )
     merge_in_place(encoder.model)
     return figures

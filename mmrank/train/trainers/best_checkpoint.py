@@ -9,6 +9,8 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from mmrank.train.trainers import ranks
+
 Measure = Callable[[Any], Mapping[str, float]]
 """Model → its figures on held-out examples; higher is better."""
 PREFIX = "held_out_"
@@ -32,19 +34,23 @@ class BestOnHeldOut(TrainerCallback):
     ) -> None:
         """Ask the trainer to load the best checkpoint at the end, and look for it among those of an earlier run."""
         args.load_best_model_at_end = True
-        if self._metrics.is_file():
-            for line in filter(None, self._metrics.read_text(encoding="utf-8").split("\n")):
-                row = json.loads(line)
-                if PREFIX + self._by in row and row["step"] <= state.global_step:
-                    self._note(args, state, row["step"], row[PREFIX + self._by])
+        for row in ranks.said_by_first(self._rows):
+            if PREFIX + self._by in row and row["step"] <= state.global_step:
+                self._note(args, state, row["step"], row[PREFIX + self._by])
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Measure the checkpoint that was just written."""
         found = self._measure(kwargs["model"])
-        with self._metrics.open("a", encoding="utf-8") as file:
-            row = {"step": state.global_step, **{PREFIX + name: value for name, value in found.items()}}
-            file.write(json.dumps(row) + "\n")
+        if ranks.writes():
+            with self._metrics.open("a", encoding="utf-8") as file:
+                row = {"step": state.global_step, **{PREFIX + name: value for name, value in found.items()}}
+                file.write(json.dumps(row) + "\n")
+        ranks.wait()
         self._note(args, state, state.global_step, found[self._by])
+
+    def _rows(self) -> list[dict[str, Any]]:
+        lines = self._metrics.read_text(encoding="utf-8").split("\n") if self._metrics.is_file() else []
+        return [json.loads(line) for line in lines if line]
 
     @staticmethod
     def _note(args: TrainingArguments, state: TrainerState, step: int, value: float) -> None:

@@ -121,13 +121,15 @@ class ChoiceScorer:
 
     def scores(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """(questions, passages, 1)."""
-        inner = model.get_base_model() if hasattr(model, "get_base_model") else model
-        states = inner.model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
-        ).last_hidden_state  # (conversations, tokens, hidden)
-        begun = states[inputs["at"][:, 0], inputs["at"][:, 1]]  # (questions, hidden)
-        head = inner.lm_head.weight[inputs["numbers"]]  # (questions, passages, hidden)
-        return (begun.float()[:, None] * head.float()).sum(dim=-1)[..., None]
+        conversations, tokens = inputs["at"].unbind(dim=1)
+        places, place = torch.unique(tokens, return_inverse=True)
+        logits = model(
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            use_cache=False,
+            logits_to_keep=places,
+        ).logits  # (conversations, places, vocabulary)
+        return logits[conversations, place].float().gather(1, inputs["numbers"])[..., None]
 
     def _read(self, row: Row) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids of a conversation, and for each question the token that says the number, and the right position."""

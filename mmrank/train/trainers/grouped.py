@@ -13,7 +13,9 @@ from transformers import Trainer, TrainingArguments
 
 from mmrank.errors import InputError
 from mmrank.train.data.examples import RankingExample
-from mmrank.train.trainers.arguments import common_arguments
+from mmrank.train.trainers import ranks
+from mmrank.train.trainers.arguments import common_arguments, splits
+from mmrank.train.trainers.lora import FasterSecondFactor
 from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
 from mmrank.train.trainers.settings import TrainerSettings
 
@@ -83,7 +85,7 @@ def teacher_scores(rows: Sequence[Row], mask: Tensor) -> dict[str, Tensor]:
     return {"teacher": ungroup(flat[:, None], mask)[..., 0]}
 
 
-class GroupedTrainer(Trainer):
+class GroupedTrainer(FasterSecondFactor, Trainer):
     """The trainer of transformers with an objective over groups; it measures the recall of the relevant candidate."""
 
     control: Any
@@ -115,21 +117,27 @@ class GroupedTrainer(Trainer):
 
     def measure(self, rows: Any = None) -> dict[str, float]:
         """`loss`, `recall` (at 1) and `mrr` over groups, not logged; a tie counts against the relevant candidate."""
-        model = self.model
-        model.eval()
-        loss = found = reciprocal = seen = 0.0
-        for inputs in self.get_eval_dataloader(rows):
-            batch = self._prepare_inputs(inputs)
-            with torch.inference_mode(), self.accelerator.autocast():
-                scores = self.scorer.scores(model, batch)
+        held = list(self.eval_dataset if rows is None else rows)
+        size = self.args.per_device_eval_batch_size
+        found = ranks.spread([held[start : start + size] for start in range(0, len(held), size)], self._measured)
+        seen = sum(groups for *_, groups in found)
+        loss, first, reciprocal = (sum(each) / seen for each in list(zip(*found, strict=True))[:3])
+        return {"loss": loss, "recall": first, "mrr": reciprocal}
+
+    def _measured(self, batches: Sequence[Sequence[Row]]) -> list[tuple[float, float, float, int]]:
+        """Of each batch: sums over its groups of loss, first places and reciprocal ranks, and their number."""
+        self.model.eval()
+        made = []
+        for rows in batches:
+            batch = self._prepare_inputs(self.scorer.collate(rows))
+            with torch.no_grad(), self.accelerator.autocast():
+                scores = self.scorer.scores(self.model, batch)
                 value = self.objective(scores, batch)
             ranked = scores[..., self.rank_by].masked_fill(~batch["mask"], float("-inf"))
             rank = 1 + (ranked[:, 1:] >= ranked[:, :1]).sum(dim=1)
-            loss += float(value) * len(rank)
-            found += float((rank == 1).sum())
-            reciprocal += float((1 / rank).sum())
-            seen += len(rank)
-        return {"loss": loss / seen, "recall": found / seen, "mrr": reciprocal / seen}
+            groups = len(rank)
+            made.append((float(value) * groups, float((rank == 1).sum()), float((1 / rank).sum()), groups))
+        return made
 
 
 def fit(
@@ -143,6 +151,8 @@ def fit(
     out: Path,
     resume: bool,
     rank_by: int = 0,
+    baseline: bool = True,
+    plus: float | None = None,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Train a model in place, and keep the checkpoint with the best held-out recall.
 
@@ -156,12 +166,15 @@ def fit(
         out: folder for checkpoints and metrics.jsonl.
         resume: continue from the last checkpoint.
         rank_by: number of the output that candidates are ranked by.
+        baseline: measure before training too; never of a model that will be split over processes.
+        plus: see `LoraSettings`.
 
     Returns:
-        `loss`, `recall` and `mrr` on `held_out` before and after.
+        `loss`, `recall` and `mrr` on `held_out` before (nothing without a baseline) and after.
     """
     last = checkpoint_to_resume(out, resume)
     trainer = GroupedTrainer(
+        plus=plus,
         scorer=scorer,
         objective=objective,
         rank_by=rank_by,
@@ -180,6 +193,6 @@ def fit(
         eval_dataset=list(held_out),
         callbacks=[JsonLines(out / METRICS)],
     )
-    before = trainer.measure()
+    before = trainer.measure() if baseline and not splits(settings) else {}
     trainer.train(resume_from_checkpoint=last)
     return before, trainer.measure()

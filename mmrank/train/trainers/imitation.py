@@ -10,7 +10,7 @@ from mmrank.errors import InputError
 from mmrank.train.trainers.arguments import common_arguments
 from mmrank.train.trainers.best_checkpoint import BestOnHeldOut, Measure
 from mmrank.train.trainers.language_models import Turns
-from mmrank.train.trainers.lora import language_lora
+from mmrank.train.trainers.lora import FasterSecondFactor, language_lora
 from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
 from mmrank.train.trainers.settings import LoraSettings, TrainerSettings
 from mmrank.train.trainers.vision_language import MAX_PIXELS, check_picture_tokens, lazy_dataset
@@ -35,6 +35,7 @@ def imitate(
     out: Path,
     resume: bool,
     pictures: Sequence[Sequence[ImageRef]] = (),
+    pixels: Sequence[int] = (),
     max_pixels: int = MAX_PIXELS,
     best: tuple[Measure, str] | None = None,
     decisions: Decisions | None = None,
@@ -53,7 +54,8 @@ def imitate(
         out: folder for checkpoints and metrics.
         resume: continue from the last checkpoint.
         pictures: those of each conversation, in its order; empty for text.
-        max_pixels: of a picture.
+        pixels: limits of the pictures of each conversation.
+        max_pixels: of a picture, whatever its conversation.
         best: what measures each checkpoint, and the figure that decides which is kept; None keeps the last.
         decisions: tokens of the answers that have a greater weight; None weighs all alike.
 
@@ -84,8 +86,10 @@ def imitate(
     ]
     for row, seen in zip(rows, pictures, strict=False):
         row["pictures"] = seen
+    for row, most in zip(rows, pixels, strict=False):
+        row["pixels"] = most
 
-    class OnAnswers(SFTTrainer):
+    class OnAnswers(FasterSecondFactor, SFTTrainer):
         """Without a GPU, trl runs the language head over every position; this runs it only where there is loss."""
 
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
@@ -99,6 +103,7 @@ def imitate(
 
     last = checkpoint_to_resume(out, resume)
     trainer = OnAnswers(
+        plus=lora.plus if lora else None,
         model=model,
         processing_class=tokenizer,
         args=SFTConfig(

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from mmrank.llm.protocol import Chat
+from mmrank.train.trainers import ranks
+from mmrank.train.trainers.base_weights import Loading, load_weights, placed
 from mmrank.train.trainers.vision_language import check_picture_tokens
 
 TINY_TEMPLATE = (
@@ -18,22 +20,25 @@ TINY_TEMPLATE = (
 )
 
 
-def load_causal(base: str, texts: Sequence[str], seed: int = 0) -> tuple[Any, Any]:
-    """Model (in float32) and tokenizer.
+def load_causal(base: str, texts: Sequence[str], seed: int = 0, how: Loading | None = None) -> tuple[Any, Any]:
+    """Model, on the device of this process, and tokenizer.
 
     Args:
         base: "smollm2" (embedded), "tiny" (a Llama of some 200 thousand random weights that knows the words of
             `texts`), a folder, or a name on the Hugging Face hub.
         texts: what a tiny model's tokenizer must know.
         seed: of a tiny model's weights.
+        how: precision, attention, quantisation; by default float32.
     """
+    how = how or Loading()
     if base == "tiny":
-        return _tiny(texts, seed)
-    from mmrank.checkpoints import find_checkpoint, load_language_model, load_tokenizer
+        model, tokenizer = _tiny(texts, seed)
+        return placed(model, how), tokenizer
+    from mmrank.checkpoints import find_checkpoint, load_tokenizer
     from mmrank.llm.smollm2 import transformers_folder
 
     checkpoint = find_checkpoint(transformers_folder() if base == "smollm2" else base)
-    model = load_language_model(checkpoint, dtype=torch.float32)
+    model = load_weights(checkpoint, how)
     tokenizer = load_tokenizer(checkpoint, model)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -108,7 +113,7 @@ def tokenised(tokenizer: Any, chats: Sequence[Turns]) -> dict[str, Tensor]:
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def complete(
     model: Any,
     tokenizer: Any,
@@ -118,31 +123,48 @@ def complete(
     batch: int = 16,
     pictures: Callable[[int], list[Any]] | None = None,
 ) -> list[str]:
-    """Greedy answers to prompts, in their order.
+    """Greedy answers to prompts, in their order; several processes share the work.
 
     Args:
         model: put in eval mode.
         tokenizer: the model's, or its processor if `pictures` are shown.
         chats: prompts.
         max_tokens: of each answer, at most.
-        batch: prompts that are answered together; with pictures always one.
+        batch: prompts that are answered together.
         pictures: position of a chat → its pictures, rendered.
     """
     model.eval()
-    answers: list[str] = []
-    step = batch if pictures is None else 1
-    for start in range(0, len(chats), step):
-        if pictures is None:
-            inputs: Any = tokenised(tokenizer, chats[start : start + step])
-        else:
-            text = tokenizer.apply_chat_template(chats[start], tokenize=False, add_generation_prompt=True)
-            inputs = tokenizer(text=[text], images=pictures(start), return_tensors="pt")
-            check_picture_tokens(tokenizer, inputs["input_ids"], inputs)
-        inputs = {name: value.to(model.device) for name, value in inputs.items()}
-        pad = getattr(tokenizer, "tokenizer", tokenizer).pad_token_id
-        written = model.generate(**inputs, max_new_tokens=max_tokens, do_sample=False, pad_token_id=pad)
-        answers += tokenizer.batch_decode(written[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    return answers
+    inner = getattr(tokenizer, "tokenizer", tokenizer)
+    together = ranks.is_split(model)
+
+    def written(batches: Sequence[Sequence[int]]) -> list[list[str]]:
+        found = []
+        for places in batches:
+            given = [chats[place] for place in places]
+            inputs = tokenised(tokenizer, given) if pictures is None else _seen(tokenizer, given, places, pictures)
+            inputs = {name: value.to(ranks.device()) for name, value in inputs.items()}
+            made = model.generate(
+                **inputs,
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                pad_token_id=inner.pad_token_id,
+                synced_gpus=together,
+            )
+            found.append(tokenizer.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+        return found
+
+    order = list(range(len(chats)))
+    answers = ranks.spread([order[start : start + batch] for start in range(0, len(order), batch)], written)
+    return [answer for batch_answers in answers for answer in batch_answers]
+
+
+def _seen(processor: Any, chats: Sequence[Turns], places: Sequence[int], pictures: Callable[[int], list[Any]]) -> Any:
+    texts = [processor.apply_chat_template(chat, tokenize=False, add_generation_prompt=True) for chat in chats]
+    processor.tokenizer.padding_side = "left"
+    shown = [pictures(place) for place in places]
+    inputs = processor(text=texts, images=shown, return_tensors="pt", padding=True)
+    check_picture_tokens(processor, inputs["input_ids"], inputs)
+    return inputs
 
 
 def spoken(completion: Any) -> str:
@@ -152,6 +174,8 @@ def spoken(completion: Any) -> str:
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write model and tokenizer (or processor) as a checkpoint that inference loads; an adapter is merged into it."""
+    if not ranks.writes():
+        return
     whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
     whole.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

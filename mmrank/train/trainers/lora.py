@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from mmrank.adapters import DOWN, UP, Adapter
 from mmrank.errors import MmrankError
+from mmrank.train.trainers import ranks
 from mmrank.train.trainers.settings import LoraSettings
 
 ADAPTER = "adapter.safetensors"
-VISION_TOWER = r".*\.(visual|vision_tower|vision_model)\..*"
+VISION_TOWER = r"(.*\.)?(visual|vision_tower|vision_model)\..*"
 """Names of the layers that read pictures, in the families of vision-language models of transformers."""
 
 
@@ -32,6 +33,40 @@ def lora_config(lora: LoraSettings, **more: Any) -> Any:
     )
 
 
+class FasterSecondFactor:
+    """For trainers: the second factor of each adapter learns faster than the first one (LoRA+, Hayou et al. 2024).
+
+    Args:
+        plus: learning rate of the second factors as a multiple of that of the first ones; None: alike.
+        settings: of the trainer it is mixed into.
+    """
+
+    optimizer: Any
+    args: Any
+    model: Any
+
+    def __init__(self, *, plus: float | None, **settings: Any) -> None:
+        self._plus = plus
+        super().__init__(**settings)
+
+    def create_optimizer(self, *arguments: Any, **options: Any) -> Any:
+        """The optimizer of the trainer, or AdamW with the two learning rates."""
+        if self._plus is None or self.optimizer is not None:
+            return super().create_optimizer(*arguments, **options)  # type: ignore[misc]
+        from peft.optimizers import create_loraplus_optimizer
+
+        self.optimizer = create_loraplus_optimizer(
+            self.model,
+            torch.optim.AdamW,
+            lr=self.args.learning_rate,
+            loraplus_lr_ratio=self._plus,
+            loraplus_weight_decay=self.args.weight_decay,
+            betas=(self.args.adam_beta1, self.args.adam_beta2),
+            eps=self.args.adam_epsilon,
+        )
+        return self.optimizer
+
+
 def language_lora(lora: LoraSettings | None, *, sees: bool = False) -> Any:
     """peft's configuration for a language model, None to train all weights.
 
@@ -44,13 +79,35 @@ def language_lora(lora: LoraSettings | None, *, sees: bool = False) -> Any:
     return lora_config(lora, exclude_modules=VISION_TOWER if sees else None, task_type="CAUSAL_LM")
 
 
-def with_language_lora(model: Any, lora: LoraSettings | None) -> Any:
-    """A language model with a fresh adapter; the model itself where `lora` is None."""
+def with_language_lora(model: Any, lora: LoraSettings | None, *, whole: str | None = None) -> Any:
+    """A language model with a fresh adapter; the model itself where `lora` is None.
+
+    Args:
+        model: its vision tower, if it has one, is left as it is.
+        lora: rank, layers and so on.
+        whole: name of a module that is trained in full.
+    """
     if lora is None:
         return model
     from peft import get_peft_model
 
-    return get_peft_model(model, language_lora(lora))
+    sees = hasattr(model.config, "vision_config")
+    excluded = [VISION_TOWER] * sees + [rf"(.*\.)?{whole}"] * (whole is not None)
+    config = lora_config(
+        lora,
+        exclude_modules="|".join(excluded) or None,
+        modules_to_save=[whole] if whole else None,
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(model, config)
+
+
+def adapt_encoder(encoder: Any, lora: LoraSettings) -> None:
+    """Put a fresh adapter into the network of an encoder; its vision tower stays as it is."""
+    from peft import inject_adapter_in_model
+
+    network = getattr(encoder.model[0], "auto_model", encoder.model)
+    inject_adapter_in_model(language_lora(lora, sees=encoder.info.reads_images), network)
 
 
 def merge_in_place(model: nn.Module) -> None:
@@ -128,6 +185,8 @@ def write_adapter(
     """Write tensors as `mmrank.adapters` reads them. Returns the file."""
     from safetensors.torch import save_file
 
+    if not ranks.writes():
+        return path
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: value.to(dtype).contiguous() for name, value in tensors.items()}, path, metadata=dict(metadata))
     return path

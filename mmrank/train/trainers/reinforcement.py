@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mmrank.errors import require
+from mmrank.train.trainers import ranks
 from mmrank.train.trainers.arguments import common_arguments
 from mmrank.train.trainers.best_checkpoint import BestOnHeldOut, Measure
-from mmrank.train.trainers.lora import language_lora
+from mmrank.train.trainers.lora import FasterSecondFactor, language_lora
 from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume
 from mmrank.train.trainers.settings import LoraSettings, TrainerSettings
 from mmrank.train.trainers.vision_language import MAX_PIXELS, check_picture_tokens, lazy_dataset
@@ -27,6 +29,11 @@ class GrpoSettings(BaseModel):
     clip: float = Field(0.2, gt=0, description="half-width of the interval of probability ratios (epsilon)")
     beta: float = Field(0.04, ge=0, description="weight of the divergence from the reference model")
     updates: int = Field(1, ge=1, description="per batch of completions (mu)")
+    vllm: Literal["colocate", "server"] | None = Field(
+        None, description="who writes completions: vLLM in the training process, or its server; None: transformers"
+    )
+    vllm_server: str = Field("http://localhost:8000", description="address of `trl vllm-serve`, with vllm: server")
+    vllm_memory: float = Field(0.3, gt=0, lt=1, description="share of the GPU that vLLM takes, with vllm: colocate")
 
 
 def reinforce(
@@ -63,7 +70,7 @@ def reinforce(
     """
     from trl import GRPOConfig, GRPOTrainer
 
-    class PicturesChecked(GRPOTrainer):
+    class PicturesChecked(FasterSecondFactor, GRPOTrainer):
         def _tokenize_prompts(self, prompts: Any) -> Any:
             made = super()._tokenize_prompts(prompts)
             check_picture_tokens(tokenizer, made[0], made[2])
@@ -74,10 +81,12 @@ def reinforce(
     if lora is None and not adapted:
         # trl loads the reference model from the folder that the policy names as its origin.
         reference = out / "reference"
-        if not (reference / "config.json").is_file():
+        if ranks.writes() and not (reference / "config.json").is_file():
             model.save_pretrained(reference)
+        ranks.wait()
         model.config._name_or_path = str(reference)
     trainer = PicturesChecked(
+        plus=lora.plus if lora else None,
         model=model,
         processing_class=tokenizer,
         reward_funcs=list(rewards),
@@ -91,6 +100,7 @@ def reinforce(
             num_iterations=grpo.updates,
             loss_type="grpo",
             scale_rewards="group",
+            **rollouts(grpo),
         ),
         train_dataset=lazy_dataset(prompts, max_pixels),
         peft_config=None if adapted else language_lora(lora, sees=any(row.get("pictures") for row in prompts)),
@@ -98,3 +108,16 @@ def reinforce(
     )
     trainer.train(resume_from_checkpoint=last)
     return trainer.model
+
+
+def rollouts(grpo: GrpoSettings) -> dict[str, Any]:
+    """Arguments of trl that say who writes the completions.
+
+    Raises:
+        MissingExtraError: when vLLM is asked for and not installed.
+    """
+    if grpo.vllm is None:
+        return {}
+    require("vllm", "vllm")
+    where = {"vllm_server_base_url": grpo.vllm_server} if grpo.vllm == "server" else {}
+    return {"use_vllm": True, "vllm_mode": grpo.vllm, "vllm_gpu_memory_utilization": grpo.vllm_memory, **where}

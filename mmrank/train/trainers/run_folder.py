@@ -10,6 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import get_last_checkpoint
 
 from mmrank.errors import InputError
+from mmrank.train.trainers import ranks
 
 METRICS = "metrics.jsonl"
 
@@ -24,6 +25,8 @@ class JsonLines(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Drop lines that a killed run wrote after its last checkpoint."""
+        if not ranks.writes():
+            return
         lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []
         kept = [line for line in lines if line and json.loads(line)["step"] <= state.global_step]
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +41,8 @@ class JsonLines(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Append one line."""
+        if not ranks.writes():
+            return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
@@ -54,6 +59,7 @@ def checkpoint_to_resume(out: Path, resume: bool) -> str | None:
         raise InputError(f"{folder} holds no checkpoint to resume; start without --resume")
     if not resume and last is not None:
         raise InputError(f"{out} holds a run already; continue it with --resume or choose another --out")
+    ranks.wait()  # before anything is written
     return last if resume else None
 
 

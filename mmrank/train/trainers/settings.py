@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +24,39 @@ class LoraSettings(BaseModel):
     dropout: float = Field(0.0, ge=0, lt=1)
     modules: list[str] | str = Field("all-linear", description="names of the layers that are adapted")
     layers: list[int] | None = Field(None, description="numbers of the blocks that are adapted; None for all")
+    plus: float | None = Field(
+        None,
+        gt=0,
+        description="learning rate of the second factor as a multiple of the first one's (LoRA+); None: alike",
+    )
+
+
+class ModelSettings(BaseModel):
+    """The setting `model:` of recipes for language models: how the base model is loaded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="of the weights; auto: bfloat16 on a GPU if an adapter is trained, otherwise float32"
+    )
+    attention: str | None = Field(
+        None, description="by its name in transformers, for instance flash_attention_2; None: what transformers takes"
+    )
+    quantise: Literal["4bit", "8bit"] | None = Field(
+        None, description="weights in 4 bits (QLoRA) or 8; trains an adapter only, on a GPU, with bitsandbytes"
+    )
+
+
+class MeasureSettings(BaseModel):
+    """The setting `measure:` of every recipe: what is measured on held-out examples."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    baseline: bool = Field(True, description="measure before training; never of a model split over processes")
+    answers: int | None = Field(
+        None, ge=1, description="held-out examples that the model answers in words, at most; None: all"
+    )
+    batch: int = Field(16, ge=1, description="answers that are written together")
 
 
 class TrainerSettings(BaseModel):
@@ -49,10 +82,8 @@ class TrainerSettings(BaseModel):
     save_steps: int = Field(100, ge=1, description="updates between checkpoints")
     log_steps: int = Field(10, ge=1, description="updates between lines of metrics.jsonl")
     gradient_checkpointing: bool = False
-    deepspeed: str | None = Field(None, description="zero2, zero3 or a JSON file; not run by us")
-    fsdp: str | None = Field(
-        None, description="fsdp (the settings that come with mmrank) or a JSON file; not run by us"
-    )
+    deepspeed: str | None = Field(None, description="zero2, zero3 or a JSON file")
+    fsdp: str | None = Field(None, description="fsdp (the settings that come with mmrank) or a JSON file")
 
 
 class RecipeConfig(BaseModel):
@@ -61,6 +92,7 @@ class RecipeConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: ExampleSource = ExampleSource()
+    measure: MeasureSettings = MeasureSettings()
     trainer: TrainerSettings = TrainerSettings()
 
 

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mmrank.errors import InputError
 from mmrank.train.data.examples import fingerprint
 from mmrank.train.data.scorers import text_passages
+from mmrank.train.trainers import ranks
 from mmrank.train.trainers.grouped import Row
 
 
@@ -110,26 +112,76 @@ class CrossEncoderTeacher:
         ]
 
 
+class FileTeacher:
+    """Scores that were computed elsewhere.
+
+    Args:
+        path: JSON lines with `query`, `candidate` and `score`.
+
+    Raises:
+        InputError: when a line is not of this form.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = str(path)
+        self._scores: dict[tuple[str, str], float] = {}
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    row = json.loads(line)
+                    self._scores[row["query"], row["candidate"]] = float(row["score"])
+                except (ValueError, KeyError, TypeError) as error:
+                    raise InputError(f"{path}, line {number}: expected query, candidate and score") from error
+
+    def score(self, query: str, candidates: Sequence[str]) -> list[float]:
+        """See `Teacher`.
+
+        Raises:
+            InputError: when a candidate has no score.
+        """
+        missing = next((text for text in candidates if (query, text) not in self._scores), None)
+        if missing is not None:
+            raise InputError(f"{self.name} has no score of {missing[:60]!r} for {query[:60]!r}")
+        return [self._scores[query, text] for text in candidates]
+
+
 def load_teacher(name: str) -> Teacher:
-    """A teacher by name: "maxsim" or "likelihood" (both embedded), otherwise the source of a `CrossEncoderTeacher`."""
+    """A teacher: "maxsim" or "likelihood" (both embedded), a file of scores (.jsonl), or a `CrossEncoderTeacher`.
+
+    Raises:
+        InputError: when the file of scores is not there.
+    """
+    if name.endswith(".jsonl"):
+        if not Path(name).is_file():
+            raise InputError(f"teacher: {name} is not there; it holds query, candidate and score on each line")
+        return FileTeacher(Path(name))
     embedded: dict[str, Callable[[], Teacher]] = {"maxsim": MaxSimTeacher, "likelihood": LikelihoodTeacher}
     return embedded[name]() if name in embedded else CrossEncoderTeacher(name)
 
 
 def with_teacher(rows: Sequence[Row], teacher: Teacher, cache: Path) -> list[Row]:
-    """The rows with their scores as `teacher`; scores that the file `cache` holds are not computed again."""
+    """The rows with their scores as `teacher`; scores that the file `cache` holds are not computed again.
+
+    Several processes share the work; each writes a file of its own beside `cache`.
+    """
     known: dict[str, list[float]] = {}
-    if cache.is_file():
-        for line in filter(None, cache.read_text(encoding="utf-8").split("\n")):
+    for path in sorted(cache.parent.glob(f"{cache.stem}*{cache.suffix}")):
+        for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
             entry = json.loads(line)
             known[entry["key"]] = entry["scores"]
+    ranks.wait()
     cache.parent.mkdir(parents=True, exist_ok=True)
-    scored: list[Row] = []
-    with cache.open("a", encoding="utf-8") as file:
-        for row in rows:
-            key = fingerprint("\n".join([teacher.name, row["query"], *row["candidates"]]))
-            if key not in known:
-                known[key] = teacher.score(row["query"], row["candidates"])
-                file.write(json.dumps({"teacher": teacher.name, "key": key, "scores": known[key]}) + "\n")
-            scored.append({**row, "teacher": known[key]})
-    return scored
+    own = cache if ranks.writes() else cache.with_name(f"{cache.stem}-{ranks.rank()}{cache.suffix}")
+
+    def scored(some: Sequence[Row]) -> list[Row]:
+        made: list[Row] = []
+        with own.open("a", encoding="utf-8") as file:
+            for row in some:
+                key = fingerprint("\n".join([teacher.name, row["query"], *row["candidates"]]))
+                if key not in known:
+                    known[key] = teacher.score(row["query"], row["candidates"])
+                    file.write(json.dumps({"teacher": teacher.name, "key": key, "scores": known[key]}) + "\n")
+                made.append({**row, "teacher": known[key]})
+        return made
+
+    return ranks.spread(rows, scored)

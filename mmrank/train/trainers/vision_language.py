@@ -8,30 +8,45 @@ from typing import Any
 import torch
 
 from mmrank.errors import MmrankError
+from mmrank.train.trainers.base_weights import Loading, load_weights
 from mmrank.types import ImageRef
 
 MAX_PIXELS = 1280 * 28 * 28
 """A page picture is scaled to at most this many pixels, as at inference."""
+UNSEEN = ("pictures", "pixels")
+"""Columns of rows that a trainer does not get."""
 
 
-def load_vision(base: str) -> tuple[Any, Any]:
+def load_vision(base: str, loading_settings: Loading | None = None) -> tuple[Any, Any]:
     """Model and processor from a folder or a name on the Hugging Face hub, for instance Qwen/Qwen2.5-VL-7B-Instruct.
 
     Raises:
         MmrankError: when it cannot be loaded or reads no pictures.
     """
-    from mmrank.checkpoints import find_checkpoint, load_config, load_language_model, loading
+    from mmrank.checkpoints import find_checkpoint, load_config, loading
     from mmrank.processors import load_processor
 
     checkpoint = find_checkpoint(base)
     if not hasattr(load_config(checkpoint), "vision_config"):
         raise MmrankError(f"{base} reads no pictures; name a vision-language model, or set pictures: false")
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    model = load_language_model(checkpoint, dtype=dtype)
+    model = load_weights(checkpoint, loading_settings or Loading())
     with loading(checkpoint):
         processor = load_processor(checkpoint.source, **checkpoint.options)
     processor.tokenizer.padding_side = "left"
     return model, processor
+
+
+def pixels_per_token(processor: Any) -> int:
+    """Pixels of a picture that one token stands for (Qwen's families).
+
+    Raises:
+        MmrankError: for processors that cut pictures in another way.
+    """
+    pictures = processor.image_processor
+    patch, merged = getattr(pictures, "patch_size", None), getattr(pictures, "merge_size", None)
+    if not isinstance(patch, int) or not isinstance(merged, int):
+        raise MmrankError("the tokens of this model's pictures cannot be counted; use a model of Qwen's families")
+    return int((patch * merged) ** 2)
 
 
 def opened(pictures: Sequence[ImageRef], max_pixels: int) -> list[Any]:
@@ -40,16 +55,19 @@ def opened(pictures: Sequence[ImageRef], max_pixels: int) -> list[Any]:
 
 
 def lazy_dataset(rows: Sequence[Mapping[str, Any]], max_pixels: int) -> Any:
-    """Rows as a dataset for trl. Their `pictures` are rendered as `images` whenever a row is read, and not kept."""
+    """Rows as a dataset for trl. Their `pictures` are rendered as `images` whenever a row is read, and not kept.
+
+    A row's own `pixels` limit its pictures further.
+    """
     from datasets import Dataset
 
     if not any(row.get("pictures") for row in rows):
-        return Dataset.from_list([{k: v for k, v in row.items() if k != "pictures"} for row in rows])
+        return Dataset.from_list([{k: v for k, v in row.items() if k not in UNSEEN} for row in rows])
 
     def read(batch: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
         chosen = [rows[position] for position in batch["row"]]
-        made: dict[str, list[Any]] = {name: [row[name] for row in chosen] for name in rows[0] if name != "pictures"}
-        made["images"] = [opened(row["pictures"], max_pixels) for row in chosen]
+        made: dict[str, list[Any]] = {name: [row[name] for row in chosen] for name in rows[0] if name not in UNSEEN}
+        made["images"] = [opened(row["pictures"], min(max_pixels, row.get("pixels", max_pixels))) for row in chosen]
         return made
 
     return Dataset.from_dict({"row": list(range(len(rows)))}).with_transform(read)

@@ -47,7 +47,7 @@ def test_a_users_file_goes_over_the_variant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("speed: 3\n", "speed: unknown setting; there are: source, trainer, candidates, max_tokens, lora"),
+        ("speed: 3\n", "speed: unknown setting; there are: source, measure, trainer, candidates, max_tokens, lora"),
         ("examples: a.jsonl\n", "examples: unknown setting; there are: source"),
         ("source: {file: a.jsonl}\n", "source.file: unknown setting; there are: examples, held_out"),
         ("lora: {size: 4}\n", "lora.size: unknown setting; there are: rank, alpha"),

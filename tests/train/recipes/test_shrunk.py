@@ -1,0 +1,57 @@
+"""Recipes on the real classes of their papers' models, shrunk: three steps with pictures, resumed once.
+
+All of them, in one and in two processes, take minutes: MMRANK_LONG_TESTS=yes pytest tests/train/recipes/test_shrunk.py
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent.parent))
+pytest.importorskip("trl")
+
+import shrunk
+from two_processes import learnt, start
+
+from mmrank.train.loading import run_recipe
+
+IN_CI = ("dear", "identify")
+NAMES = ("contrastive", "mm_r5", "rank_r1", "prorank", "sft_vs_cl", "dear", "dear_stage_2", "likelihood", "identify")
+LONG = pytest.mark.skipif(not os.environ.get("MMRANK_LONG_TESTS"), reason="takes minutes: set MMRANK_LONG_TESTS=yes")
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    return {Path(one["out"]).name: one for one in shrunk.runs(tmp_path_factory.mktemp("shrunk"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name if name in IN_CI else pytest.param(name, marks=LONG) for name in NAMES])
+def test_three_steps_and_a_stop(name: str, listed: dict[str, dict[str, Any]]) -> None:
+    given = copy.deepcopy(listed[name])
+    recipe, out = given.pop("recipe"), Path(given.pop("out"))
+    report = run_recipe(recipe, out=out, **given)
+    rows = [row for path in out.rglob("metrics.jsonl") for row in map(json.loads, path.open())]
+    assert {row["step"] for row in rows if "loss" in row} == {1, 2, 3}
+    assert all(math.isfinite(row["loss"]) for row in rows if "loss" in row)
+    assert shrunk.stop_short(out)
+    again = run_recipe(recipe, out=out, resume=True, **given)
+    assert dict(again.after) == pytest.approx(dict(report.after), abs=1e-5)
+
+
+@LONG
+def test_two_processes_run_all_of_them(tmp_path: Path) -> None:
+    runs = shrunk.runs(tmp_path)
+    start(tmp_path, copy.deepcopy(runs))
+    for one in runs:
+        first, second = learnt(Path(one["out"]))
+        assert first == second
+        assert first["after"]
