@@ -36,10 +36,11 @@ class Cluster:
         self._owns = not self.ray.is_initialized()
         if self._owns:
             try:
+                _check_answers(address)
                 self.ray.init(
                     address=address, log_to_driver=False, include_dashboard=False if address is None else None
                 )
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError, AssertionError) as error:
+            except (OSError, RuntimeError, ValueError, AssertionError) as error:
                 said = " ".join(str(error).split())[:300]
                 raise MmrankError(
                     f"no Ray cluster can be joined at {address or 'this machine'} ({said}); start one with `ray start"
@@ -68,6 +69,20 @@ class Cluster:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _check_answers(address: str | None) -> None:
+    """Look whether something answers at an address: Ray itself tries for minutes, and then ends the process.
+
+    Raises:
+        OSError, ValueError: when nothing does, or it is no address.
+    """
+    if address is None or address == "auto":
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not host:
+        raise ValueError("it looks like host:6379")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 class RayEngine:

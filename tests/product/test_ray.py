@@ -100,10 +100,11 @@ def test_what_cannot_be_joined_is_named(files, local, tmp_path):
             local.add(files, **options)
 
 
-@pytest.mark.cluster
-def test_no_cluster_at_the_address(files, local):
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9", "nowhere"])
+def test_no_cluster_at_the_address(files, local, address, monkeypatch):
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
     with pytest.raises(MmrankError, match="no Ray cluster can be joined"):
-        local.add(files / "ferry.md", engine="ray", address="127.0.0.1:9", ocr="auto")
+        local.add(files / "ferry.md", engine="ray", address=address)
 
 
 @pytest.mark.cluster

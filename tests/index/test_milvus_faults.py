@@ -1,0 +1,149 @@
+"""A real Milvus server that is killed, stopped and started again while collections are written and read.
+
+Run with `pytest -m cluster`; MMRANK_TEST_KILLS says how often the server is killed (3).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from milvus_servers import MilvusProcess
+
+from mmrank.errors import MmrankError
+from mmrank.index import DocumentRecord, MilvusStore
+
+pytestmark = pytest.mark.cluster
+KILLS = int(os.environ.get("MMRANK_TEST_KILLS", "3"))
+
+WRITER = """
+import sys, zlib
+import numpy as np
+from pathlib import Path
+from mmrank.index import MilvusStore
+sys.path.insert(0, sys.argv[1])
+from conftest import make_document, vectors_of
+store = MilvusStore.open(sys.argv[2])
+for at in range(10_000):
+    key = f"{sys.argv[3]}-{at}"
+    with store.write(wait=120) as writer:
+        writer.put(make_document(key, [f"{key} one", f"{key} two"]), vectors_of(key, 2), vectors_of(key, 1))
+    print(key, flush=True)
+"""
+
+
+@pytest.fixture
+def server(tmp_path):
+    process = MilvusProcess(tmp_path / "server")
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def store(server, tmp_path, encoder):
+    made = MilvusStore.create(tmp_path / "library", uri=server.uri, name="library", encoder=encoder, index="FLAT")
+    yield made
+    made.close()
+
+
+def records(store: MilvusStore, patience: float = 120.0) -> list[DocumentRecord]:
+    """The documents, as soon as Milvus answers again."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            with store.snapshot() as snapshot:
+                return snapshot.documents()
+        except MmrankError:
+            if time.monotonic() > end:
+                raise
+
+
+def check_whole(store: MilvusStore, committed: set[str], vectors_of) -> None:
+    """Everything that was committed is there, whole, and of the rest nothing or all."""
+    found = {record.name.removesuffix(".pdf"): record.id for record in records(store)}
+    assert committed <= found.keys()
+    with store.snapshot() as snapshot:
+        for key, identifier in found.items():
+            assert len(snapshot.document(identifier).passages) == 2
+            np.testing.assert_array_equal(snapshot.passage_vectors(identifier), vectors_of(key, 2))
+        assert store.problems() == []
+        matches = snapshot.search_dense(vectors_of("x", 1)[0], 10_000)
+        assert {match.document_id for match in matches} == set(found.values())
+
+
+def test_a_server_that_is_killed_again_and_again_loses_nothing(server, store, make_document, vectors_of):
+    committed: set[str] = set()
+    ended = threading.Event()
+    failures: list[MmrankError] = []
+
+    def write() -> None:
+        at = 0
+        while not ended.is_set():
+            at += 1
+            key = f"document-{at}"
+            try:
+                with store.write(wait=120) as writer:
+                    writer.put(make_document(key, [f"{key} one", "two"]), vectors_of(key, 2), vectors_of(key, 1))
+                committed.add(key)
+            except MmrankError as error:
+                failures.append(error)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    chance = random.Random(1)
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0.5, 4))
+        server.kill()
+        time.sleep(chance.uniform(0, 2))
+        server.start()
+    time.sleep(5)
+    ended.set()
+    thread.join(300)
+    assert not thread.is_alive()
+    assert committed
+    check_whole(store, committed, vectors_of)
+
+
+def test_a_server_that_does_not_answer_for_half_a_minute_is_waited_for(server, store, make_document, vectors_of):
+    key = "document"
+    server.pause()
+    timer = threading.Timer(30, server.go_on)
+    timer.start()
+    with pytest.raises(MmrankError, match="Milvus"), store.snapshot():
+        pass
+    with store.write(wait=60) as writer:
+        writer.put(make_document(key, [f"{key} one", "two"]), vectors_of(key, 2), vectors_of(key, 1))
+    timer.join()
+    check_whole(store, {key}, vectors_of)
+
+
+def test_writers_of_two_machines_that_are_killed_leave_nothing_half(server, store, tmp_path, vectors_of):
+    from pathlib import Path
+
+    def start(name: str) -> subprocess.Popen[str]:
+        folder = tmp_path / name
+        if not folder.exists():
+            MilvusStore.attach(folder, uri=server.uri, name="library").close()
+        command = [sys.executable, "-c", WRITER, str(Path(__file__).parent), str(folder), f"{name}{time.time_ns()}"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    chance = random.Random(2)
+    committed: set[str] = set()
+    for _ in range(KILLS):
+        writers = [start("one"), start("two")]
+        time.sleep(chance.uniform(8, 14))
+        for writer in writers:
+            writer.kill()
+            assert writer.stdout is not None
+            committed |= set(writer.stdout.read().split())
+    assert committed
+    with store.write(wait=60) as writer:
+        writer.touch()
+    check_whole(store, committed, vectors_of)
+    assert store._server.count("passages", 'key > ""') == 2 * len(records(store))  # nothing is left of dead writers
