@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,15 +57,45 @@ class MilvusProcess:
         os.kill(self.pid, signal.SIGKILL)
         self._server.server_proc.wait()
 
-    def pause(self) -> None:
-        """As when the network is gone: it is there, and does not answer."""
-        os.kill(self.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
-
     def stop(self) -> None:
         if self._server.server_proc is not None:
             self._server.server_proc.kill()
             self._server.server_proc.wait()
         self._server.stop()
+
+
+class Network:
+    """A way to a server that can be cut: what is sent then arrives once it is whole again."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._whole = threading.Event()
+        self._whole.set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.uri = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        self._whole.clear()
+
+    def mend(self) -> None:
+        self._whole.set()
+
+    def close(self) -> None:
+        self._listening.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                far = socket.create_connection(("127.0.0.1", self._port))
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
+
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                self._whole.wait()
+                target.sendall(data)
+        for end in (source, target):
+            end.close()

@@ -197,7 +197,7 @@ class MilvusStore(Store):
         """
         if self.read_only:
             raise InputError(f"{self.path} was opened read-only")
-        with writing(self._server, wait) as lease:
+        with self._server.patient(), writing(self._server, wait) as lease:
             self._take_over(lease)
             self._lease = lease
             try:

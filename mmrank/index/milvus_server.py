@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -82,6 +83,7 @@ class MilvusServer:
         self.uri, self.name = uri, name
         self._process = os.getpid()
         self._lock = threading.Lock()
+        self._thread = threading.local()
         self._failures: Any = (pymilvus.MilvusException, *_grpc_errors())
         try:
             # Not milvus_client's default of waiting for minutes for a server that is not there.
@@ -93,6 +95,15 @@ class MilvusServer:
         """Close the connection."""
         if self._process == os.getpid():
             self._client.close()
+
+    @contextmanager
+    def patient(self) -> Iterator[None]:
+        """Wait for longer in this thread, as long as the block lasts: work would be lost."""
+        self._thread.patience = WRITING
+        try:
+            yield
+        finally:
+            del self._thread.patience
 
     # What the collection is
 
@@ -262,20 +273,20 @@ class MilvusServer:
             if self.call("has_collection", f"{self.name}_{part}"):
                 self.call("drop_collection", f"{self.name}_{part}")
 
-    def call(self, what: str, *arguments: Any, again: str = "", patience: float = READING, **named: Any) -> Any:
+    def call(self, what: str, *arguments: Any, again: str = "", patience: float | None = None, **named: Any) -> Any:
         """Call a method of the client; again, where the server does not answer, until `patience` seconds are over.
 
         Args:
             what: the method.
             arguments: its arguments.
             again: the method that is called the second time, as the first call may have done its work.
-            patience: seconds.
+            patience: seconds; by default `READING`, and `WRITING` within `patient`.
             named: its arguments by name.
 
         Raises:
             MmrankError: says what could not be done, and why.
         """
-        end = time.monotonic() + patience
+        end = time.monotonic() + (getattr(self._thread, "patience", READING) if patience is None else patience)
         pause = 0.1
         while True:
             left = end - time.monotonic()

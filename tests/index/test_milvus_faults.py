@@ -11,10 +11,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from milvus_servers import MilvusProcess
+from milvus_servers import MilvusProcess, Network
 
 from mmrank.errors import MmrankError
 from mmrank.index import DocumentRecord, MilvusStore
@@ -110,22 +111,24 @@ def test_a_server_that_is_killed_again_and_again_loses_nothing(server, store, ma
     check_whole(store, committed, vectors_of)
 
 
-def test_a_server_that_does_not_answer_for_half_a_minute_is_waited_for(server, store, make_document, vectors_of):
-    key = "document"
-    server.pause()
-    timer = threading.Timer(30, server.go_on)
+def test_a_network_that_is_gone_for_half_a_minute_is_waited_for(server, store, tmp_path, make_document, vectors_of):
+    network = Network(server.port)
+    far = MilvusStore.attach(tmp_path / "far", uri=network.uri, name="library")
+    network.cut()
+    timer = threading.Timer(30, network.mend)
     timer.start()
-    with pytest.raises(MmrankError, match="Milvus"), store.snapshot():
+    with pytest.raises(MmrankError, match="Milvus"), far.snapshot():
         pass
-    with store.write(wait=60) as writer:
-        writer.put(make_document(key, [f"{key} one", "two"]), vectors_of(key, 2), vectors_of(key, 1))
+    key = "document"
+    with far.write(wait=60) as writer:
+        writer.put(make_document(key, [f"{key} one", f"{key} two"]), vectors_of(key, 2), vectors_of(key, 1))
     timer.join()
     check_whole(store, {key}, vectors_of)
+    check_whole(far, {key}, vectors_of)
+    network.close()
 
 
 def test_writers_of_two_machines_that_are_killed_leave_nothing_half(server, store, tmp_path, vectors_of):
-    from pathlib import Path
-
     def start(name: str) -> subprocess.Popen[str]:
         folder = tmp_path / name
         if not folder.exists():
