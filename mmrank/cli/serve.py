@@ -62,6 +62,7 @@ def serve(
     A process that dies is started again. Further settings are environment variables MMRANK_SERVE_… (docs/serve.md).
     """
     require("fastapi", "serve")
+    require("mcp", "serve")
     uvicorn = require("uvicorn", "serve")
     from mmrank.serve.settings import load_serve_settings
     from mmrank.serve.workers import supervise
