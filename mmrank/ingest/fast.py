@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmrank.ingest.broken import join_broken
 from mmrank.ingest.charts import chart_lines, label_text
 from mmrank.ingest.drafts import Draft, Line, Rect, area, distance, hull, inside
 from mmrank.ingest.figures import Graphic, graphics, is_background, lone_pictures, within_any, without_shading
@@ -45,7 +46,7 @@ def fast_drafts(content: Content) -> list[Draft]:
     aligned = find_tables(lines, content.vectors)
     lines = without(lines, [line for grid in aligned for line in grid.lines])
     drafts += [table_draft(grid) for grid in [*drawn, *aligned]]
-    return drafts + join_spaced(paragraphs(lines))
+    return drafts + join_broken(join_spaced(paragraphs(lines)))
 
 
 def _is_table(figure: Graphic, held: list[Line]) -> bool:
