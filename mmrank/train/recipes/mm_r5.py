@@ -25,7 +25,7 @@ from mmrank.train.data.reasons import listwise_example
 from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.mm_r5 import Mode, format_reward, ranking_quality, result_reward
-from mmrank.train.trainers.arguments import splits
+from mmrank.train.trainers.arguments import refuse_split, splits
 from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.best_checkpoint import Measure
 from mmrank.train.trainers.choice import NOUN, ChoiceScorer, conversations
@@ -88,6 +88,7 @@ def train(config: MmR5Config, out: Path, *, resume: bool = False) -> TrainingRep
     Leaves the whole `model`, and, if every stage trained an adapter, their changes as one `adapter.safetensors`. The
     report's `before` holds the start, `choice_recall` after choosing, and the figures after imitation as `sft_…`.
     """
+    refuse_split(config.sft if config.stages == ["sft"] else config.trainer, config.stages)
     examples, held_out = config.source.read()
     used = examples[: config.reasoned]
     rows = [listwise_row(example, config) for example in used]

@@ -18,7 +18,7 @@ from mmrank.train.objectives.distillation import softmax_cross_entropy
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.prorank import binary_form_reward, binary_label_reward
 from mmrank.train.trainers import ranks
-from mmrank.train.trainers.arguments import splits
+from mmrank.train.trainers.arguments import refuse_split, splits
 from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.grouped import Row, fit, rows_of
 from mmrank.train.trainers.label_logits import MARGIN, LabelScorer
@@ -44,6 +44,7 @@ class ProRankConfig(RecipeConfig):
 
 def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> TrainingReport:
     """Run both stages. The report's `before` holds the start, and the figures after the warm-up as `warm_…`."""
+    refuse_split(config.warmup, ["warmup", "scores"])
     examples, held_out = config.source.read()
     rows, tests = (
         rows_of(examples, config.candidates, config.trainer.seed),

@@ -16,7 +16,7 @@ from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.reasons import template_reason
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.rewards.rank_r1 import choice_reward
-from mmrank.train.trainers.arguments import splits
+from mmrank.train.trainers.arguments import refuse_split, splits
 from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.fitting import conversation_tokens, within
 from mmrank.train.trainers.imitation import imitate
@@ -47,6 +47,7 @@ class RankR1Config(RecipeConfig):
 
 def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingReport:
     """Run the stages. The report's `before` holds the start, and the figures after imitation as `sft_…`."""
+    refuse_split(config.trainer, config.stages)
     examples, held_out = config.source.read()
     rows = [setwise_row(e, config.candidates, config.trainer.seed) for e in examples]
     held_out = held_out[: config.measure.answers]

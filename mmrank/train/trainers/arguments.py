@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,19 @@ def splits(settings: TrainerSettings) -> bool:
         return True
     zero = device_settings(settings.deepspeed).get("zero_optimization", {}) if settings.deepspeed else {}
     return bool(zero.get("stage") == 3)
+
+
+def refuse_split(settings: TrainerSettings, stages: Sequence[str]) -> None:
+    """Refuse several stages of a model that is split over processes: adapters cannot be merged there.
+
+    Raises:
+        InputError: says to run one stage per command.
+    """
+    if splits(settings) and len(stages) > 1:
+        raise InputError(
+            f"fsdp and zero3 train one stage per command, not {', '.join(stages)}: name one under stages, then begin"
+            " the next from its result, or use zero2"
+        )
 
 
 def device_settings(name: str) -> dict[str, Any]:

@@ -173,7 +173,17 @@ def spoken(completion: Any) -> str:
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write model and tokenizer (or processor) as a checkpoint that inference loads; an adapter is merged into it."""
+    """Write model and tokenizer (or processor) as a checkpoint that inference loads; an adapter is merged into it.
+
+    The adapter of a model that is split over processes is not merged but written in peft's format.
+    """
+    if ranks.is_split(model):
+        weights = {name: ranks.whole(weight) for name, weight in model.named_parameters()}
+        if ranks.writes():
+            model.save_pretrained(folder, state_dict=weights)
+            tokenizer.save_pretrained(folder)
+        ranks.wait()
+        return
     if not ranks.writes():
         return
     whole = model.merge_and_unload() if hasattr(model, "merge_and_unload") else model

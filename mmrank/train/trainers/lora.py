@@ -175,7 +175,7 @@ def factors(model: nn.Module, *, head: str | None = None) -> Adapter:
         raise MmrankError("the model carries no LoRA adapter, so there is nothing to save")
     if len(scales) > 1:
         raise MmrankError(f"the adapter's layers have different scales: {sorted(scales)}")
-    kept = {name: value.detach().to("cpu", torch.float32).clone() for name, value in tensors.items()}
+    kept = {name: ranks.whole(value).to(torch.float32).clone() for name, value in tensors.items()}
     return Adapter(kept, scales.pop(), {})
 
 

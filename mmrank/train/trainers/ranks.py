@@ -95,3 +95,18 @@ def is_split(model: Any) -> bool:
     from torch.distributed.tensor import DTensor
 
     return any(isinstance(weight, DTensor) or hasattr(weight, "ds_id") for weight in model.parameters())
+
+
+def whole(weight: Any) -> torch.Tensor:
+    """A weight put together from all processes, on the processor; each has to ask for it."""
+    from torch.distributed.tensor import DTensor
+
+    if isinstance(weight, DTensor):
+        return weight.full_tensor().detach().cpu()
+    if hasattr(weight, "ds_id"):
+        from deepspeed.zero import GatheredParameters
+
+        with GatheredParameters([weight]):
+            return weight.detach().cpu().clone()
+    found: torch.Tensor = weight.detach().cpu()
+    return found

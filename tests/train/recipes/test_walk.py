@@ -1,0 +1,72 @@
+"""The walk of docs/training.md, from PDFs and questions to a reranker of page pictures, on a shrunk Qwen2.5-VL."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from mmrank.cli.app import app
+
+sys.path.append(str(Path(__file__).parent.parent))
+pytest.importorskip("trl")
+
+import shrunk
+
+DISHES = ("soup of lentils", "bread with seeds", "tea from mint", "rice and beans", "cake of plums", "salad of kale")
+
+
+def mmrank(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, (arguments, done.output, done.exception)
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_from_pdfs_and_questions_to_hits_of_the_trained_reranker(tmp_path: Path, monkeypatch) -> None:
+    import pymupdf
+
+    monkeypatch.chdir(tmp_path)
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    questions = []
+    for number in range(8):
+        with pymupdf.open() as file:
+            for place, dish in enumerate(DISHES):
+                file.new_page(width=200, height=120).insert_text((12, 60), f"Kitchen {number} serves {dish}.")
+                asked = {"query": f"Where is {dish} served?", "document": f"{number}.pdf", "pages": [place + 1]}
+                questions.append(asked)
+            file.save(reports / f"{number}.pdf")
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, questions)))
+    base = shrunk.bases(tmp_path)
+    library = tmp_path / "library.mmrank"
+    mmrank("index", reports, "-c", library)
+    built = ["--pictures", "--positives", 1, "--negatives", 2, "--out", "data"]
+    mmrank("train", "data", "labels", "questions.jsonl", "-c", library, *built)
+    few = (tmp_path / "data" / "train.jsonl").read_text().splitlines()[:6]
+    (tmp_path / "data" / "few.jsonl").write_text("\n".join(few) + "\n")
+    mmrank("train", "data", "reasons", "data/few.jsonl", "--teacher", base["llama"], "--out", "data/reasoned.jsonl")
+    steps = {"max_steps": 1, "save_steps": 1, "log_steps": 1, "batch": 2, "bf16": False}
+    settings = {
+        "base": base["vl"],
+        "pictures": True,
+        "max_pixels": 3136,
+        "candidates": 3,
+        "prompt_tokens": 2000,
+        "source": {"examples": "data/reasoned.jsonl", "held_out": "data/held_out.jsonl"},
+        "measure": {"answers": 2},
+        "grpo": {"completions": 2, "completion_tokens": 8},
+        "sft": steps,
+        "trainer": steps,
+    }
+    (tmp_path / "mm_r5.yaml").write_text(yaml.safe_dump(settings))
+    assert "memory per GPU" in mmrank("train", "mm_r5", "--config", "mm_r5.yaml", "--plan", "--gpus", 4)
+    mmrank("train", "mm_r5", "--config", "mm_r5.yaml", "--out", "runs/mm_r5", "--json")
+    reranker = ["--rerank", "listwise:runs/mm_r5/model", "--unit", "picture", "--depth", 3]
+    tuned = ["--set", "think_tokens=8", "--set", "max_pixels=3136", "--set", "window=3", "--set", "stride=1"]
+    found = json.loads(mmrank("search", "Where is soup served?", "-c", library, *reranker, *tuned, "--json"))
+    assert found
