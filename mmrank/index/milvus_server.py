@@ -99,11 +99,12 @@ class MilvusServer:
     @contextmanager
     def patient(self) -> Iterator[None]:
         """Wait for longer in this thread, as long as the block lasts: work would be lost."""
+        before = getattr(self._thread, "patience", READING)
         self._thread.patience = WRITING
         try:
             yield
         finally:
-            del self._thread.patience
+            self._thread.patience = before
 
     # What the collection is
 
