@@ -126,7 +126,7 @@ def test_unknown_families_and_settings_are_refused_with_the_known_ones() -> None
         InputError, match=r"late-interaction has no setting 'colour'; there are .* weights, device, dtype"
     ):
         load_reranker("late-interaction", colour="red")
-    with pytest.raises(InputError, match="prompt must be yes-no or zero-one, got 'maybe'"):
+    with pytest.raises(InputError, match=r"no prompt 'maybe' for pointwise.*there are: auto, yes-no, zero-one"):
         load_reranker("pointwise", prompt="maybe")
     with pytest.raises(InputError, match="Name both"):
         load_reranker("served:http://localhost:8000/v1")
