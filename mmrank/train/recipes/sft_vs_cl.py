@@ -98,6 +98,7 @@ def train(config: SftVsClConfig, out: Path, *, resume: bool = False) -> Training
             baseline=config.measure.baseline,
             plus=config.lora.plus if config.lora else None,
             resume=resumes_stage(folder, resume),
+            all_used=learned,
             rank_by=RANKED_BY[combination.partition("+")[2]],
         )
         before.update({f"{combination} {name}": value for name, value in first.items() if name != "loss"})

@@ -153,6 +153,7 @@ def fit(
     rank_by: int = 0,
     baseline: bool = True,
     plus: float | None = None,
+    all_used: bool = False,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Train a model in place, and keep the checkpoint with the best held-out recall.
 
@@ -168,6 +169,7 @@ def fit(
         rank_by: number of the output that candidates are ranked by.
         baseline: measure before training too; never of a model that will be split over processes.
         plus: see `LoraSettings`.
+        all_used: every trained weight has a part in each loss; needed where some do outside the model's forward pass.
 
     Returns:
         `loss`, `recall` and `mrr` on `held_out` before (nothing without a baseline) and after.
@@ -188,6 +190,7 @@ def fit(
             greater_is_better=True,
             remove_unused_columns=False,
             label_names=["mask"],
+            **({"ddp_find_unused_parameters": False} if all_used else {}),
         ),
         train_dataset=list(rows),
         eval_dataset=list(held_out),
