@@ -22,7 +22,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
 from mmrank import __version__
@@ -92,7 +93,11 @@ def create_app(
             expose_headers=["X-Request-ID"],
         )
     app.add_middleware(Guard, settings=chosen, metrics=service.metrics)
-    for room in (searching, documents, uploads, compatible, health, description):
+    # Described here, asked for by the guard.
+    keyed = [Depends(HTTPBearer(auto_error=False, description="a key of `mmrank keys`"))] if chosen.keys else []
+    for room in (searching, documents, uploads, compatible):
+        app.include_router(room.router, dependencies=keyed)
+    for room in (health, description):
         app.include_router(room.router)
     for extension in extensions:
         context = extension(app, service)

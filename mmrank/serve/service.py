@@ -178,14 +178,14 @@ class Service:
         return self._searches.each(make)
 
     def warm(self) -> None:
-        """Load the encoders, so that the first question does not wait for them.
+        """Load the encoders and ask each collection once, so that the first question does not wait for either.
 
         Raises:
             InputError: for an encoder that is not installed, or not allowed.
             MmrankError: when one cannot be loaded.
         """
         for name in self._opened.names:
-            _ = self._opened.collection(name).encoder
+            self._opened.collection(name).search("ready", k=1, rerank="none")
 
     def check(self) -> None:
         """Make sure that every collection can be read.

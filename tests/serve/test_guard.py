@@ -52,6 +52,14 @@ def test_without_a_known_key_nothing_is_answered_but_health(two, keys: Keys) -> 
     assert two.get("/healthz").status_code == two.get("/readyz").status_code == 200
 
 
+def test_the_description_says_that_keys_are_asked_for(two, client, keys: Keys) -> None:
+    described = two.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    assert described["paths"]["/search"]["post"]["security"] == [{"HTTPBearer": []}]
+    assert "security" not in described["paths"]["/healthz"]["get"]
+    assert "securitySchemes" not in client.get("/openapi.json").json()["components"]
+
+
 def test_a_key_shows_its_collections_and_no_others(two, keys: Keys) -> None:
     shown = bearer(keys.add("attic only", collections=["attic"]))
     assert two.get("/documents", headers=shown).json()["total"] == 3
