@@ -582,7 +582,8 @@ class Collection:
         def search(text: str, pages: int) -> Hits:
             return self.search(text, k=pages, where=where, rerank=rerank)
 
-        source = Source(search, self._documents_of, understander(understand, self._pipeline.speller))
+        speller, reranker = self._pipeline.speller, self._pipeline.reranker(rerank)
+        source = Source(search, self._documents_of, understander(understand, speller), reranker)
         if model is None:
             return AnswerStream(answer_by_extraction(question, source, k=k))
         from mmrank.answer.writing import answer_by_model, load_writer

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 from mmrank.answer.candidates import Candidate
 from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
-from mmrank.answer.joining import join
+from mmrank.answer.joining import join, rerank_joined
 from mmrank.answer.ratios import formula_of
 from mmrank.answer.report_lines import as_reports_say
 from mmrank.answer.result import Answer, AnswerSentence, Step
 from mmrank.answer.units import FoundPage, found_pages
 from mmrank.errors import InputError
 from mmrank.hits import Hits
-from mmrank.query.decomposition import Intent, SubQuestion, intent_of
+from mmrank.query.decomposition import Intent, SubQuestion, intent_of, sides_of
 from mmrank.types import Document
 
 if TYPE_CHECKING:
     from mmrank.llm.protocol import ChatModel
     from mmrank.query.spelling import Speller
     from mmrank.query.understanding import Understanding
+    from mmrank.rerankers.protocol import Reranker
     from mmrank.types import Hit
 
 LEAST = 0.1
@@ -50,11 +51,13 @@ class Source:
         search: finds pages: a question and how many.
         read: the documents with these ids.
         understand: what is searched for; None where questions are taken as they are.
+        reranker: orders the pages of several questions once more, by the whole question; None where none is set.
     """
 
     search: Callable[[str, int], Hits]
     read: Callable[[Sequence[str]], list[Document]]
     understand: Callable[[str], Understanding] | None = None
+    reranker: Reranker | None = None
 
 
 def understander(chosen: str | ChatModel, speller: Callable[[], Speller]) -> Callable[[str], Understanding] | None:
@@ -181,9 +184,12 @@ def find(question: str, source: Source, k: int) -> Found:
     runs = [_searched(source, part, k, trace) for part in parts]
     runs += [source.search(text, k) for text in whole]
     hits = join(runs, max(k, MOST_JOINED)) if whole else runs[0]
+    documents = source.read(list(dict.fromkeys(hit.document_id for run in runs for hit in run)))
+    if whole and hits and source.reranker is not None:
+        hits = rerank_joined(whole[0], hits, documents, source.reranker)
+        trace.append(Step("rerank", f"{len(hits)} pages by the whole question, {source.reranker.name}"))
     named = ", ".join(page_name(hit) for hit in hits[:NEAREST]) or "nothing"
     trace.append(Step("search", f"{len(hits)} pages in {len(runs)} searches: {named}"))
-    documents = source.read(list(dict.fromkeys(hit.document_id for run in runs for hit in run)))
     asked = [
         Asked(part.text, expectation(part.text), found_pages(run, documents))
         for part, run in zip(parts, runs, strict=False)
@@ -192,14 +198,16 @@ def find(question: str, source: Source, k: int) -> Found:
 
 
 def _searched(source: Source, part: SubQuestion, k: int, trace: list[Step]) -> Hits:
-    """The pages for a part; for a line of a report also those found by the names that reports give it."""
+    """The pages for a part; for a line of a report also those found by the names that reports give it, and for a
+    comparison those found for each side."""
     wanted = k + breadth(part)
     found = source.search(part.text, wanted)
     named = as_reports_say(part.text)
-    if named is None:
+    further = [named] if named is not None else list(sides_of(part.text)) if part.intent is Intent.COMPARE else []
+    if not further:
         return found
-    trace.append(Step("rewrite", f"searched also for: {named}"))
-    return join([source.search(named, wanted), found], wanted)
+    trace.append(Step("rewrite", f"searched also for: {'; '.join(further)}"))
+    return join([*(source.search(text, wanted) for text in further), found], wanted)
 
 
 def breadth(part: SubQuestion) -> int:

@@ -1,11 +1,13 @@
-"""The pages found for each of several questions, joined into one list."""
+"""The pages found for each of several questions, joined into one list, and reranked as one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mmrank.hits import Hits
-from mmrank.types import Hit
+from mmrank.rerankers.protocol import Reranker
+from mmrank.types import Candidate, Document, Hit, Part, PartKind, Query
 
 
 def join(runs: Sequence[Sequence[Hit]], k: int) -> Hits:
@@ -38,3 +40,38 @@ def join(runs: Sequence[Sequence[Hit]], k: int) -> Hits:
                 chosen[key] = hit
                 texts.add(hit.snippet)
     return Hits(list(chosen.values())[:k])
+
+
+def rerank_joined(question: str, hits: Sequence[Hit], documents: Sequence[Document], reranker: Reranker) -> Hits:
+    """Joined pages in the order in which a reranker sees them answer the whole question.
+
+    Each page is one candidate: its picture for rerankers that see, its text for others. Pages without text are not
+    shown to the latter's kind by their searches either; here they follow the others.
+
+    Args:
+        question: the whole question.
+        hits: the joined pages, best first.
+        documents: those of the pages.
+        reranker: judges the pages.
+    """
+    known = {document.id: document for document in documents}
+    shown: dict[str, Hit] = {}
+    candidates = []
+    for rank, hit in enumerate(hits):
+        document = known[hit.document_id]
+        elements = document.pages[hit.page].elements
+        text = "\n".join(element.text for element in elements if element.text)
+        if not text:
+            continue
+        identifier = f"{document.id}#{hit.page}"
+        part = Part(PartKind.IMAGE, text, tuple(element.id for element in elements), document.page_image(hit.page))
+        # Scores of different questions are on different scales; their order in the joined list is on one.
+        candidates.append(Candidate(identifier, (part,), float(-rank), document.id, hit.page))
+        shown[identifier] = hit
+    judged = reranker.rerank(Query(question), candidates)
+    first = [
+        replace(shown[item.candidate.id], reasoning=item.reasoning or shown[item.candidate.id].reasoning)
+        for item in judged.items
+    ]
+    placed = {(hit.document_id, hit.page) for hit in first}
+    return Hits([*first, *(hit for hit in hits if (hit.document_id, hit.page) not in placed)])

@@ -37,6 +37,8 @@ _PRONOUN = re.compile(r"\b(?:it|its|they|their|them|he|his|she|her|this|these|th
 _NAME = re.compile(
     r"(?<![.!?] )(?<!^)\b(?:[A-Z][\w&'’.-]*)(?:\s+(?:of\s+)?[A-Z][\w&'’.-]*)*|\b(?:FY\s?)?(?:19|20)\d\d\b"
 )
+_SIDE = r"(?:[A-Z][\w&'’.-]*\w(?:\s+(?:of\s+)?[A-Z][\w&'’.-]*\w)*|(?:FY\s?)?(?:19|20)\d\d)"
+_PAIR = re.compile(rf"(?<!^)\b({_SIDE}),?\s+(?:and|or|versus|vs\.?|than|to|with)\s+({_SIDE})(?!\w)")
 
 
 class Intent(StrEnum):
@@ -55,6 +57,7 @@ _INTENTS = (
         Intent.COMPARE,
         re.compile(
             r"\b(?:compare[ds]?|comparison|difference|versus|vs\.?|(?:more|less|higher|lower) than"
+            r"|(?:more|less|higher|lower|larger|smaller|greater|fewer|better|worse)\b.{0,60}\bor\b"
             r"|which .{0,60}\b(?:more|less|higher|lower|larger|smaller|greater|fewer|better|worse))\b",
             re.I,
         ),
@@ -89,6 +92,23 @@ def intent_of(question: str) -> Intent:
     if analyse(question).front:
         return Intent.ABOUT
     return next((intent for intent, pattern in _INTENTS if pattern.search(question)), Intent.LOOK_UP)
+
+
+def sides_of(question: str) -> tuple[str, ...]:
+    """A comparison of two names, or of two years, as a question about each; nothing where none are told.
+
+    >>> sides_of("How do fares compare between Skerry and Lunna?")
+    ('How do fares compare between Skerry?', 'How do fares compare between Lunna?')
+    >>> sides_of("Was revenue higher in 2018 or 2019?")
+    ('Was revenue higher in 2018?', 'Was revenue higher in 2019?')
+    >>> sides_of("Is the pier longer than the quay?")
+    ()
+    """
+    found = _PAIR.search(question)
+    if found is None or found[1] == found[2] or found[1][-1].isdigit() != found[2][-1].isdigit():
+        return ()
+    before, after = question[: found.start()], question[found.end() :]
+    return tuple(f"{before}{side}{after}" for side in (found[1], found[2]))
 
 
 def decompose(question: str) -> tuple[SubQuestion, ...]:

@@ -73,7 +73,7 @@ class Pipeline:
             raise InputError(f"k must be at least 1, got {k}")
         asked = [Query(query) if isinstance(query, str) else query for query in queries]
         questions = understand_all(asked, self._encoder(), self._query_adapter) if asked else []
-        reranker = self._reranker(rerank)
+        reranker = self.reranker(rerank)
         with self._store.snapshot() as snapshot:
             return [self._answer(question, snapshot, k, where, reranker) for question in questions]
 
@@ -118,7 +118,7 @@ class Pipeline:
     ) -> PageRanking:
         """Every page of one document, ranked; see `Collection.rank_document`."""
         question = self.understand(query)
-        reranker = self._reranker(rerank)
+        reranker = self.reranker(rerank)
         with self._store.snapshot() as snapshot:
             pool = self._features.pool(snapshot, [identifier], question, whole=True)
         ranking = rank_pages(question, pool, weights)
@@ -197,7 +197,7 @@ class Pipeline:
 
         return load_query_adapter(self._settings.query_adapter, self._encoder().info)
 
-    def _reranker(self, chosen: str | Reranker | None) -> Reranker | None:
+    def reranker(self, chosen: str | Reranker | None) -> Reranker | None:
         """The reranker of a call, or that of the settings; None for none."""
         if chosen is not None and not isinstance(chosen, str):
             return chosen

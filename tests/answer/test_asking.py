@@ -2,13 +2,16 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 import mmrank
 from mmrank.errors import InputError
+from mmrank.rerankers import Ranking
+from mmrank.rerankers.protocol import RankedCandidate
+from mmrank.types import Candidate, Query
 
 NOTES = {
     "ferry.md": "# The ferry\n\nThe ferry to Lunna carries 310 passengers. It was built in 1994 by Ada Byron.\n",
@@ -57,6 +60,42 @@ def test_each_of_two_questions_is_answered(path: Path) -> None:
     assert "October" in answer.text and "310" in answer.text
     assert {hit.document for sentence in answer.sentences for hit in sentence.hits} == {"crane.md", "ferry.md"}
     assert any(step.name == "decompose" for step in answer.trace)
+
+
+class Backwards:
+    """Puts the last candidate first, and remembers what it was asked."""
+
+    name = "backwards"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.shown: list[str] = []
+
+    def rerank(self, query: Query, candidates: Sequence[Candidate]) -> Ranking:
+        self.asked.append(query.text)
+        self.shown = [candidate.text for candidate in candidates]
+        turned = reversed(candidates)
+        return Ranking(tuple(RankedCandidate(one, float(-at), "turned") for at, one in enumerate(turned)), self.name)
+
+
+def test_pages_of_several_questions_are_reranked_by_the_whole_question(path: Path) -> None:
+    reranker = Backwards()
+    whole = "When do cranes fly south, and how many passengers does the ferry to Lunna carry?"
+    with mmrank.Collection.open(path, read_only=True) as library:
+        answer = library.ask(whole, rerank=reranker)
+        joined = library.ask(whole, rerank="none")
+        assert reranker.asked[-1] == whole and len(reranker.shown) == 2 and "310" in "".join(reranker.shown)
+        assert {hit.document for hit in answer.hits} == {hit.document for hit in joined.hits}
+        assert all(hit.reasoning == "turned" for hit in answer.hits)
+        assert any(step.name == "rerank" and "backwards" in step.detail for step in answer.trace)
+        assert not any(step.name == "rerank" for step in library.ask("Who built the ferry?", rerank=reranker).trace)
+
+
+def test_both_sides_of_a_comparison_are_searched_for(path: Path) -> None:
+    with mmrank.Collection.open(path, read_only=True) as library:
+        answer = library.ask("Are there more passengers to Lunna or Skerry?")
+    [said] = [step.detail for step in answer.trace if step.name == "rewrite"]
+    assert said.endswith("Are there more passengers to Lunna?; Are there more passengers to Skerry?")
 
 
 def test_what_the_documents_do_not_say_is_not_answered(path: Path) -> None:
