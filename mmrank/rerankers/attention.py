@@ -75,7 +75,7 @@ class Attention:
         ledger = Ledger()
         if query.image is not None:
             raise InputError(f"{self._name} reads no pictures; ask with text alone")
-        texts = [self._text(candidate) for candidate in candidates]
+        texts = [self._text(candidate, query.text) for candidate in candidates]
         if not self._window or len(texts) <= self._window:
             scores = self._scores(query.text, texts, ledger) if texts else np.zeros(0)
             return ledger.ranking(ranked(candidates, scores), self._name)
@@ -86,8 +86,8 @@ class Attention:
             order[begin:end] = [places[i] for i in np.argsort(-scores, kind="stable")]
         return ledger.ranking(in_order(candidates, order), self._name)
 
-    def _text(self, candidate: Candidate) -> str:
-        words = "".join(str(piece) for piece in show(candidate, self._info)).split(" ")
+    def _text(self, candidate: Candidate, asked: str) -> str:
+        words = "".join(str(piece) for piece in show(candidate, self._info, asked=asked)).split(" ")
         return " ".join(words[: self._words] if self._words else words)
 
     def _scores(self, query: str, texts: Sequence[str], ledger: Ledger) -> NDArray[np.float64]:

@@ -54,7 +54,8 @@ class Likelihood:
         if not candidates:
             return ledger.ranking((), self._name)
         info = self._model.info
-        found = self.score(query.text, ["".join(map(str, show(candidate, info))) for candidate in candidates])
+        texts = ["".join(map(str, show(candidate, info, asked=query.text))) for candidate in candidates]
+        found = self.score(query.text, texts)
         ledger.computed(len(candidates), found.computed_tokens)
         return ledger.ranking(ranked(candidates, found.values), self._name)
 

@@ -112,7 +112,10 @@ class Pointwise:
         if self._total_tokens:
             room = replace(room, tokens=max(room.tokens - max(info.context_tokens - self._total_tokens, 0), 16))
         most = pictures_per_prompt(model, room) - (query.image is not None)
-        shown = [self._fitted(show(candidate, info, pictures=max(most, 1)), room) for candidate in candidates]
+        shown = [
+            self._fitted(show(candidate, info, asked=query.text, pictures=max(most, 1)), room)
+            for candidate in candidates
+        ]
         scores = self._scores(asked, shown, ledger)
         if self._neutral:
             scores = scores - self._scores((NO_QUESTION,), shown, ledger)

@@ -11,6 +11,7 @@ from mmrank.errors import InputError
 from mmrank.llm.protocol import Chat, ChatModel, Content, ModelInfo
 from mmrank.llm.shorten import share, shorten, shorten_all
 from mmrank.printable import printable
+from mmrank.rerankers.echoes import without_echoes
 from mmrank.rerankers.layout import Layout
 from mmrank.types import BBox, Candidate, ImageRef, PartKind, Query
 
@@ -81,7 +82,7 @@ def show_query(query: Query, info: ModelInfo) -> tuple[Content, ...]:
     return (query.image, "\n" + quote_tags(query.text)) if query.text else (query.image,)
 
 
-def show(candidate: Candidate, info: ModelInfo, *, pictures: int | None = None) -> tuple[Content, ...]:
+def show(candidate: Candidate, info: ModelInfo, *, asked: str = "", pictures: int | None = None) -> tuple[Content, ...]:
     """A candidate as a model reads it, parts in order.
 
     A model that reads pictures is shown tables and pictures as pictures. Another is shown their text, and the word
@@ -90,6 +91,7 @@ def show(candidate: Candidate, info: ModelInfo, *, pictures: int | None = None) 
     Args:
         candidate: what is shown.
         info: of the model.
+        asked: the question, whose repetitions in the text are not shown; "" to show all.
         pictures: only so many first ones are shown as pictures, the others as their text; None for all.
 
     Raises:
@@ -105,7 +107,7 @@ def show(candidate: Candidate, info: ModelInfo, *, pictures: int | None = None) 
             body.append(part.image)
             left -= 1
         elif part.text:
-            body.append(fenced(part.text))
+            body.append(fenced(without_echoes(part.text, asked)))
         elif part.kind is not PartKind.TEXT and not (info.reads_images and part.image is None):
             body.append(PICTURE)
     if all(piece == PICTURE for piece in body):
@@ -224,11 +226,12 @@ def show_several(
         InputError: when two pictures do not fit into one prompt.
     """
     info, count = model.info, max(len(candidates), 2)
+    question = "".join(piece for piece in query if isinstance(piece, str))
     if not info.reads_images:
-        return [show(candidate, info) for candidate in candidates], count
+        return [show(candidate, info, asked=question) for candidate in candidates], count
     asked = sum(not isinstance(piece, str) for piece in query)
     fitting = pictures_per_prompt(model, room_for(model, layout.chat(query, [()] * 2), answer_tokens)) - asked
-    shown = [show(candidate, info, pictures=max(fitting // 2, 1)) for candidate in candidates]
+    shown = [show(candidate, info, asked=question, pictures=max(fitting // 2, 1)) for candidate in candidates]
     most = max((sum(not isinstance(piece, str) for piece in content) for content in shown), default=0)
     if most and fitting < 2 * most:
         raise InputError(

@@ -21,7 +21,7 @@ from mmrank.types import Candidate, Part, PartKind, Query
 TEXTS = (
     "the square and the triangle are at the bottom",
     "a bar chart has a blue bar and a green bar and a yellow bar",
-    "which page shows the red circle at the top left",
+    "the page that shows the red circle at the top left",
     "the table holds text",
     "the red cross is at the right",
     "purple orange black",
