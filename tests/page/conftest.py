@@ -116,8 +116,9 @@ def address(library: mmrank.Collection) -> Iterator[str]:
         thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Chromium. Playwright's event loop ends with the module: while it runs, no other test can run one of its own."""
     if not CHROMIUM.exists():
         why = os.environ.get("MMRANK_NO_CHROMIUM", "apt-get install chromium brings it")
         pytest.skip(f"{CHROMIUM} is not installed; {why}")
