@@ -192,7 +192,7 @@ class _Several:
 
 
 class _Given:
-    """An encoder that was asked before."""
+    """An encoder that was asked before, about the passages of one document."""
 
     def __init__(self, blocks: list[tuple[EncoderIdentity, Any, Any]]) -> None:
         self.info = blocks[0][1]
@@ -204,7 +204,7 @@ class _Given:
         return np.concatenate(self._blocks)
 
     def encode_queries(self, queries: object) -> Any:
-        raise NotImplementedError
+        raise MmrankError("a cluster encodes passages, not questions; ask the collection itself")
 
 
 _loaded: dict[str, AnyEncoder] = {}
