@@ -138,7 +138,7 @@ def merge(retrieved: Sequence[Text], generated: Sequence[Text]) -> list[Text]:
 
     >>> a, b = Text("a", "One.", "retrieved"), Text("b", "Two.", "retrieved")
     >>> [one.id for one in merge([a, b], [Text("g", "two", "generated"), Text("h", "Three", "generated")])]
-    ['a', 'b', 'h']
+    ['a', 'h', 'b']
     """
     known = {" ".join(tokenize(one.text)) for one in retrieved}
     new: dict[str, Text] = {}
