@@ -97,7 +97,7 @@ def find_adapted(source: str | Path) -> tuple[str, Path | None]:
     base = read_json(config).get("base_model_name_or_path")
     if not isinstance(base, str) or not base or not base.isprintable():
         raise MmrankError(f"the adapter {name} does not say which model it is for; name the model, and adapter={name}")
-    if local and not os.path.isdir(base) and not _is_here(base):  # noqa: PTH112
+    if local and not os.path.isdir(base) and not is_here(base):  # noqa: PTH112
         raise MmrankError(
             f"the adapter {name} is for {one_line(base)}, which is not on this machine; get it with `hf download"
             f" {one_line(base)}`, or name the model, and adapter={name}"
@@ -125,12 +125,12 @@ def _described(name: str) -> Path:
     with loading(Checkpoint(name, False)):
         from huggingface_hub import snapshot_download
 
-        if not _is_here(name):
+        if not is_here(name):
             log.warning("%s is not on this machine and is fetched from the hub, which may take minutes", name)
         return Path(snapshot_download(name, allow_patterns=list(DESCRIPTIONS)))
 
 
-def _is_here(name: str) -> bool:
+def is_here(name: str) -> bool:
     """Whether a repository of the hub is in the cache of this machine."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError

@@ -90,7 +90,7 @@ class CKSelector:
         return self._embeddings(ids), ids != self._padding
 
 
-def windows_of(tokens: Sequence[int], *, size: int = 50, overlap: int = 7) -> list[tuple[int, ...]]:
+def windows_of(tokens: Sequence[int], *, size: int = 50, overlap: int = 7, padding: int = 0) -> list[tuple[int, ...]]:
     """The valid official windows of a document, for training."""
-    cut = official_windows(tokens, size=size, overlap=overlap)
+    cut = official_windows(tokens, size=size, overlap=overlap, padding=padding)
     return [ids for ids, valid in zip(cut.ids, cut.valid, strict=True) if valid]

@@ -17,6 +17,7 @@ from mmrank.rerankers.settings import (
     CrossEncoderSettings,
     DocumentCascadeSettings,
     DualStageSettings,
+    IdcmSettings,
     LateInteractionSettings,
     LikelihoodSettings,
     ListwiseSettings,
@@ -240,6 +241,17 @@ def _document_cascade(model: str, settings: DocumentCascadeSettings, of_expensiv
     )
 
 
+def _idcm(model: str, settings: IdcmSettings, _: Further) -> Reranker:
+    from mmrank.rerankers.idcm import Idcm
+
+    if not model:
+        raise InputError(
+            "idcm needs a cascade: idcm:runs/idcm/model, written by mmrank train idcm, or a folder or name on the hub"
+            " with the weights of the paper's authors as safetensors"
+        )
+    return Idcm.load(model, **settings.model_dump())
+
+
 def _selector(settings: DocumentCascadeSettings) -> Selector:
     if settings.selector == "minilm":
         from mmrank.rerankers.minilm_selector import MiniLMSelector
@@ -338,6 +350,7 @@ FAMILIES: dict[str, Family] = {
     "attention": Family(AttentionSettings, _attention, _of_engine(SCORES)),
     "cascade": Family(CascadeSettings, _cascade, _of_pointwise),
     "document-cascade": Family(DocumentCascadeSettings, _document_cascade, _of_expensive),
+    "idcm": Family(IdcmSettings, _idcm),
     "served": Family(ServedSettings, _served, _of_server),
 }
 

@@ -266,6 +266,21 @@ class DocumentCascadeSettings(SettingsModel):
     )
 
 
+class IdcmSettings(SettingsModel):
+    """Of `idcm`."""
+
+    encoder: str | None = Field(
+        default=None,
+        description="where the config and the tokenizer of the expensive model are, a folder or a name on the hub; none"
+        " for what the cascade names",
+    )
+    device: str = Field(default="auto", description=DEVICE)
+    dtype: Dtype | None = Field(default=None, description=DTYPE)
+    keep: int | None = Field(default=None, ge=0, description="windows chosen per candidate; none as trained, 0 for all")
+    max_tokens: int = Field(default=2000, ge=16, description="what is read of a candidate, in tokens")
+    batch: int = Field(default=64, ge=1, description="windows per forward pass")
+
+
 class ServedSettings(SettingsModel):
     """Of `served`."""
 

@@ -66,7 +66,8 @@ RECIPES = {
         "DearConfig", "The embedded cross-encoder from labels and a teacher's scores (DeAR, first stage)."
     ),
     "idcm": RecipeEntry(
-        "IdcmConfig", "A cheap model that selects which windows of a document an expensive model reads (IDCM)."
+        "IdcmConfig",
+        "A model like BERT for windows of long documents, and a cheap one that selects the windows (IDCM).",
     ),
     "identify": RecipeEntry(
         "IdentifyConfig",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from mmrank.encoders.minilm import MiniLM, MiniLMTokens
 from mmrank.rerankers import AnswerStatus, Reranker, load_reranker
@@ -30,6 +31,22 @@ HOSTILE = (
 )
 
 SILENT = Thinking(tokens=0)
+
+
+def tiny_idcm() -> Reranker:
+    """A cascade with random weights."""
+    from transformers import DistilBertConfig, DistilBertModel
+
+    from mmrank.rerankers.idcm import Idcm
+    from mmrank.rerankers.idcm_network import Cascade as Numbers
+    from mmrank.rerankers.idcm_network import IdcmNetwork
+    from mmrank.rerankers.minilm_bert import bert_tokenizer
+
+    torch.manual_seed(0)
+    body = DistilBertModel(DistilBertConfig(dim=16, hidden_dim=32, n_layers=1, n_heads=2, initializer_range=0.3))
+    return Idcm(IdcmNetwork(body, Numbers(keep=2, best=2, window=5, overlap=1)), bert_tokenizer())
+
+
 BUILDERS: dict[str, Callable] = {
     "pointwise": lambda model, _: Pointwise(model),
     "zero-one": lambda model, _: Pointwise(model, prompt=ZERO_ONE),
@@ -48,6 +65,7 @@ BUILDERS: dict[str, Callable] = {
     "tiny-setwise": lambda _, tiny: Setwise(tiny, top=3, thinking=SILENT),
     "tiny-dual-stage": lambda _, tiny: DualStage(Pointwise(tiny), Listwise(tiny, style="chain", thinking=SILENT)),
     "tiny-cascade": lambda _, tiny: Cascade(Pointwise(tiny), Pointwise(tiny, prompt=ZERO_ONE), keep=3),
+    "tiny-idcm": lambda _, tiny: tiny_idcm(),
     "late-interaction": lambda _, tiny: LateInteraction(MiniLMTokens(MiniLM(dtype="float32"))),
     "weighted": lambda _, tiny: load_reranker("late-interaction", dtype="float32"),
 }
@@ -55,7 +73,7 @@ READERS = [name for name in BUILDERS if name != "attention" and not name.startsw
 """Those that really find the answer here; the tiny networks are random."""
 INVARIANT = [
     *("pointwise", "tiny-likelihood", "tiny-pointwise", "late-interaction", "weighted", "document-cascade"),
-    *("fused", "tiny-cascade", "tiny-dual-stage"),
+    *("fused", "tiny-cascade", "tiny-dual-stage", "tiny-idcm"),
 ]
 """Those that rank alike in whatever order the candidates come, but for equal scores, which keep their order."""
 

@@ -50,7 +50,21 @@ def bases(folder: Path) -> dict[str, str]:
         model.save_pretrained(folder / name)
         tokenizer.save_pretrained(folder / name)
         found[name] = str(folder / name)
+    found["bert"] = str(distilbert(folder / "bert"))
     return found
+
+
+def distilbert(folder: Path) -> Path:
+    """A shrunk DistilBERT, with the vocabulary of BERT."""
+    from transformers import DistilBertConfig, DistilBertModel
+
+    from mmrank.rerankers.minilm_bert import bert_tokenizer
+
+    torch.manual_seed(0)
+    model = DistilBertModel(DistilBertConfig(dim=16, hidden_dim=32, n_layers=2, n_heads=2, dropout=0.0))
+    model.save_pretrained(folder)
+    bert_tokenizer().save_pretrained(folder)
+    return folder
 
 
 def pages(folder: Path, *, drawn: bool = True) -> dict[str, str]:
@@ -170,6 +184,17 @@ def runs(folder: Path, *, bf16: bool = False, drawn: bool = True) -> list[dict[s
             "source": source,
         },
         {"recipe": "likelihood", "base": base["llama"], "lora": lora, "trainer": steps, "source": source},
+        {
+            "recipe": "idcm",
+            "base": base["bert"],
+            "window": 4,
+            "overlap": 1,
+            "keep": 2,
+            "best": 2,
+            "expensive": steps,
+            "trainer": steps,
+            "source": source,
+        },
         {
             "recipe": "identify",
             "base": base["vl"],

@@ -90,11 +90,31 @@ class GroupedTrainer(FasterSecondFactor, Trainer):
 
     control: Any
 
-    def __init__(self, *, scorer: GroupScorer, objective: Objective, rank_by: int, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        scorer: GroupScorer,
+        objective: Objective,
+        rank_by: int,
+        faster: Mapping[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.faster = faster or {}
         super().__init__(data_collator=scorer.collate, **settings)
         self.scorer = scorer
         self.objective = objective
         self.rank_by = rank_by
+
+    def create_optimizer(self, *arguments: Any, **options: Any) -> Any:
+        """The optimizer, with groups of their own for weights that learn faster."""
+        begun = self.optimizer is not None
+        optimizer = super().create_optimizer(*arguments, **options)
+        for name, rate in ({} if begun else self.faster).items():
+            weight = self.model.get_parameter(name)
+            for group in optimizer.param_groups:
+                group["params"] = [other for other in group["params"] if other is not weight]
+            optimizer.add_param_group({"params": [weight], "lr": self.args.learning_rate * rate, "weight_decay": 0.0})
+        return optimizer
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -153,6 +173,7 @@ def fit(
     rank_by: int = 0,
     baseline: bool = True,
     plus: float | None = None,
+    faster: Mapping[str, float] | None = None,
     all_used: bool = False,
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Train a model in place, and keep the checkpoint with the best held-out recall.
@@ -169,6 +190,7 @@ def fit(
         rank_by: number of the output that candidates are ranked by.
         baseline: measure before training too; never of a model that will be split over processes.
         plus: see `LoraSettings`.
+        faster: weights by name that learn faster, by this multiple of the learning rate.
         all_used: every trained weight has a part in each loss; needed where some do outside the model's forward pass.
 
     Returns:
@@ -177,6 +199,7 @@ def fit(
     last = checkpoint_to_resume(out, resume)
     trainer = GroupedTrainer(
         plus=plus,
+        faster=faster,
         scorer=scorer,
         objective=objective,
         rank_by=rank_by,

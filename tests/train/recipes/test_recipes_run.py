@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from mmrank.adapters import DOWN, read_adapter
 from mmrank.cli.app import app
+from mmrank.errors import InputError
+from mmrank.rerankers.ck import CKSelector
 from mmrank.train.loading import RECIPES, run_recipe
 
 pytest.importorskip("trl")
@@ -27,7 +29,7 @@ RESULTS = {
     "prorank": ["model/config.json"],
     "sft_vs_cl": ["comparison.json"],
     "dear": ["alpha-0/adapter.safetensors", "alpha-0.5/adapter.safetensors", "teacher.jsonl"],
-    "idcm": ["selector.safetensors"],
+    "idcm": ["model/model.safetensors", "teacher.jsonl"],
     "identify": ["encoder.safetensors", "reranker.safetensors"],
 }
 
@@ -83,8 +85,11 @@ def test_the_trained_cross_encoder_is_what_inference_loads(tmp_path: Path) -> No
 def test_a_trained_cross_encoder_teaches_the_selector_of_windows(tmp_path: Path) -> None:
     run_recipe("pointwise", variant="small", out=tmp_path / "teacher")
     teacher = str(tmp_path / "teacher" / "adapter.safetensors")
-    report = run_recipe("idcm", variant="small", out=tmp_path / "run", teacher=teacher)
+    with pytest.raises(InputError, match=r"trains the selector alone: stages: \[selector\]"):
+        run_recipe("idcm", variant="small", out=tmp_path / "run", teacher=teacher)
+    report = run_recipe("idcm", variant="small", out=tmp_path / "run", teacher=teacher, stages=["selector"])
     assert set(report.after) == {"selector coverage", "first coverage", "random coverage"}
+    assert CKSelector.load(tmp_path / "run" / "selector.safetensors").select("an anchor", [["an anchor", "a bridge"]])
     assert teacher in (tmp_path / "run" / "teacher.jsonl").read_text()
 
 

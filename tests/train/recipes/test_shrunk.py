@@ -23,8 +23,19 @@ from two_processes import learnt, start
 
 from mmrank.train.loading import run_recipe
 
-IN_CI = ("dear", "identify")
-NAMES = ("contrastive", "mm_r5", "rank_r1", "prorank", "sft_vs_cl", "dear", "dear_stage_2", "likelihood", "identify")
+IN_CI = ("dear", "idcm", "identify")
+NAMES = (
+    "contrastive",
+    "mm_r5",
+    "rank_r1",
+    "prorank",
+    "sft_vs_cl",
+    "dear",
+    "dear_stage_2",
+    "likelihood",
+    "idcm",
+    "identify",
+)
 LONG = pytest.mark.skipif(not os.environ.get("MMRANK_LONG_TESTS"), reason="takes minutes: set MMRANK_LONG_TESTS=yes")
 
 
