@@ -19,7 +19,7 @@ from mmrank.adding.naming import without_names
 from mmrank.adding.renaming import delete_files, place_documents, renew_arrays
 from mmrank.adding.sources import Source
 from mmrank.config import FREE, Settings, load_settings
-from mmrank.consent import allow, check_allowed, obeyed
+from mmrank.consent import allow, check_allowed, check_server, obeyed
 from mmrank.encoding import encode_document, encoder_of, identity_of
 from mmrank.errors import InputError, MmrankError
 from mmrank.placing import Place
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
     from mmrank.hits import Hits
-    from mmrank.index import DocumentRecord, Filter, MilvusStore, RepairReport, Store
+    from mmrank.index import DocumentRecord, Filter, RepairReport, Store
     from mmrank.ingest.cluster import Cluster
     from mmrank.llm.protocol import ChatModel
     from mmrank.query.spelling import Speller
@@ -194,12 +194,8 @@ class Collection:
         Raises:
             MmrankError: when its catalog is damaged; an export, or the files themselves, bring it back.
         """
-        from mmrank.index import is_remote, repair
+        from mmrank.index import is_remote, read_pointer, repair, repair_in_milvus
 
-        if is_remote(Path(path)):
-            with cls.open(path, encoder=encoder, allow_models=allow_models) as library:
-                mended = _in_milvus(library.store).mend(wait)
-                return replace(mended, renewed=tuple(renew_identities(library.store, wait)))
         made: list[tuple[AnyEncoder, Settings]] = []
 
         def encode(document: Document) -> tuple[Vectors, Vectors, list[Vectors] | None]:
@@ -208,7 +204,12 @@ class Collection:
                     made.append((library.encoder, library.settings))
             return encode_document(made[0][0], document, made[0][1])
 
-        report = repair(path, encode=encode, wait=wait)
+        path = Path(path)
+        if is_remote(path):
+            check_server(read_pointer(path).uri, path)
+            report = repair_in_milvus(path, encode=encode, wait=wait)
+        else:
+            report = repair(path, encode=encode, wait=wait)
         with cls.open(path, encoder=encoder) as library:
             renewed = renew_identities(library.store, wait)
             renew_arrays(library.store, wait)
@@ -657,10 +658,3 @@ class Collection:
             InputError: when it is empty or too long.
         """
         return self._pipeline.understand(query)
-
-
-def _in_milvus(store: Store) -> MilvusStore:
-    from mmrank.index import MilvusStore
-
-    assert isinstance(store, MilvusStore)
-    return store

@@ -59,17 +59,39 @@ class Place:
 
         if self.store != "milvus":
             return Store.create(path, encoder=encoder, settings=settings.content(), index=index)
-        if not self.uri:
-            raise InputError("a collection in Milvus needs its uri: http://host:19530, or a file such as reports.db")
-        name = self.name or name_of(path)
-        if join and MilvusStore.holds(self.uri, name):
-            made: Store = MilvusStore.attach(path, uri=self.uri, name=name, encoder=encoder)
+        uri, name = self._uri(), self.name or name_of(path)
+        if join and MilvusStore.holds(uri, name):
+            made: Store = MilvusStore.attach(path, uri=uri, name=name, encoder=encoder)
         else:
             made = MilvusStore.create(
-                path, uri=self.uri, name=name, encoder=encoder, settings=settings.content(), index=index
+                path, uri=uri, name=name, encoder=encoder, settings=settings.content(), index=index
             )
-        allow_server(self.uri)
+        allow_server(uri)
         return made
+
+    def restore(self, file: Path, path: Path) -> Store:
+        """Make a collection of an export.
+
+        Args:
+            file: what `mmrank export` wrote.
+            path: the collection's directory.
+
+        Raises:
+            InputError: when something is there already, the file is no export, or Milvus is asked for without its uri.
+            MmrankError: when the file is damaged, or Milvus cannot be reached or written.
+        """
+        from mmrank.index import import_archive, import_into_milvus
+
+        if self.store != "milvus":
+            return import_archive(file, path)
+        made = import_into_milvus(file, path, uri=self._uri(), name=self.name or name_of(path))
+        allow_server(self._uri())
+        return made
+
+    def _uri(self) -> str:
+        if not self.uri:
+            raise InputError("a collection in Milvus needs its uri: http://host:19530, or a file such as reports.db")
+        return self.uri
 
     def open(self, path: Path, encoder: EncoderIdentity | None, read_only: bool) -> Store:
         """Open a collection, or make a directory for one that Milvus holds.

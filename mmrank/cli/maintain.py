@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json
+from mmrank.cli.manage import DEFAULT, AllowModels, CollectionPath, Json, MilvusName, MilvusUri
 from mmrank.cli.output import console, errors, print_json
 from mmrank.errors import MmrankError
 
@@ -32,12 +32,11 @@ def verify(collection: CollectionPath = DEFAULT, json: Json = False) -> None:
     from mmrank.index import verify as check
 
     check_there(collection)
-    if is_remote(collection):
+    problems = check(collection)
+    if is_remote(collection) and not any(problem.kind == "catalog" for problem in problems):
         with Collection.open(collection, read_only=True) as library:
             assert isinstance(library.store, MilvusStore)
-            problems = library.store.problems()
-    else:
-        problems = check(collection)
+            problems += library.store.problems()
     notes = _notes(collection)
     if json:
         print_json({"problems": problems, "notes": notes})
@@ -122,7 +121,7 @@ def export(
     collection: CollectionPath = DEFAULT,
     json: Json = False,
 ) -> None:
-    """Write a collection into one file, a tar archive without compression."""
+    """Write a collection, wherever its documents are, into one file: a tar archive without compression."""
     from mmrank.collection import Collection
     from mmrank.index import export_archive
 
@@ -135,13 +134,17 @@ def export(
 def import_(
     file: Annotated[Path, typer.Argument(help="A file that export wrote.")],
     collection: CollectionPath = DEFAULT,
+    store: Annotated[str | None, typer.Option(help="Where it keeps its documents: local or milvus.")] = None,
+    uri: MilvusUri = None,
+    name: MilvusName = None,
     json: Json = False,
 ) -> None:
-    """Make a collection from an export."""
-    from mmrank.index import import_archive, saved_folder
+    """Make a collection from an export, in its directory or in Milvus."""
+    from mmrank.index import saved_folder
+    from mmrank.placing import Place
 
     with errors.status("importing …"):
-        import_archive(file, collection).close()
+        Place(store or ("milvus" if uri else "local"), uri, name).restore(file, collection).close()
     place = saved_folder(collection)
     files = f", and its files in {place}" if place.is_dir() else ""
     _done(f"{file} is in {collection}{files}.", collection, file, json)

@@ -27,6 +27,10 @@ AllowModels = Annotated[
         "--allow-models", help="Load the encoder that the collection names, now and from now on (docs/security.md)."
     ),
 ]
+MilvusUri = Annotated[
+    str | None, typer.Option(help="Of Milvus: http://host:19530, or a file of Milvus Lite such as reports.db.")
+]
+MilvusName = Annotated[str | None, typer.Option(help="Of the collection in Milvus; by default that of the directory.")]
 DEFAULT = Path("library.mmrank")
 LONGEST_CREATION = 10.0
 """Seconds that another process may take to make a collection."""
@@ -60,12 +64,8 @@ def index_(
     store: Annotated[
         str | None, typer.Option(help="Where a new collection keeps its documents: local or milvus.")
     ] = None,
-    uri: Annotated[
-        str | None, typer.Option(help="Of Milvus: http://host:19530, or a file of Milvus Lite such as reports.db.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Of the collection in Milvus; by default that of the directory.")
-    ] = None,
+    uri: MilvusUri = None,
+    name: MilvusName = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read files; 0 for one per core.")] = 0,
     said: Annotated[
         list[str] | None,
@@ -262,9 +262,7 @@ def _there_already(path: Path, uri: str | None, name: str | None) -> bool:
 def attach(
     uri: Annotated[str, typer.Argument(help="Of Milvus: http://host:19530.")],
     collection: CollectionPath = DEFAULT,
-    name: Annotated[
-        str | None, typer.Option(help="Of the collection in Milvus; by default that of the directory.")
-    ] = None,
+    name: MilvusName = None,
     allow_models: AllowModels = False,
     json: Json = False,
 ) -> None:

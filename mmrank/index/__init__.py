@@ -7,10 +7,11 @@
 names below are all that other rooms use. Importing them loads neither FAISS nor pymilvus nor Ray.
 """
 
-from mmrank.index.archive import export_archive, import_archive
+from mmrank.index.archive import export_archive, import_archive, import_into_milvus
 from mmrank.index.creation import is_vacant
 from mmrank.index.filters import Filter, iso_date
 from mmrank.index.milvus import MilvusStore, absolute
+from mmrank.index.milvus_repair import repair_in_milvus
 from mmrank.index.multivector import MaxSim, pool_tokens
 from mmrank.index.records import (
     DocumentPlace,
@@ -55,6 +56,7 @@ __all__ = [
     "delete_saved",
     "export_archive",
     "import_archive",
+    "import_into_milvus",
     "is_remote",
     "is_saved_name",
     "is_vacant",
@@ -63,6 +65,7 @@ __all__ = [
     "pool_tokens",
     "read_pointer",
     "repair",
+    "repair_in_milvus",
     "saved_files",
     "saved_folder",
     "saved_name",

@@ -1,4 +1,4 @@
-"""A whole collection in one file: `mmrank export`, and back: `mmrank import`."""
+"""A whole collection in one file: `mmrank export`, and back, onto this disk or into Milvus: `mmrank import`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from mmrank.errors import InputError, MmrankError
 from mmrank.index import catalog
-from mmrank.index.beneath import CATALOG, SEGMENTS
+from mmrank.index.beneath import CACHE, CATALOG, SEGMENTS
+from mmrank.index.copying import copy_documents
 from mmrank.index.creation import drafted, is_vacant
+from mmrank.index.milvus import MilvusStore
 from mmrank.index.properties import read_properties, write_property
 from mmrank.index.records import DocumentRecord, EncoderIdentity, FilePlace
-from mmrank.index.remote import is_remote
 from mmrank.index.saved import open_saved, saved_files, saved_folder, saved_problem
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.store import Store
@@ -37,24 +38,21 @@ def export_archive(store: Store, file: str | Path) -> None:
     """Write one version of a collection into a tar file: the catalog, the segments, the files that belong to it (see
     `mmrank.index.saved`) as they were read, and a manifest of checksums.
 
-    Indexes are left out; they are built again on import. A writer may be at work meanwhile.
+    Indexes are left out; they are built again on import. A writer may be at work meanwhile. A collection in Milvus is
+    copied beside the file first, and its archive is as that of a collection on this disk.
 
     Raises:
         InputError: when the file is there already or cannot be written.
         MmrankError: when the disk is full, or the collection is damaged; nothing is left of the file.
     """
     file = Path(file)
-    if is_remote(store.path):
-        raise InputError(
-            f"{store.path} keeps its documents in Milvus, which has backups of its own; an export holds collections"
-            " that are on this machine"
-        )
     try:
         if file.exists() or file.is_symlink():
             raise InputError(f"{file} is there already; export to a new file")
         with (
             tempfile.TemporaryDirectory(prefix=f".{file.name[:50]}.", suffix=".exporting", dir=file.parent) as folder,
-            store.snapshot() as snapshot,
+            _on_disk(store, Path(folder)) as here,
+            here.snapshot() as snapshot,
         ):
             draft, copy = Path(folder) / "archive", Path(folder) / CATALOG
             with tarfile.open(draft, "w") as archive:
@@ -79,6 +77,17 @@ def export_archive(store: Store, file: str | Path) -> None:
     except sqlite3.Error as error:
         said = "no space left on the disk, or it cannot be written" if "full" in str(error) else error
         raise MmrankError(f"cannot export to {file}: {said}") from error
+
+
+@contextmanager
+def _on_disk(store: Store, folder: Path) -> Iterator[Store]:
+    """A store of segments: itself, or a copy in a folder."""
+    if not isinstance(store, MilvusStore):
+        yield store
+        return
+    with Store.create(folder / "copy", encoder=store.encoder, settings=store.settings) as copy:
+        copy_documents(store, copy)
+        yield copy
 
 
 def _add_saved(archive: tarfile.TarFile, collection: Path, records: Sequence[DocumentRecord]) -> dict[str, str]:
@@ -109,30 +118,107 @@ def import_archive(file: str | Path, path: str | Path, *, encoder: EncoderIdenti
     file, path = Path(file), Path(path)
     _check_given(file, path)
     with _reporting(file), drafted(path) as draft, drafted_files(path) as saved_draft:
-        held, saved = unpack_archive(file, draft, saved_draft)
-        connection = catalog.connect(draft, read_only=False)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            named = {info.file for info in catalog.committed_segments(connection)}
-            for name in sorted(held ^ named):
-                raise MmrankError(
-                    f"the file {name!r} is in the archive, but its catalog does not name it"
-                    if name in held
-                    else f"the catalog names the file {name!r}, which is not in the archive"
-                )
-            write_property(connection, "identity", secrets.token_hex(16))  # it is another collection from now on
-            catalog.write_head(draft, read_properties(connection).version)
-            with Store.open(draft, encoder=encoder) as store:
-                with store.snapshot() as snapshot:
-                    moved = _moved(snapshot.documents(), saved, saved_folder(path))
-                Writer(draft, connection, store.encoder, lambda _: None).rebuild_indexes()
-                if moved:
-                    with store.write() as writer:
-                        for identifier, places in moved.items():
-                            writer.relocate(identifier, places)
-        finally:
-            connection.close()
+        _unpack(file, draft, saved_draft, saved_folder(path), encoder, indexes=True)
     return Store.open(path, encoder=encoder)
+
+
+def import_into_milvus(
+    file: str | Path,
+    path: str | Path,
+    *,
+    uri: str,
+    name: str,
+    index: str = "auto",
+    encoder: EncoderIdentity | None = None,
+) -> MilvusStore:
+    """Like `import_archive`, with the documents in Milvus. There it is seen once it is whole.
+
+    Args:
+        file: the archive.
+        path: a folder that is absent or empty, for what this machine keeps of the collection.
+        uri: of Milvus; this and the following as `MilvusStore.create` takes them.
+        name: of the collection in Milvus.
+        index: Milvus's, of the passages' vectors.
+        encoder: when given, it must be the one the collection was made with.
+
+    Raises:
+        InputError: as `import_archive`, and when Milvus holds such a collection already.
+        MmrankError: as `import_archive`, and when Milvus cannot be reached or written; nothing is left there.
+    """
+    file, path = Path(file), Path(path)
+    _check_given(file, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made: MilvusStore | None = None
+    try:
+        with (
+            _reporting(file),
+            tempfile.TemporaryDirectory(prefix=f".{path.name[:50]}.", suffix=".importing", dir=path.parent) as folder,
+        ):
+            draft, replica = Path(folder) / "archive", Path(folder) / "replica"
+            for each in (draft, draft / SEGMENTS, draft / CACHE):
+                each.mkdir()
+            with drafted_files(path) as saved_draft:
+                _unpack(file, draft, saved_draft, saved_folder(path), encoder, indexes=False)
+                with Store.open(draft, read_only=True) as held:
+                    made = MilvusStore.create(
+                        replica,
+                        uri=uri,
+                        name=name,
+                        encoder=held.encoder,
+                        settings=held.settings,
+                        index=index,
+                        whole=False,
+                    )
+                    copy_documents(held, made)
+            made.finish()
+            made.close()
+            replica.rename(path)
+    except BaseException:
+        if made is not None:
+            with suppress(MmrankError):  # what went wrong first is said
+                made.drop()
+            made.close()
+        raise
+    return MilvusStore.open(path)
+
+
+def _unpack(
+    file: Path, draft: Path, saved_draft: Path, saved_to: Path, encoder: EncoderIdentity | None, *, indexes: bool
+) -> None:
+    """Make a collection of an archive in a folder of its own.
+
+    Args:
+        file: the archive.
+        draft: the folder.
+        saved_draft: a folder for the files that belong to it.
+        saved_to: where these will lie.
+        encoder: as for `import_archive`.
+        indexes: build those of large segments.
+    """
+    held, saved = unpack_archive(file, draft, saved_draft)
+    connection = catalog.connect(draft, read_only=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        named = {info.file for info in catalog.committed_segments(connection)}
+        for name in sorted(held ^ named):
+            raise MmrankError(
+                f"the file {name!r} is in the archive, but its catalog does not name it"
+                if name in held
+                else f"the catalog names the file {name!r}, which is not in the archive"
+            )
+        write_property(connection, "identity", secrets.token_hex(16))  # it is another collection from now on
+        catalog.write_head(draft, read_properties(connection).version)
+        with Store.open(draft, encoder=encoder) as store:
+            with store.snapshot() as snapshot:
+                moved = _moved(snapshot.documents(), saved, saved_to)
+            if indexes:
+                Writer(draft, connection, store.encoder, lambda _: None).rebuild_indexes()
+            if moved:
+                with store.write() as writer:
+                    for identifier, places in moved.items():
+                        writer.relocate(identifier, places)
+    finally:
+        connection.close()
 
 
 def _moved(

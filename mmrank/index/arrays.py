@@ -51,6 +51,14 @@ def read_arrays(connection: sqlite3.Connection, number: int, version: str) -> di
         raise MmrankError(f"the arrays of document {number} are damaged ({error}); run `mmrank repair`") from error
 
 
+def arrays_version(connection: sqlite3.Connection, number: int) -> str | None:
+    """Of the arrays of a document; None where there are none."""
+    if not has_arrays(connection):
+        return None
+    row = connection.execute("SELECT version FROM arrays WHERE document = ?", (number,)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def without_arrays(connection: sqlite3.Connection, version: str) -> list[str]:
     """Ids of the documents that have no arrays of this version, by name."""
     condition = "number NOT IN (SELECT document FROM arrays WHERE version = ?)" if has_arrays(connection) else "? != ''"

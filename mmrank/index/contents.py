@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mmrank.errors import InputError
-from mmrank.index.arrays import read_arrays, without_arrays
+from mmrank.index.arrays import arrays_version, read_arrays, without_arrays
 from mmrank.index.bodies import read_document, read_page, read_passage
 from mmrank.index.catalog import CatalogConnection
 from mmrank.index.connections import Connections
@@ -189,6 +189,15 @@ class Contents:
         """
         with self._connections.reading():
             return read_arrays(self._open(), self._number(document_id), version)
+
+    def arrays_version(self, document_id: str) -> str | None:
+        """The version of the arrays that are kept of a document; None where there are none.
+
+        Raises:
+            InputError: when there is no document with this id.
+        """
+        with self._connections.reading():
+            return arrays_version(self._open(), self._number(document_id))
 
     def without_arrays(self, version: str) -> list[str]:
         """Ids of the documents that have no arrays of this version, by name."""

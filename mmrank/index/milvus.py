@@ -11,12 +11,10 @@ search that began before finds them.
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import threading
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,21 +22,19 @@ from pathlib import Path
 from typing import Any
 
 from mmrank.errors import InputError, MmrankError
-from mmrank.index.bodies import MOST_TOGETHER, unpack
 from mmrank.index.catalog import CatalogConnection
 from mmrank.index.creation import check_vacant, create
 from mmrank.index.loaded_version import LoadedVersion
-from mmrank.index.milvus_blobs import CHANGE, Blob, joined, keys
+from mmrank.index.milvus_changes import Change, kept_of, listed_after, told
 from mmrank.index.milvus_checks import missing
 from mmrank.index.milvus_lock import Lease, writing
-from mmrank.index.milvus_server import SETTLED, MilvusServer
+from mmrank.index.milvus_server import SETTLED, TOKEN, MilvusServer
 from mmrank.index.milvus_snapshot import Fetched, MilvusSnapshot
 from mmrank.index.milvus_writer import MilvusWriter, clear_away
 from mmrank.index.properties import Properties
 from mmrank.index.records import EncoderIdentity
 from mmrank.index.remote import Pointer, read_pointer
-from mmrank.index.repairing import RepairReport
-from mmrank.index.replica import Kept, ReplicaWriter
+from mmrank.index.replica import ReplicaWriter
 from mmrank.index.snapshot import Snapshot
 from mmrank.index.store import Store, check_encoder
 from mmrank.index.verification import Problem
@@ -63,6 +59,11 @@ class MilvusStore(Store):
         self._lease: Lease | None = None
 
     @property
+    def identity(self) -> str | None:
+        """Of the collection, so that another one in its place is noticed."""
+        return self._identity
+
+    @property
     def uri(self) -> str:
         """Of the server, or the path of the file of Milvus Lite."""
         return self._server.uri
@@ -77,6 +78,7 @@ class MilvusStore(Store):
         encoder: EncoderIdentity,
         settings: Mapping[str, Any] | None = None,
         index: str = "auto",
+        whole: bool = True,
     ) -> MilvusStore:
         """Make an empty collection in Milvus, and its folder on this machine.
 
@@ -88,6 +90,7 @@ class MilvusStore(Store):
             settings: any JSON, kept with the collection.
             index: Milvus's of the passages' vectors: AUTOINDEX, FLAT, HNSW, IVF_FLAT, IVF_SQ8, DISKANN, …; "auto" for
                 AUTOINDEX.
+            whole: whether others may open it at once; else once `finish` was called.
 
         Raises:
             InputError: when something is at `path` or in Milvus already, or Milvus knows no such index.
@@ -103,7 +106,9 @@ class MilvusStore(Store):
                 raise InputError(f"{uri} holds a collection {name!r} already; open it, or choose another name")
             properties = Properties(0, encoder, dict(settings or {}), index, secrets.token_hex(16))
             server.create(properties, index)
-            return cls._join(path, server)
+            if whole:
+                server.finish()
+            return cls._join(path, server, properties)
         except BaseException:
             server.close()
             raise
@@ -133,16 +138,16 @@ class MilvusStore(Store):
         path = Path(path)
         server = MilvusServer(absolute(uri), name)
         try:
+            held = server.properties()
             if encoder is not None:
-                check_encoder(path, server.properties().encoder, encoder)
-            return cls._join(path, server)
+                check_encoder(path, held.encoder, encoder)
+            return cls._join(path, server, held)
         except BaseException:
             server.close()
             raise
 
     @classmethod
-    def _join(cls, path: Path, server: MilvusServer) -> MilvusStore:
-        held = server.properties()
+    def _join(cls, path: Path, server: MilvusServer, held: Properties) -> MilvusStore:
         pointer = Pointer(server.uri, server.name, held.identity or "")
         create(path, replace(held, version=0, index="auto"), pointer.written())
         return cls(path, held, False, server, held.index)
@@ -220,15 +225,21 @@ class MilvusStore(Store):
         with self.write(wait, on_step) as writer:
             assert isinstance(writer, MilvusWriter)
             writer.purge(older=0.0)
+            writer.compact()  # as a version of its own: readers know segments by it
         self._server.compact()
-        with self._change(REPLICA_WAIT, on_step) as writer:
-            writer.version -= 1  # nothing of the collection changes
-            writer.compact()
 
     def snapshot(self) -> Snapshot:
         """The newest version, for reading."""
         self.sync()
         return super().snapshot()
+
+    def finish(self) -> None:
+        """Let others open a collection that was made with `whole=False`."""
+        self._server.finish()
+
+    def drop(self) -> None:
+        """Delete the collection in Milvus. Its folder on this machine stays."""
+        self._server.drop()
 
     def close(self) -> None:
         """Close the connection."""
@@ -252,25 +263,6 @@ class MilvusStore(Store):
             listed = snapshot.read("SELECT number, name, passages, body FROM documents ORDER BY name")
         return list(missing(self._server, listed))
 
-    def mend(self, wait: float = 0.0) -> RepairReport:
-        """Make the replica again, and remove documents of which Milvus lacks something.
-
-        Raises:
-            StoreLockedError: when another writer is at work.
-        """
-        with self._syncing:
-            self._start_again()
-            self._known = (-1, "")
-        problems = self.problems()
-        lost = [name for problem in problems for name in problem.documents]
-        if lost:
-            with super().snapshot() as snapshot:
-                ids = [record.id for record in snapshot.documents() if record.name in set(lost)]
-            with self.write(wait) as writer:
-                for identifier in ids:
-                    writer.remove(identifier)
-        return RepairReport(tuple(problems), lost=tuple(lost))
-
     # What follows keeps the replica up to date
 
     def _standing(self) -> tuple[int, str]:
@@ -281,17 +273,17 @@ class MilvusStore(Store):
     def _follow(self, head: tuple[int, str]) -> None:
         """Apply the changes that the replica lacks."""
         version, token = self._standing()
-        listed = self._listed_after(version)
-        if version > head[0] or (listed and listed[0][2] != token) or (version == head[0] and token != head[1]):
+        listed = listed_after(self._server, version)
+        if version > head[0] or (listed and listed[0].before != token) or (version == head[0] and token != head[1]):
             # Milvus was set back to an earlier state, or this is one that it never had.
             self._start_again()
-            listed = self._listed_after(0)
-        changes = [(number, change, *self._said(change, rows)) for number, change, _, rows in listed]
-        gone = {o["remove"] for _, _, operations, _ in changes for o in operations if "remove" in o}
+            listed = listed_after(self._server, 0)
+        changes = [told(self._server, one) for one in listed]
+        gone = {o["remove"] for change in changes for o in change.operations if "remove" in o}
         while changes:
             taken, count = 0, 0
             while taken < len(changes) and (not taken or count < TOGETHER):
-                count += sum("put" in operation for operation in changes[taken][2])
+                count += sum("put" in operation for operation in changes[taken].operations)
                 taken += 1
             self._apply(changes[:taken], gone)
             changes = changes[taken:]
@@ -303,64 +295,28 @@ class MilvusStore(Store):
             writer.clear()
             writer.stand_at(0, "")
 
-    def _apply(self, changes: Sequence[tuple[int, str, list[dict[str, Any]], float]], gone: set[int]) -> None:
-        wanted: dict[int, Blob] = {
-            operation["put"]: (operation["put"], "replica", operation["rows"])
-            for _, _, operations, _ in changes
-            for operation in operations
+    def _apply(self, changes: Sequence[Change], gone: set[int]) -> None:
+        wanted = {
+            operation["put"]: operation["rows"]
+            for change in changes
+            for operation in change.operations
             if "put" in operation and operation["put"] not in gone
         }
-        rows = self._server.by_key("blobs", [k for one in wanted.values() for k in keys(one)], ["body"], strong=True)
-        bodies = {row["key"]: row["body"] for row in rows}
-        kept = {}
-        for number, one in wanted.items():
-            data = joined(one, bodies)
-            if data is None:
-                raise MmrankError(f"Milvus at {self.uri} lacks rows of document {number:x}; run `mmrank verify`")
-            kept[number] = Kept.from_bytes(number, data, self.encoder.dimension)
+        kept = kept_of(self._server, wanted, self.encoder.dimension)
         with self._change(REPLICA_WAIT, lambda _: None) as writer:
             assert isinstance(writer, ReplicaWriter)
-            if writer.version > changes[0][0]:  # another process of this machine was faster
+            if writer.version > changes[0].number:  # another process of this machine was faster
                 return
-            for _, _, operations, at in changes:
-                writer.apply(operations, kept, at)
-            writer.stand_at(changes[-1][0], changes[-1][1])
-
-    def _listed_after(self, version: int) -> list[tuple[int, str, str, int]]:
-        """The changes after one: number, token, token of the one before, rows of what it did."""
-        found: dict[int, tuple[int, str, str, int]] = {}
-        last = version
-        while True:
-            rows = self._server.query("changes", f"number > {last}", ["number", "change", "body"], strong=True)
-            for row in rows:
-                said = json.loads(row["body"])
-                number, token = int(row["number"]), str(row["change"])
-                if number not in found or token < found[number][1]:
-                    found[number] = number, token, str(said["before"]), int(said["rows"])
-            if not rows:
-                break
-            last = max(int(row["number"]) for row in rows)
-        return [found[number] for number in sorted(found)]
-
-    def _said(self, token: str, rows: int) -> tuple[list[dict[str, Any]], float]:
-        """What a change did, and when it was made."""
-        one = CHANGE, f"change.{token}", rows
-        held = self._server.by_key("blobs", keys(one), ["body"], strong=True)
-        data = joined(one, {row["key"]: row["body"] for row in held})
-        if data is None:
-            raise MmrankError(f"Milvus at {self.uri} lacks rows of the change {token}; run `mmrank verify`")
-        try:
-            said = json.loads(unpack(data, f"change {token}", MOST_TOGETHER))
-            return list(said["operations"]), float(said["at"])
-        except (ValueError, KeyError, TypeError, zlib.error) as error:
-            raise MmrankError(f"the change {token} in Milvus is damaged ({error})") from error
+            for change in changes:
+                writer.apply(change.operations, kept, change.at)
+            writer.stand_at(changes[-1].number, changes[-1].token)
 
     def _take_over(self, lease: Lease) -> None:
         """Finish what a writer that died had listed, delete what it had not, and bring the replica up to date."""
         head = self._server.head()
-        later = self._listed_after(head[0])
+        later = listed_after(self._server, head[0])
         if later:
-            head = later[-1][0], later[-1][1]
+            head = later[-1].number, later[-1].token
             self._server.say(head=f"{head[0]} {head[1]}")
         elif lease.left and lease.left != head[1]:
             clear_away(self._server, lease.left)
@@ -407,11 +363,16 @@ def absolute(uri: str) -> str:
     """An address as it is kept: that of a file of Milvus Lite in full.
 
     Raises:
-        InputError: when it is neither an address nor such a file.
+        InputError: when it is neither an address nor such a file, or holds a password.
     """
     if "://" in uri:
         if not uri.startswith(("http://", "https://", "tcp://", "unix:")):
             raise InputError(f"{uri!r} is no address of Milvus; it looks like http://host:19530")
+        if "@" in uri:
+            raise InputError(
+                "the address of Milvus is stored and shown, so it must hold no password: leave out what stands before"
+                f" the @, and set the environment variable {TOKEN} to user:password"
+            )
         return uri
     if not uri.endswith(".db"):
         raise InputError(f"{uri!r} is no address of Milvus: http://host:19530, or a file of Milvus Lite ending in .db")

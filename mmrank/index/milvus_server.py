@@ -45,10 +45,17 @@ READING, WRITING = 15.0, 180.0
 """Seconds for which a server that does not answer is asked again."""
 SETTLED = 10.0
 """Seconds after which every replica of Milvus shows a change; up to then searches wait for it."""
+_BODY = {"key": "VARCHAR", "number": "INT64", "change": "VARCHAR", "body": "VARCHAR", "vector": "FLOAT_VECTOR"}
 FIELDS = {
-    "passages": {"key", "number", "position", "change", "vector"},
-    "blobs": {"key", "number", "change", "body", "vector"},
-    "changes": {"key", "number", "change", "body", "vector"},
+    "passages": {
+        "key": "VARCHAR",
+        "number": "INT64",
+        "position": "INT64",
+        "change": "VARCHAR",
+        "vector": "FLOAT_VECTOR",
+    },
+    "blobs": _BODY,
+    "changes": _BODY,
 }
 PREFIX = "mmrank."
 """Of the properties that are ours."""
@@ -114,7 +121,7 @@ class MilvusServer:
         return bool(there) and f"{PREFIX}format" in self._described("changes")
 
     def create(self, properties: Properties, index: str) -> None:
-        """Make the three collections, empty.
+        """Make the three collections, empty. With `finish` the collection is there.
 
         Raises:
             InputError: when one of them is there and is not what a creation that was cut off left, or Milvus knows no
@@ -142,8 +149,11 @@ class MilvusServer:
             index=index,
             head="0 ",
             writer="",
-            format=str(FORMAT),  # with it the collection is there
         )
+
+    def finish(self) -> None:
+        """Say that the collection is there: nobody opens it before, and a creation may take its place."""
+        self.say(format=str(FORMAT))
 
     def properties(self) -> Properties:
         """What the collection says of itself; `version` is that of the last change.
@@ -170,18 +180,34 @@ class MilvusServer:
                 f"{self._whole_name()} was made in format {made}, and this mmrank reads format {FORMAT}:"
                 " install a newer mmrank"
             )
-        for part, fields in FIELDS.items():
-            described = self.call("describe_collection", f"{self.name}_{part}")
-            found = {field["name"]: field for field in described["fields"]}
-            dimension = encoder.dimension if part == "passages" else 2
-            if found.keys() != fields or int(found["vector"].get("params", {}).get("dim", 0)) != dimension:
-                raise MmrankError(
-                    f"{self._whole_name()}: the fields of {self.name}_{part} are not those that mmrank makes:"
-                    " somebody changed it; nothing was read"
-                )
-            if "Loaded" not in str(self.call("get_load_state", f"{self.name}_{part}")["state"]):
-                self.call("load_collection", f"{self.name}_{part}", patience=WRITING)
+        for part in FIELDS:
+            self._check_made(part, encoder.dimension if part == "passages" else 2)
         return Properties(version, encoder, settings, index, identity)
+
+    def _check_made(self, part: str, dimension: int) -> None:
+        """Refuse a Milvus collection that is not as `create` makes it, and load it where it is not.
+
+        Raises:
+            MmrankError: says what somebody changed.
+        """
+        if not self.call("has_collection", f"{self.name}_{part}"):
+            raise MmrankError(f"{self._whole_name()} lacks {self.name}_{part}: somebody deleted it; nothing was read")
+        described = self.call("describe_collection", f"{self.name}_{part}")
+        found = {field["name"]: field for field in described["fields"]}
+        kinds = {name: getattr(field["type"], "name", "") for name, field in found.items()}
+        if kinds != FIELDS[part] or int(found["vector"].get("params", {}).get("dim", 0)) != dimension:
+            raise MmrankError(
+                f"{self._whole_name()}: the fields of {self.name}_{part} are not those that mmrank makes:"
+                " somebody changed it; nothing was read"
+            )
+        indexes = self.call("list_indexes", f"{self.name}_{part}", "vector")
+        if not indexes or self.call("describe_index", f"{self.name}_{part}", indexes[0])["metric_type"] != "IP":
+            raise MmrankError(
+                f"{self._whole_name()}: the index of {self.name}_{part} is not the one that mmrank makes: somebody"
+                " changed it; nothing was read"
+            )
+        if "Loaded" not in str(self.call("get_load_state", f"{self.name}_{part}")["state"]):
+            self.call("load_collection", f"{self.name}_{part}", patience=WRITING)
 
     def head(self) -> tuple[int, str]:
         """Number and token of the last change."""

@@ -155,6 +155,11 @@ class MilvusSnapshot(Snapshot):
             data = self._get([wanted], keep=False)[wanted]
         return _arrays(data, f"the arrays of {document_id}")
 
+    def arrays_version(self, document_id: str) -> str | None:
+        """The version of the arrays that are kept of a document; None where there are none."""
+        _, layout = self._laid_out(document_id)
+        return layout.arrays_version if layout.arrays else None
+
     def without_arrays(self, version: str) -> list[str]:
         """Ids of the documents that have no arrays of this version, by name."""
         rows = self._rows("SELECT id, body FROM documents ORDER BY name")

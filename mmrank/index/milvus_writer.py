@@ -80,6 +80,7 @@ class MilvusWriter(ReplicaWriter):
         token_vectors: Sequence[Vectors] | None = None,
         metadata: Mapping[str, str] | None = None,
         arrays: tuple[Mapping[str, NDArray[Any]], str] | None = None,
+        added: float | None = None,
     ) -> None:
         """Add a document; see `Writer.put`."""
         metadata = dict(document.metadata if metadata is None else metadata)
@@ -107,7 +108,7 @@ class MilvusWriter(ReplicaWriter):
             arrays_name="arrays" if arrays else "",
             arrays_version=arrays[1] if arrays else "",
         )
-        kept = self._kept(document, number, metadata, layout, document_vectors)
+        kept = self._kept(document, number, metadata, layout, document_vectors, added)
         rows["replica"] = rows_of(number, "replica", kept.to_bytes(), token)
         self._step("put")
         self._send("passages", _vector_rows(number, passage_vectors, token))
@@ -225,9 +226,15 @@ class MilvusWriter(ReplicaWriter):
         return (self.version << 36) | (self._put << 16) | self._salt
 
     def _kept(
-        self, document: Document, number: int, metadata: dict[str, str], layout: Layout, vectors: Vectors
+        self,
+        document: Document,
+        number: int,
+        metadata: dict[str, str],
+        layout: Layout,
+        vectors: Vectors,
+        added: float | None,
     ) -> Kept:
-        added = time.time()
+        added = time.time() if added is None else added
         record = {
             "id": document.id,
             "name": document.name,

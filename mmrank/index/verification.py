@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mmrank.index.merging import placements
 from mmrank.index.postings import Postings
 from mmrank.index.properties import read_properties
 from mmrank.index.records import EncoderIdentity, record_checksum
+from mmrank.index.remote import is_remote
 from mmrank.index.rows import check_values
 from mmrank.index.saved import saved_folder, saved_problem, saved_rows
 from mmrank.index.segment_checks import check_offsets, check_postings
@@ -49,7 +50,8 @@ def verify(path: str | Path) -> list[Problem]:
     """Check every file of a collection, and those that belong to it (see `mmrank.index.saved`): checksums, counts, what
     refers to what. Returns nothing if all is well.
 
-    Reads everything once. Readers and a writer may be at work meanwhile.
+    Reads everything once. Readers and a writer may be at work meanwhile. Of a collection in Milvus this checks what is
+    on this machine, and `MilvusStore.problems` the rest.
 
     Raises:
         InputError: when there is no collection at `path`.
@@ -93,13 +95,16 @@ def _problems(path: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
             f"version {head} was committed, but the catalog stands at {version}: its log was damaged or not copied",
         )
     check_values(connection)
-    yield from _documents(connection)
-    yield from _segments(path, connection, properties.encoder)
+    here = not is_remote(path)
+    yield from _documents(connection, here)
+    kinds = ("passage", "document", "words", "token") if here else ("document", "words")
+    yield from _segments(path, connection, properties.encoder, kinds)
     yield from _leftovers(path, connection)
     yield from _saved(path, connection)
 
 
-def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
+def _documents(connection: sqlite3.Connection, here: bool) -> Iterator[Problem]:
+    """Problems of the records, and of pages and passages where these are here."""
     orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
     if orphans:
         yield Problem("catalog", CATALOG, f"{len(orphans)} rows belong to documents that are not there")
@@ -116,7 +121,7 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
         )
         if expected != checksum:
             fault = "its record does not match its checksum"
-        for table, column, wanted in (("pages", "page", pages), ("passages", "position", passages)):
+        for table, column, wanted in (("pages", "page", pages), ("passages", "position", passages)) if here else ():
             found = connection.execute(f"SELECT {column}, body FROM {table} WHERE document = ?", (number,)).fetchall()
             if len(found) != wanted or sorted(at for at, _ in found) != list(range(wanted)):
                 fault = f"{len(found)} of its {wanted} {table} are there"
@@ -134,11 +139,14 @@ def _documents(connection: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem("arrays", CATALOG, "arrays do not match their checksum", damaged)
 
 
-def _segments(path: Path, connection: sqlite3.Connection, encoder: EncoderIdentity) -> Iterator[Problem]:
+def _segments(
+    path: Path, connection: sqlite3.Connection, encoder: EncoderIdentity, kinds: Sequence[str]
+) -> Iterator[Problem]:
     names = dict(connection.execute("SELECT number, name FROM documents").fetchall())
-    multi = encoder.multi_vector
     segments = catalog.committed_segments(connection)
-    for kind in ("passage", "document", "words", *(["token"] if multi else [])):
+    for kind in kinds:
+        if kind == "token" and not encoder.multi_vector:
+            continue
         placed = {row[0] for row in connection.execute("SELECT document FROM placements WHERE kind = ?", (kind,))}
         lost = tuple(names[number] for number in names if number not in placed)
         if lost:

@@ -72,6 +72,7 @@ class Writer:
         token_vectors: Sequence[Vectors] | None = None,
         metadata: Mapping[str, str] | None = None,
         arrays: tuple[Mapping[str, NDArray[Any]], str] | None = None,
+        added: float | None = None,
     ) -> None:
         """Add a document; one of the same name is replaced.
 
@@ -82,6 +83,7 @@ class Writer:
             token_vectors: one (tokens, dimension) array per passage, with a multi-vector encoder.
             metadata: what filters look at; `document.metadata` where it is not given.
             arrays: what a reader prepared of it, and its version; see `Snapshot.arrays`.
+            added: when it was added to the collection, in seconds since 1970; now by default.
 
         Raises:
             DuplicateContentError: the same content is there under another name; nothing was changed.
@@ -100,7 +102,7 @@ class Writer:
         old = self._connection.execute("SELECT number FROM documents WHERE name = ?", (document.name,)).fetchone()
         if old:
             self._remove(old[0])
-        number = self._insert(document, metadata, head)
+        number = self._insert(document, metadata, head, added)
         many = self._connection.executemany
         many("INSERT INTO pages VALUES (?, ?, ?)", [(number, at, body) for at, body in enumerate(pages)])
         many("INSERT INTO metadata VALUES (?, ?, ?)", [(number, *pair) for pair in metadata.items()])
@@ -215,8 +217,8 @@ class Writer:
         write_property(self._connection, f"user:{key}", value)
         self._changed = True
 
-    def _insert(self, document: Document, metadata: Mapping[str, str], body: bytes) -> int:
-        added = finite(time.time(), "that it is")
+    def _insert(self, document: Document, metadata: Mapping[str, str], body: bytes, added: float | None) -> int:
+        added = finite(time.time() if added is None else added, "that it is")
         date = date_of(document.name, metadata, added)
         checksum = record_checksum(
             document.id,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from mmrank import Collection, Hits
 from mmrank.cli.app import app
 from mmrank.errors import InputError
-from mmrank.index import Filter, iso_date
+from mmrank.index import Filter, export_archive, import_into_milvus, iso_date
 
 pytest.importorskip("milvus_lite", reason="Milvus Lite is not built for this system")
 
@@ -108,8 +108,27 @@ def test_the_commands_take_a_store_and_an_address(files, tmp_path, monkeypatch):
     assert "ferry-2024.md" in run("search", QUESTIONS[0], "-c", "reports.mmrank")
     assert "3 documents" in run("attach", "reports.db", "-c", "other.mmrank", "--name", "reports")
     assert "undamaged" in run("verify", "-c", "other.mmrank")
-    with pytest.raises(InputError, match="backups"):
-        run("export", "all.tar", "-c", "other.mmrank")
+    run("export", "all.tar", "-c", "other.mmrank")
+    run("import", "all.tar", "-c", "here.mmrank")
+    run("import", "all.tar", "-c", "there.mmrank", *there)
+    with pytest.raises(InputError, match="holds a collection 'there' already"):
+        run("import", "all.tar", "-c", "again.mmrank", *there, "--name", "there")
+    assert not Path("again.mmrank").exists()
+    hits = [run("search", QUESTIONS[0], "-c", f"{name}.mmrank", "--json") for name in ("other", "here", "there")]
+    assert hits[0] == hits[1] == hits[2]
+    assert "undamaged" in run("verify", "-c", "here.mmrank")
+
+
+def test_files_that_belong_to_a_collection_are_exported_from_milvus_and_imported_there(tmp_path):
+    uri = str(tmp_path / "notes.db")
+    with Collection.create(tmp_path / "notes.mmrank", store="milvus", uri=uri) as library:
+        assert library.add(("2024/note.md", b"# Note\n\nThe weir was mended in 2024.")).ok
+        export_archive(library.store, tmp_path / "notes.tar")
+    import_into_milvus(tmp_path / "notes.tar", tmp_path / "there.mmrank", uri=uri, name="there").close()
+    with Collection.open(tmp_path / "there.mmrank") as there:
+        assert there.record("2024/note.md").path == str(tmp_path / "there.mmrank.files" / "2024" / "note.md")
+        assert there.search("When was the weir mended?")[0].document == "2024/note.md"
+    assert Path(tmp_path / "there.mmrank.files/2024/note.md").is_file()
 
 
 def test_a_collection_of_a_stranger_does_not_choose_the_server(files, tmp_path, monkeypatch):
