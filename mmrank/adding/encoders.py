@@ -29,6 +29,8 @@ LONG = 512
 """Passages of a document from which on they are spread over the workers."""
 AHEAD = 2
 """Documents per worker that are sent out before the first must have come back."""
+GPU_WAIT = 60.0
+"""Seconds for which GPUs of a cluster that others use are waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class EncodingHere:
 
 
 class EncodingOnRay:
-    """Encodes documents on a Ray cluster: on one GPU each where it has some, else on its processors.
+    """Encodes documents on a Ray cluster: on its GPUs, a worker on each, where some are free; else on its processors.
 
     Passages of a long document are spread over the workers. What comes back is what this process would have made, up to
     the rounding of other machines.
@@ -102,6 +104,9 @@ class EncodingOnRay:
         cluster: the cluster.
         settings: of the collection; they name the encoder that each worker loads.
         check: called with the identity of the workers' encoder; raises where it is another than the collection's.
+
+    Attributes:
+        gpus: of each worker that has one, their numbers on its machine.
     """
 
     def __init__(self, cluster: Cluster, settings: Settings, check: Callable[[EncoderIdentity], None]) -> None:
@@ -109,13 +114,24 @@ class EncodingOnRay:
         self._settings, self._check, self._checked = settings, check, False
         self._put = ray.put(settings)
         self._actors: deque[Any] = deque()
-        gpus = cluster.gpus
-        if gpus:
-            kind = ray.remote(num_gpus=1, max_restarts=3, max_task_retries=3)(_Worker)
-            self._actors.extend(kind.remote() for _ in range(gpus))
-        self._width = gpus or cluster.processors
+        self.gpus: list[list[int]] = []
+        self._begin(cluster.gpus)
+        self._width = len(self._actors) or cluster.processors
         self._tasks = {run: ray.remote(num_cpus=1, max_retries=5)(run) for run in (_whole, _block, _prepared)}
         self._waiting: deque[tuple[Document, dict[str, str], Future[Any]]] = deque()
+
+    def _begin(self, gpus: int) -> None:
+        """Begin a worker on each GPU that is free, or becomes free soon."""
+        # Without a processor of its own: workers on all GPUs would leave none to read with.
+        kind = self._ray.remote(num_gpus=1, num_cpus=0, max_restarts=3, max_task_retries=3)(_Worker)
+        actors = {(actor := kind.remote()).gpus.remote(): actor for _ in range(gpus)}
+        if not actors:
+            return
+        begun, late = self._ray.wait(list(actors), num_returns=gpus, timeout=GPU_WAIT)
+        for each in late:
+            self._ray.kill(actors[each])
+        self.gpus = self._ray.get(begun)
+        self._actors.extend(actors[each] for each in begun)
 
     def take(self, document: Document, metadata: dict[str, str]) -> Iterator[Ready]:
         """Send a document out; gives those that are ready, and waits for the first where too many are not."""
@@ -213,6 +229,11 @@ _loaded: dict[str, AnyEncoder] = {}
 
 class _Worker:
     """Lives in an actor, which has a GPU."""
+
+    def gpus(self) -> list[int]:
+        import ray
+
+        return [int(each) for each in ray.get_gpu_ids()]
 
     def run(self, name: str, settings: Settings, value: Any, expected: tuple[str, int]) -> Any:
         return {"_whole": _whole, "_block": _block}[name](settings, value, expected)

@@ -42,6 +42,12 @@ class Cluster:
                 )
             except (OSError, RuntimeError, ValueError, AssertionError) as error:
                 said = " ".join(str(error).split())[:300]
+                self.ray.shutdown()  # what it began with, or nothing could be joined afterwards
+                if "ersion mismatch" in said:
+                    raise MmrankError(
+                        f"the Ray cluster at {address} runs another version of Ray or Python ({said}): install the same"
+                        " on all machines"
+                    ) from error
                 raise MmrankError(
                     f"no Ray cluster can be joined at {address or 'this machine'} ({said}); start one with `ray start"
                     " --head`, with the same versions of Ray and Python everywhere"

@@ -20,6 +20,7 @@ from mmrank import Collection
 from mmrank.adding import encoders
 from mmrank.cli.app import app
 from mmrank.errors import InputError, MmrankError
+from mmrank.ingest.cluster import Cluster
 
 pytest.importorskip("ray", reason="Ray is an extra: pip install 'mmrank[scale]'")
 
@@ -89,6 +90,46 @@ def test_the_command_takes_an_engine_and_an_address(cluster, files, tmp_path):
     words = ["index", files / "ferry.md", "-c", tmp_path / "library.mmrank", "--engine", "ray"]
     result = CliRunner().invoke(app, [*map(str, words), "--address", cluster.address], catch_exceptions=False)
     assert "1 documents" in result.output
+
+
+def test_a_gpu_is_asked_for_where_the_cluster_has_one(cluster, local, monkeypatch):
+    """The GPUs are said to be there, and are not: what is asked for shows, and processors do the work."""
+    import ray
+
+    node = cluster.add_node(num_cpus=0, num_gpus=2)
+    try:
+        with Cluster(cluster.address) as joined:
+            encoding = encoders.EncodingOnRay(joined, local.settings, local.store.check_encoder)
+            assert sorted(encoding.gpus) == [[0], [1]]
+            assert not ray.available_resources().get("GPU")
+            documents = [local.document(name) for name in ("ferry.md", "harbour.md", "lighthouse.md")]
+            ready = [each for document in documents for each in encoding.take(document, {})]
+            ready += encoding.rest()
+            for document, each in zip(documents, ready, strict=True):
+                assert each.document == document
+                with local.store.snapshot() as snapshot:
+                    np.testing.assert_allclose(each.encoded[0], snapshot.passage_vectors(document.id), atol=2e-6)
+            taken = ray.remote(num_gpus=2, num_cpus=0)(Taking).remote()
+            ray.get(taken.begun.remote())
+            monkeypatch.setattr(encoders, "GPU_WAIT", 0.5)
+            assert encoders.EncodingOnRay(joined, local.settings, local.store.check_encoder).gpus == []
+    finally:
+        cluster.remove_node(node)
+
+
+class Taking:
+    """Has the GPUs."""
+
+    def begun(self) -> None:
+        pass
+
+
+def test_another_version_of_ray_is_named(cluster, files, local, monkeypatch):
+    monkeypatch.setattr("ray.__version__", "2.0.0")
+    with pytest.raises(MmrankError, match=r"another version of Ray.*2\.0\.0.*install the same"):
+        local.add(files / "ferry.md", engine="ray", address=cluster.address)
+    monkeypatch.undo()
+    assert local.add(files / "ferry.md", engine="ray", address=cluster.address).unchanged == ["ferry.md"]
 
 
 def test_what_cannot_be_joined_is_named(files, local, tmp_path):
