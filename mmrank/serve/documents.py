@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -37,6 +38,10 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="how many are given at m
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {"content": {f"image/{name}": {} for name in ("png", "jpeg", "webp")}}
 }
+
+
+SIZES: dict[str, tuple[int, Format]] = {"picture": (1_500_000, "png"), "thumbnail": (60_000, "webp")}
+"""Most pixels and the format of each kind of picture, where none is asked for."""
 
 
 class CollectionOut(BaseModel):
@@ -135,13 +140,7 @@ async def set_metadata(
     service: ServiceOf, document: Identifier, changes: MetadataIn, collection: Named = None
 ) -> DocumentOut:
     """Set or take back metadata, without reading the file again. What is said here stays when it is added again."""
-    opened = service.collection(collection, write=True)
-    record = await service.look(service.record, opened, document)
-    unsaid = [key for key, value in changes.metadata.items() if value is None and key not in given_in(record)]
-    if unsaid:
-        raise ApiError(409, "not_said", f"{unsaid[0]!r} was not given by anyone, so it cannot be taken back.")
-    wait = service.settings.write_seconds
-    return DocumentOut.of(await service.change(opened.set_metadata, document, changes.metadata, wait=wait))
+    return await correct(service, document, changes.metadata, collection)
 
 
 @router.delete("/documents/{document}", summary="Remove a document")
@@ -180,7 +179,7 @@ async def page(service: ServiceOf, document: Identifier, number: Number, collect
 
 
 @router.get(
-    "/documents/{document}/pages/{number}/picture",
+    "/documents/{document}/pages/{number}/{size}",
     summary="A page as a picture",
     response_class=Response,
     responses=PICTURES,
@@ -190,33 +189,28 @@ async def picture(
     request: Request,
     document: Identifier,
     number: Number,
+    size: Annotated[Literal["picture", "thumbnail"], Path(description="large or small")],
     collection: Named = None,
     boxes: Boxes = None,
-    pixels: Annotated[int, Query(ge=100, le=4_000_000, description="most pixels, width × height")] = 1_500_000,
-    format: Format = "png",
+    pixels: Annotated[
+        int | None,
+        Query(ge=100, le=4_000_000, description="most pixels, width × height; 1,500,000, of a thumbnail 60,000"),
+    ] = None,
+    format: Annotated[Format | None, Query(description="png; of a thumbnail webp")] = None,
 ) -> Response:
-    """A page, with boxes outlined where some are named."""
-    return await _picture(service, request, document, number, collection, boxes, pixels, format)
-
-
-@router.get(
-    "/documents/{document}/pages/{number}/thumbnail",
-    summary="A page as a small picture",
-    response_class=Response,
-    responses=PICTURES,
-)
-async def thumbnail(
-    service: ServiceOf,
-    request: Request,
-    document: Identifier,
-    number: Number,
-    collection: Named = None,
-    boxes: Boxes = None,
-    pixels: Annotated[int, Query(ge=100, le=300_000, description="most pixels, width × height")] = 60_000,
-    format: Format = "webp",
-) -> Response:
-    """A page, small, with boxes outlined where some are named; page 1 is the cover."""
-    return await _picture(service, request, document, number, collection, boxes, pixels, format)
+    """A page, with boxes outlined where some are named; the thumbnail of page 1 is the cover."""
+    usual_pixels, usual_format = SIZES[size]
+    most, kind = pixels or usual_pixels, format or usual_format
+    marks = boxes_in(boxes)
+    record = await service.look(service.record, service.collection(collection), document)
+    if number > record.pages:
+        raise no_such_page(record.name, record.pages, number)
+    name = f'"{tag(record.id, number, marks, most, kind)}"'
+    headers = {"ETag": name, "Cache-Control": "private, max-age=3600"}
+    if name in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    drawn = await service.look(service.drawn.draw, record.path, record.id, number - 1, marks, most, kind)
+    return Response(drawn, media_type=f"image/{kind}", headers=headers)
 
 
 @router.get(
@@ -241,26 +235,21 @@ async def file(service: ServiceOf, document: Identifier, collection: Named = Non
     )
 
 
-async def _picture(
-    service: Service,
-    request: Request,
-    document: str,
-    number: int,
-    collection: str | None,
-    boxes: str | None,
-    pixels: int,
-    format_: Format,
-) -> Response:
-    marks = boxes_in(boxes)
-    record = await service.look(service.record, service.collection(collection), document)
-    if number > record.pages:
-        raise no_such_page(record.name, record.pages, number)
-    name = f'"{tag(record.id, number, marks, pixels, format_)}"'
-    headers = {"ETag": name, "Cache-Control": "private, max-age=3600"}
-    if name in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers=headers)
-    drawn = await service.look(service.drawn.draw, record.path, record.id, number - 1, marks, pixels, format_)
-    return Response(drawn, media_type=f"image/{format_}", headers=headers)
+async def correct(
+    service: Service, document: str, changes: Mapping[str, object | None], collection: str | None
+) -> DocumentOut:
+    """Change what is said of a document, by its id; see `Collection.set_metadata`.
+
+    Raises:
+        MmrankError: when it cannot be changed so.
+    """
+    opened = service.collection(collection, write=True)
+    record = await service.look(service.record, opened, document)
+    unsaid = [key for key, value in changes.items() if value is None and key not in given_in(record)]
+    if unsaid:
+        raise ApiError(409, "not_said", f"{unsaid[0]!r} was not given by anyone, so it cannot be taken back.")
+    wait = service.settings.write_seconds
+    return DocumentOut.of(await service.change(opened.set_metadata, document, changes, wait=wait))
 
 
 def _open(service: Service, collection: str | None, document: str) -> Document:

@@ -28,6 +28,8 @@ def context(view: View) -> dict[str, object]:
         "address": view.address,
         "names": ["library"],
         "read_only": False,
+        "removed": "",
+        "saved": "",
         "unfinished": list,
         "writers": [],
         "signed": "",

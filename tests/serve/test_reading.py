@@ -229,6 +229,6 @@ def test_the_process_says_that_it_answers(client) -> None:
 def test_the_description_is_a_page_that_loads_nothing(client) -> None:
     answer = client.get("/docs")
     assert answer.status_code == 200 and answer.headers["content-security-policy"].startswith("default-src 'none'")
-    for shown in ("/documents/{document}/pages/{number}/picture", "Answer a question", "top_n", "list of string"):
+    for shown in ("/documents/{document}/pages/{number}/{size}", "Answer a question", "top_n", "list of string"):
         assert shown in answer.text
     assert "<script" not in answer.text and "http://" not in answer.text and "https://" not in answer.text

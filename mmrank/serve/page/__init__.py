@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mmrank.serve.page.editing import router as editing
 from mmrank.serve.page.routes import router
 from mmrank.serve.page.signing import router as signing
 from mmrank.serve.page.uploading import router as uploading
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def page(app: FastAPI, service: Service) -> None:
     """Add the page to a service."""
     app.state.page = Kept(service.drawn)
-    for part in (router, signing, uploading):
+    for part in (router, signing, uploading, editing):
         app.include_router(part)
 
 

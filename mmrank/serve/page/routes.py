@@ -60,17 +60,22 @@ async def shown(request: Request, service: Service) -> Response:
         allowed_model(address.writer, service.settings)
     view = View(service.collection(address.collection or None), address, kept_of(request))
     pieces = rendered(part or "page.html", context(view, service))
-    headers = FRESH
-    if part and part != PARTS["library"] and not request.headers.get("HX-Current-URL", "").endswith(address.url()):
-        headers = {**FRESH, "HX-Push-Url": address.url()}
+    headers = {**FRESH, **(pushed(request, address) if part and part != PARTS["library"] else {})}
     if view.answer is not None:
         return StreamingResponse(service.each(lambda: pieces), media_type="text/html", headers=headers)
     text = await (service.run if address.question else service.look)("".join, pieces)
     return HTMLResponse(text, 404 if part is None and view.missing else 200, headers=headers)
 
 
-def context(view: View, service: Service) -> dict[str, Any]:
-    """What templates see."""
+def context(view: View, service: Service, *, removed: str = "", saved: str = "") -> dict[str, Any]:
+    """What templates see.
+
+    Args:
+        view: what the address shows.
+        service: as its client may use it.
+        removed: says which document was removed just now.
+        saved: says what was noted just now of the document that is open.
+    """
     return {
         "view": view,
         "address": view.address,
@@ -78,8 +83,16 @@ def context(view: View, service: Service) -> dict[str, Any]:
         "writers": [name for name in service.settings.models if name not in EMBEDDED],
         "unfinished": lambda: unfinished(service, view.address.collection or None),
         "signed": service.access.name,
+        "removed": removed,
+        "saved": saved,
         "read_only": service.settings.read_only or not service.access.write,
     }
+
+
+def pushed(request: Request, address: Address) -> dict[str, str]:
+    """Headers by which htmx shows another address than before."""
+    shown_now = request.headers.get("HX-Current-URL", "").endswith(address.url())
+    return {} if shown_now else {"HX-Push-Url": address.url()}
 
 
 @router.get("/ui/picture/{document}/{number}")

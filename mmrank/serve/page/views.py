@@ -11,6 +11,7 @@ from mmrank.index import DocumentRecord
 from mmrank.printable import one_line, printable
 from mmrank.retrieve.pages import WEIGHTS
 from mmrank.serve.page.address import Address
+from mmrank.serve.page.described import Field, fields
 from mmrank.types import FURNITURE, BBox, Document, Element, Hit
 
 SIGNALS = {
@@ -214,6 +215,11 @@ class Sheet:
         said = ". ".join(filter(None, [people, self.title.rstrip("."), year]))
         printed = f" (printed {self.label})" if self.label else ""
         return one_line(f"{said}. Page {self.page}{printed}. {self.document.name}", 600)
+
+    @property
+    def fields(self) -> list[Field]:
+        """What is known of the document."""
+        return fields(self.record)
 
     @property
     def lines(self) -> Iterator[Element]:

@@ -166,15 +166,17 @@
     if (event.target.id === "viewer") {
       if (desked) one("#viewer .desk")?.focus({ preventScroll: true });
       desked = false;
-      if (matchMedia("(max-width: 760px)").matches) scrollTo(0, 0);
+      const saved = one("#described .saved");
+      if (matchMedia("(max-width: 760px)").matches && !saved) scrollTo(0, 0);
       reveal();
-      say(one("#viewer")?.getAttribute("aria-label") ?? "");
+      saved?.scrollIntoView({ block: "nearest" });
+      say(saved?.textContent ?? one("#viewer")?.getAttribute("aria-label") ?? "");
     } else if (event.target.id === "jobs" || event.target.matches(".job:not(.waiting, .reading)")) {
       one("#jobs .job")?.scrollIntoView({ block: "nearest" });
     } else if (event.target.id === "content") {
       one("#middle").scrollTop = 0;
       reveal();
-      say(one("#middle .summary")?.textContent.trim() ?? "");
+      say((one("#middle .done") ?? one("#middle .summary"))?.textContent.trim() ?? "");
     }
   });
   // Errors that come as JSON are told, never put into the page as HTML.
