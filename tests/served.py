@@ -46,3 +46,23 @@ def running(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         server.should_exit = True
         thread.join(timeout=30)
+
+
+def ended(client: Any, job: str) -> dict:
+    """The job, once it has ended."""
+    for _ in range(600):
+        found = client.get(f"/jobs/{job}").json()
+        if found["state"] in {"done", "failed", "cancelled"}:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(found)
+
+
+def upload(client: Any, *files: tuple[str, bytes], **fields: str) -> Any:
+    """Send files by their names."""
+    return client.post("/documents", files=[("files", file) for file in files], data=fields)
+
+
+def leftovers(library: Path) -> list[Path]:
+    """What jobs left in the place where files arrive."""
+    return list(library.with_name("library.mmrank.jobs").glob("files/*"))

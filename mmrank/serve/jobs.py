@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmrank.errors import MmrankError
+from mmrank.serve.errors import ApiError
 
 State = Literal["waiting", "reading", "done", "failed", "cancelled"]
 ENDED = frozenset({"done", "failed", "cancelled"})
 MOST_TRIES = 3
 """A job whose process died so often is given up: its files may be what kills it."""
+DISK_FULL = "The disk of the service is full: free some space on it, then send the files again."
 KEPT = 1000
 """Ended jobs that are remembered."""
 
@@ -169,7 +171,11 @@ class Jobs:
         return row is not None and not row[0]
 
     def end(self, job: str, state: State, report: Mapping[str, Any], problem: str | None = None) -> None:
-        """Note how a job ended, and delete its files."""
+        """Note how a job ended, and delete its files.
+
+        Raises:
+            MmrankError: when it cannot be written.
+        """
         with self._open() as database:
             database.execute(
                 "UPDATE jobs SET state = ?, report = ?, problem = ?, ended = ? WHERE id = ?",
@@ -206,10 +212,15 @@ class Jobs:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """One change, whole or not at all."""
+        """One change, whole or not at all.
+
+        Raises:
+            MmrankError: when it cannot be written.
+        """
         try:
             with closing(sqlite3.connect(self._file, timeout=10, isolation_level=None)) as database:
-                database.execute("PRAGMA journal_mode = WAL")
+                # This journal keeps its room on the disk: how a job ended can be noted, and read, where none is left.
+                database.execute("PRAGMA journal_mode = PERSIST")
                 database.execute("BEGIN IMMEDIATE")
                 try:
                     yield database
@@ -218,6 +229,8 @@ class Jobs:
                     raise
                 database.execute("COMMIT")
         except sqlite3.Error as error:
+            if "full" in str(error):
+                raise ApiError(507, "disk_full", DISK_FULL) from error
             raise MmrankError(f"{self._file} cannot be written: {error}") from error
 
 

@@ -25,6 +25,7 @@ log = logging.getLogger("mmrank.serve")
 POLL_SECONDS = 1.0
 """How soon a job that another process noted is seen."""
 NOTHING = "no file could be read"
+GONE = "the uploaded files are not there any more; send them again"
 WAIT_SECONDS = 30.0
 """How long a job waits for another writer of the collection before others have their turn."""
 
@@ -41,6 +42,7 @@ class Runner:
     def __init__(self, jobs: Mapping[str, Jobs], collection: Callable[[str], Collection], metrics: Metrics) -> None:
         self._jobs, self._collection, self._metrics = jobs, collection, metrics
         self._owner = Owner()
+        self._unnoted: list[Callable[[], None]] = []
         self._news = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
@@ -64,6 +66,7 @@ class Runner:
     def _run(self) -> None:
         while not self._stop.is_set():
             begun = False
+            self._note()
             for name, jobs in self._jobs.items():
                 try:
                     job = jobs.claim(self._owner)
@@ -87,8 +90,8 @@ class Runner:
         try:
             if job.cancel:
                 raise _CancelledError
-            if not job.names:
-                self._end(jobs, job, files, None, "failed", job.report, NOTHING)
+            if not job.names or not files.are_there:
+                self._end(jobs, job, files, None, "failed", job.report, GONE if job.names else NOTHING)
                 return True
             collection = self._collection(name)
             report = files.add(collection, job.metadata, lambda now: self._progressed(jobs, job, now))
@@ -100,7 +103,8 @@ class Runner:
             jobs.postpone(job.id)
             return False
         except MmrankError as error:
-            self._end(jobs, job, files, collection, "failed", {}, str(error))
+            said = str(error) if collection is None else str(error).replace(str(collection.path), name)
+            self._end(jobs, job, files, collection, "failed", {}, said)
         except Exception:
             self._end(jobs, job, files, collection, "failed", {}, "a fault in mmrank; the log has it under this job")
             log.exception("fault", extra={"fields": {"job": job.id}})
@@ -123,9 +127,20 @@ class Runner:
     ) -> None:
         if collection is not None:
             files.tidy(collection)
-        jobs.end(job.id, state, report, problem)
+        self._unnoted.append(lambda: jobs.end(job.id, state, report, problem))
+        self._note()
         self._metrics.job_ended(state, int(report.get("pages", 0)))
         log.info("job", extra={"fields": {"job": job.id, "state": state, "files": len(job.names)}})
+
+    def _note(self) -> None:
+        """Note how jobs ended. What cannot be written now, since the disk is full, is noted once it can."""
+        while self._unnoted:
+            try:
+                self._unnoted[0]()
+            except MmrankError as error:
+                log.warning("job not noted", extra={"fields": {"problem": type(error).__name__}})
+                return
+            del self._unnoted[0]
 
     def _progressed(self, jobs: Jobs, job: Job, now: Progress) -> None:
         if not jobs.progressed(job.id, asdict(now)):
@@ -145,6 +160,11 @@ class Files:
     def __init__(self, spool: Path, names: tuple[str, ...]) -> None:
         self._spool = spool
         self._names = names
+
+    @property
+    def are_there(self) -> bool:
+        """Whether all of them are."""
+        return all((self._spool / str(at)).is_file() for at in range(len(self._names)))
 
     def add(
         self, collection: Collection, metadata: Mapping[str, Any], progress: Callable[[Progress], None]

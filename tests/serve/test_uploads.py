@@ -8,29 +8,12 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from served import HERE, write_pdf
+from served import HERE, ended, leftovers, upload, write_pdf
 
 import mmrank
 from mmrank.serve import ServeSettings, create_app, runner
 from mmrank.serve.jobs import MOST_TRIES, Jobs, Owner
 from mmrank.serve.receiving import Received
-
-
-def ended(client: TestClient, job: str) -> dict:
-    for _ in range(600):
-        found = client.get(f"/jobs/{job}").json()
-        if found["state"] in {"done", "failed", "cancelled"}:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(found)
-
-
-def upload(client: TestClient, *files: tuple[str, bytes], **fields: str):
-    return client.post("/documents", files=[("files", file) for file in files], data=fields)
-
-
-def leftovers(library: Path) -> list[Path]:
-    return list(library.with_name("library.mmrank.jobs").glob("files/*"))
 
 
 @pytest.fixture
