@@ -108,6 +108,14 @@ def _put_again(
             writer.put(document, passages, merged, tokens, metadata=metadata, arrays=kept)
 
 
+def unprepared(store: Store) -> list[str]:
+    """Ids of the documents that are not prepared for ranking by this version: the first questions wait for them."""
+    from mmrank.retrieve.prepared import ARRAYS_VERSION
+
+    with store.snapshot() as snapshot:
+        return snapshot.without_arrays(ARRAYS_VERSION)
+
+
 def renew_arrays(store: Store, wait: float = 0.0) -> list[str]:
     """Prepare the documents for ranking that are not, or were by an earlier version. Returns their names."""
     from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare

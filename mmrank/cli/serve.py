@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mmrank.cli.manage import AllowModels
-from mmrank.cli.output import console
+from mmrank.cli.output import console, errors
 from mmrank.errors import InputError, require
 
 if TYPE_CHECKING:
@@ -143,15 +143,27 @@ def extensions() -> list[Extension]:
 def check(paths: dict[str, Path], read_only: bool, allow_models: bool) -> None:
     """Make sure that all collections can be opened and their models may be loaded, before a process is started.
 
+    Says of which ones documents are not prepared for ranking by this version.
+
     Raises:
         InputError, MmrankError: when one cannot.
     """
+    from mmrank.adding.renaming import unprepared
     from mmrank.collection import Collection
     from mmrank.consent import check_allowed
 
     for path in paths.values():
         with Collection.open(path, read_only=read_only, allow_models=allow_models) as library:
             check_allowed(library.settings, path)
+            count = len(unprepared(library.store))
+        if count:
+            errors.print(
+                f"{path}: {count} document{'s'[: count > 1]} came in with an earlier version of mmrank, so first"
+                f" questions take longer. Bring them up to date with: mmrank repair -c {path}",
+                style="yellow",
+                highlight=False,
+                soft_wrap=True,
+            )
 
 
 def named(paths: list[Path]) -> dict[str, Path]:

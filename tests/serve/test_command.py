@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,8 +15,9 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
+import mmrank
 from mmrank.cli.app import app
-from mmrank.cli.serve import named
+from mmrank.cli.serve import check, named
 from mmrank.errors import InputError
 from mmrank.serve.settings import load_serve_settings
 
@@ -88,6 +91,19 @@ def test_collections_are_called_after_their_folders() -> None:
     }
     with pytest.raises(InputError, match="both"):
         named([Path("a/library.mmrank"), Path("b/library.mmrank")])
+
+
+def test_it_says_where_documents_were_prepared_by_an_earlier_version(library_path: Path, capsys) -> None:
+    check({"library": library_path}, False, False)
+    assert capsys.readouterr().err == ""
+    with closing(sqlite3.connect(library_path / "catalog.sqlite3")) as catalog, catalog:
+        catalog.execute("UPDATE arrays SET version = '1.1' WHERE document < 3")
+    check({"library": library_path}, True, False)
+    said = capsys.readouterr().err
+    assert "2 documents came in with an earlier version" in said and f"mmrank repair -c {library_path}" in said
+    mmrank.Collection.repair(library_path)
+    check({"library": library_path}, False, False)
+    assert capsys.readouterr().err == ""
 
 
 def test_keys_are_made_listed_and_removed(tmp_path: Path) -> None:
