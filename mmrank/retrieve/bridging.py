@@ -14,6 +14,7 @@ SHORTEST_BRIDGED = 4
 """Shorter words have too many neighbours to guess which one was meant."""
 LONG = 8
 """From so many letters on two mistakes are bridged, below one."""
+_ENDINGS = ("", "e", "y", "s", "es", "ies", "d", "ed", "ied", "ing", "er", "ers", "ion", "ions", "al", "ly", "ment")
 
 
 class Vocabulary(Protocol):
@@ -58,7 +59,7 @@ def bridged(asked: Sequence[str], vocabulary: Vocabulary, language: str = ENGLIS
             found += (
                 _parted(word, vocabulary)
                 or _inflected(word, vocabulary, language)
-                or _respelled(word, vocabulary)
+                or respelled(word, vocabulary.beginning(word[:1]))
                 or [word]
             )
         at += 1
@@ -73,19 +74,38 @@ def _parted(word: str, vocabulary: Vocabulary) -> list[str]:
 
 def _inflected(word: str, vocabulary: Vocabulary, language: str) -> list[str]:
     if language == ENGLISH or len(word) < SHORTEST_BRIDGED or not word.isalpha():
-        return []
+        return []  # in English, measured, other forms lead to a wrong page more often than to the right one
     cut = stemmer(language)
     stem = cut(word)
     return sorted(other for other in vocabulary.beginning(word[0]) if cut(other) == stem)
 
 
-def _respelled(word: str, vocabulary: Vocabulary) -> list[str]:
+def respelled(word: str, near: Iterable[str]) -> list[str]:
+    """The word that a misspelled one most likely means, in a list; empty where none is near or the word is English.
+
+    >>> respelled("activsion", ["activision", "actuation"])
+    ['activision']
+    """
     if len(word) < SHORTEST_BRIDGED or not word.isalpha() or is_english(word) or is_english(f"{word}s"):
         return []
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
     most = 2 if len(word) >= LONG else 1
-    near = sorted(vocabulary.beginning(word[0]))
-    close = process.extract(word, near, scorer=OSA.distance, score_cutoff=most, limit=1)
+    close = process.extract(word, sorted(near), scorer=OSA.distance, score_cutoff=most, limit=1)
     return [other for other, _, _ in close]
+
+
+def inflections(word: str) -> list[str]:
+    """Forms that an English word may take, among them words that do not exist: for vocabularies too large to be read.
+
+    >>> [form in inflections("return") for form in ("returned", "returning", "return", "turn")]
+    [True, True, False, False]
+    """
+    if len(word) < SHORTEST_BRIDGED or not word.isalpha():
+        return []
+    cut = stemmer(ENGLISH)
+    stem = cut(word)
+    bases = (stem, stem[:-1]) if stem.endswith("i") else (stem,)
+    forms = (base + ending for base in bases for ending in _ENDINGS)
+    return [form for form in dict.fromkeys(forms) if form != word and cut(form) == stem]

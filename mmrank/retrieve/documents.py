@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmrank.errors import InputError
+from mmrank.retrieve.bridging import inflections
 from mmrank.retrieve.fusion import standardised
 from mmrank.retrieve.identities import Identities
+from mmrank.retrieve.languages import ENGLISH
+from mmrank.retrieve.words import content_words, without_stop_words
 
 if TYPE_CHECKING:
     from mmrank.index import Filter, Snapshot
@@ -53,7 +56,8 @@ def rank_documents(
     """The documents that a question is about, best first.
 
     A document scores by its merged vectors, its best passage, its words, and by how well the question names it: by the
-    names it goes by, the period it reports on, its kind, or as the latest one.
+    names it goes by, the period it reports on, its kind, or as the latest one. A word that no text has counts as its
+    other forms ("return", "returned"), and as the name that it may be a misspelling of.
 
     Args:
         snapshot: what is searched.
@@ -68,13 +72,17 @@ def rank_documents(
     from mmrank.index import Filter
 
     vector, text = question.vector, question.analysis.text
+    asked, language = question.query.text, question.language
+    unknown = [word for word in content_words(text, language) if not _has(snapshot, word)]
+    inflected = (form for word in unknown for form in inflections(word)) if language == ENGLISH else ()
+    forms = [form for form in inflected if snapshot.word_frequency(form)]
+    text = " ".join([*without_stop_words(text, language), *forms])
     best: dict[str, float] = {}
     for match in snapshot.search_dense(vector, passages, "passage", where):
         best.setdefault(match.document_id, match.score)
     dense = {match.document_id for match in snapshot.search_dense(vector, POOL * documents, "document", where)}
     lexical = {match.document_id for match in snapshot.search_lexical(text, POOL * documents, "document", where)}
-    asked = question.query.text
-    named = identities.named(asked)
+    named = identities.named(asked, unknown)
     fits = {"named": named, "period": identities.periods(asked), "kind": identities.kinds(asked)}
     fits["latest"] = identities.latest(asked, named)
     claims = sum(DOCUMENT_WEIGHTS[kind] * values for kind, values in fits.items()) * (named > 0)  # (documents,)
@@ -109,3 +117,8 @@ def rank_documents(
         for name in pool
     ]
     return sorted(ranked, key=lambda document: (-document.score, document.id))[:documents]
+
+
+def _has(snapshot: Snapshot, word: str) -> bool:
+    """Whether a text of the collection has a word, a plural being given as its singular."""
+    return any(snapshot.word_frequency(form) for form in (word, f"{word}s", f"{word}es"))

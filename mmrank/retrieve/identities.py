@@ -18,6 +18,7 @@ from mmrank.ingest.kinds import named_forms, named_kinds
 from mmrank.lexical import idf
 from mmrank.names import JOINT
 from mmrank.periods import Period, named_period, period_match
+from mmrank.retrieve.bridging import respelled
 from mmrank.retrieve.words import STOPWORDS, words
 
 if TYPE_CHECKING:
@@ -67,14 +68,19 @@ class Identities:
         self._dates = [record.metadata.get(DATE, "") for record in records]
         self._kinds = _Shared((record.metadata.get(KIND, ""), record.metadata.get(FORM, "")) for record in records)
 
-    def named(self, text: str) -> NDArray[np.float64]:
+    def named(self, text: str, unknown: Iterable[str] = ()) -> NDArray[np.float64]:
         """How well each document is named, (documents,): 1 for the best named one, 0 for one that is not named.
 
         A name counts by its rarity (IDF) among the names of this collection. A file may write the words of a question
-        as one ("General Mills", GENERALMILLS.pdf), and a question a name by its first letters ("J&J").
+        as one ("General Mills", GENERALMILLS.pdf), a question a name by its first letters ("J&J"), or with a mistake.
+
+        Args:
+            text: the question.
+            unknown: its words that no text of the collection has, so that they may be misspelled names.
         """
         found = np.zeros(len(self.ids))
-        for word in _with_joined(words(text)):
+        meant = {name for word in unknown if word not in self._by_word for name in self._respelled(word)}
+        for word in _with_joined(words(text)) | meant:
             holding = self._by_word.get(word)
             if holding is not None:
                 found[holding] += idf(len(self.ids), len(holding))
@@ -84,6 +90,9 @@ class Identities:
                 found[holding] += idf(len(self.ids), len(holding))
         best = float(found.max(initial=0.0))
         return found / best if best > 0 else found
+
+    def _respelled(self, word: str) -> list[str]:
+        return respelled(word, (name for name in self._by_word if name[:1] == word[:1]))
 
     def periods(self, text: str) -> NDArray[np.float64]:
         """How well each document's period fits the one that the question names, (documents,), see `period_match`."""

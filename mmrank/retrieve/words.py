@@ -49,10 +49,18 @@ def content_words(text: str, language: str = ENGLISH) -> tuple[str, ...]:
     >>> content_words("What is the budget of IT and of the WHO?")
     ('budget', 'it', 'who')
     """
+    return tuple(dict.fromkeys(map(singular, without_stop_words(text, language))))
+
+
+def without_stop_words(text: str, language: str = ENGLISH) -> list[str]:
+    """The same words as they are written, as often as they are.
+
+    >>> without_stop_words("What are the fees, and the fees for mooring?")
+    ['fees', 'fees', 'mooring']
+    """
     stop = _stop_words(text, language)
-    found = dict.fromkeys(tokenize(text))
-    content = [word for word in found if word not in stop] or list(found)
-    return tuple(dict.fromkeys(map(singular, content)))
+    found = tokenize(text)
+    return [word for word in found if word not in stop] or found
 
 
 def _stop_words(text: str, language: str) -> frozenset[str]:

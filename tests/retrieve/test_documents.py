@@ -69,6 +69,22 @@ def test_a_question_that_names_nothing_is_ranked_by_content(snapshot) -> None:
     assert ranked(snapshot, ask("what does yeast do", vector=4))[0] == "bread.md"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Who was buying?", "SOUTHBAKERY_2019_10K.pdf"),
+        ("What is needing that?", "bread.md"),
+    ],
+)
+def test_words_that_no_document_has_count_as_their_other_forms(snapshot, text: str, expected: str) -> None:
+    assert ranked(snapshot, ask(text))[0] == expected
+
+
+def test_stop_words_tell_nothing_about_the_document(snapshot) -> None:
+    wanted = ranked(snapshot, ask("yeast"))
+    assert ranked(snapshot, ask("What is the yeast of the who and of the what?")) == wanted
+
+
 def test_a_filter_keeps_named_documents_out(snapshot) -> None:
     where = Filter(names=("NORTHERNFERRIES_2018_10K.pdf", "bread.md"))
     assert set(ranked(snapshot, ask("revenue of Northern Ferries in FY2019"), where)) <= set(where.names)

@@ -40,6 +40,16 @@ def test_a_document_is_named_by_everything_it_goes_by(text: str, expected: str) 
     assert (named == 1).sum() == 1
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"), [("lovelase", ["c.pdf"]), ("nothern", ["a.pdf"]), ("mother", []), ("xylophonist", [])]
+)
+def test_an_unknown_word_may_be_a_misspelled_name(written: str, expected: list[str]) -> None:
+    identities = Identities(FERRIES)
+    named = identities.named(f"What did {written} show?", [written])
+    assert [name for name in identities.ids if named[identities.place(name)]] == expected
+    assert not identities.named(f"What did {written} show?").any()
+
+
 def test_a_question_without_names_names_nothing() -> None:
     assert not Identities(FERRIES).named("what is the revenue in 2019").any()
 
