@@ -119,12 +119,25 @@ class Settings(BaseSettings):
         description="weight of the reranker beside retrieval, 1 to rank by it alone; none for"
         f" {EMBEDDED_WEIGHT} where it runs an embedded model and 1 where a model is named",
     )
-    rerank_depth: int = Field(default=10, ge=1, description="pages that the reranker reads")
+    rerank_depth: int | None = Field(
+        default=None,
+        ge=1,
+        description="pages that the reranker reads; none for 3 with `reader`, and 10 with the others",
+    )
     rerank_passages: int = Field(
         default=2, ge=1, description="passages per page that the reranker reads, for `rerank_unit=passage`"
     )
-    rerank_unit: Literal["passage", "picture"] = Field(
-        default="passage", description="what the reranker reads of a page: its best passages, or the page as a picture"
+    rerank_unit: Literal["passage", "page", "picture"] | None = Field(
+        default=None,
+        description="what the reranker reads of a page: its best passages one by one, the page as one text, or its"
+        " picture; none for page with `reader`, and passage with the others",
+    )
+    rerank_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="the reranker is not asked where retrieval's confidence in its first page is at least this, which"
+        " saves its time; 1 asks always; none for .9 with `reader`, and 1 with the others",
     )
     rerank_settings: dict[str, Any] = Field(
         default={}, description="settings of the reranker by name, see below; as JSON in the environment variable"
@@ -164,6 +177,7 @@ FREE = frozenset(
         "rerank_depth",
         "rerank_passages",
         "rerank_unit",
+        "rerank_confidence",
         "rerank_settings",
     }
 )

@@ -25,6 +25,7 @@ class Unit(StrEnum):
     """What a reranker reads of a page."""
 
     PASSAGE = "passage"
+    PAGE = "page"
     PICTURE = "picture"
 
 

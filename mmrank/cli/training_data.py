@@ -39,7 +39,7 @@ WORDS = "words"
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
     group = typer.Typer(help="Build training and held-out examples; no document is in both.", no_args_is_help=True)
-    for command in (mmdocir, labels, beir, squad, tatqa, weak, reasons, check):
+    for command in (mmdocir, labels, beir, squad, tatqa, weak, pages, reasons, check):
         group.command()(command)
     app.add_typer(group, name="data")
 
@@ -194,6 +194,36 @@ def weak(
                 )
 
     _save(made(), out, folds, seed, elsewhere, miner, json)
+
+
+def pages(
+    folder: Annotated[Path, typer.Argument(help="MMDocIR's folder, or one as for `mmrank eval collection`.")],
+    out: Annotated[Path, typer.Option(help="File for the questions, with the first pages of each.")],
+    collection: Annotated[
+        bool, typer.Option("--collection", help="Rank all documents together, not the one that answers.")
+    ] = False,
+    made: Annotated[int, typer.Option(min=0, help="Questions made from each document, at most.")] = 0,
+    first: Annotated[int, typer.Option(min=1, help="Pages from the top of each ranking.")] = 8,
+    cache: Annotated[Path | None, typer.Option(help="Folder of collections made before.")] = None,
+) -> None:
+    """Questions with ranked pages as the recipe `reader` takes them, and questions made by template."""
+    from mmrank.cache import cache_folder
+    from mmrank.cli.progress import evaluation_progress
+    from mmrank.train.data.page_groups import write_groups
+    from mmrank.train.data.page_sets import page_sets
+
+    with evaluation_progress() as (reading, asking):
+        found = page_sets(
+            folder,
+            cache=cache or cache_folder("evaluate"),
+            collection=collection,
+            made=made,
+            first=first,
+            reading=reading,
+            step=asking,
+        )
+        count = write_groups(out, found)
+    console.print(f"{count} questions with ranked pages: {out}", highlight=False, markup=False)
 
 
 def reasons(

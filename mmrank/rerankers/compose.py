@@ -9,7 +9,7 @@ import numpy as np
 from mmrank.errors import InputError
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
-from mmrank.rerankers.protocol import RankedCandidate, Ranking, Reranker
+from mmrank.rerankers.protocol import RankedCandidate, Ranking, Reranker, habits_of
 from mmrank.types import Candidate, Query
 from mmrank.zscores import zscores
 
@@ -77,6 +77,7 @@ class Fused:
         self._first_stage = first_stage
         self._weight = weight
         self._name = name or reranker.name
+        self.habits = habits_of(reranker)
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ from mmrank.rerankers.settings import (
     LikelihoodSettings,
     ListwiseSettings,
     PointwiseSettings,
+    ReaderSettings,
     ServedSettings,
     SetwiseSettings,
 )
@@ -121,6 +122,12 @@ def _pointwise(model: str, settings: PointwiseSettings, of_model: Further) -> Re
         total_tokens=settings.total_tokens,
         neutral=settings.neutral,
     )
+
+
+def _reader(model: str, settings: ReaderSettings, of_model: Further) -> Reranker:
+    from mmrank.rerankers.reader import load_reader
+
+    return load_reader(model, settings, of_model)
 
 
 def _setwise(model: str, settings: SetwiseSettings, of_model: Further) -> Reranker:
@@ -291,6 +298,11 @@ def _of_engine(default: str) -> Sections:
     return lambda model, given: [engine_section(model or default)]
 
 
+def _of_reader(model: str, given: Given) -> list[SettingsSection]:
+    # A folder or file of mmrank's names its base model, which transformers runs.
+    return [engine_section(model if model.endswith(".gguf") or "://" in model else SCORES)]
+
+
 def _of_server(model: str, given: Given) -> list[SettingsSection]:
     return [SettingsSection("the server", ServerSettings)]
 
@@ -344,6 +356,7 @@ FAMILIES: dict[str, Family] = {
     "cross-encoder": Family(CrossEncoderSettings, _cross_encoder),
     "likelihood": Family(LikelihoodSettings, _likelihood, _of_engine(SCORES)),
     "pointwise": Family(PointwiseSettings, _pointwise, _of_engine(SCORES)),
+    "reader": Family(ReaderSettings, _reader, _of_reader),
     "setwise": Family(SetwiseSettings, _setwise, _of_engine(WRITES)),
     "listwise": Family(ListwiseSettings, _listwise, _of_engine(WRITES)),
     "dual-stage": Family(DualStageSettings, _dual_stage, _of_dual_stage),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from mmrank.types import Candidate, Query
 
@@ -41,6 +41,28 @@ class Ranking:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a reranker of pages is used where the settings do not say.
+
+    Attributes:
+        unit: what it reads of a page: passages one by one, the page as text, or its picture.
+        depth: pages that it reads.
+        shown: all pages that are shown are read, however many.
+        confidence: it is not asked where retrieval's confidence in its first page is at least this; 1 asks always.
+    """
+
+    unit: Literal["passage", "page", "picture"] = "passage"
+    depth: int = 10
+    shown: bool = True
+    confidence: float = 1.0
+
+
+def habits_of(reranker: Reranker) -> Habits:
+    """The reranker's own attribute `habits`, or those of most."""
+    return getattr(reranker, "habits", None) or Habits()
 
 
 @runtime_checkable

@@ -100,6 +100,20 @@ class PointwiseSettings(SettingsModel):
     )
 
 
+class ReaderSettings(SettingsModel):
+    """Of `reader`."""
+
+    weight: float | None = Field(
+        default=None,
+        ge=0,
+        description="of the model's margin beside retrieval's score; none for the one that was fitted in training",
+    )
+    max_tokens: int = Field(default=400, ge=64, description="upper bound of a prompt, which holds one page, in tokens")
+    reason: bool = Field(
+        default=False, description="let the model write a sentence on the first page, kept where the page supports it"
+    )
+
+
 class SetwiseSettings(SettingsModel):
     """Of `setwise`."""
 

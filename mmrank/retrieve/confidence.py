@@ -38,6 +38,17 @@ def confidences(ranking: PageRanking, matcher: WordMatcher, pages: Sequence[int]
     return [float(value) for value in 1 / (1 + np.exp(-(rows @ weights + BIAS)))]
 
 
+def first_confidence(ranking: PageRanking) -> float:
+    """The probability that the first page of a ranking is right; 0 where there are no pages."""
+    from mmrank.retrieve.evidence import word_matcher
+
+    order = ranking.order()
+    if not len(order):
+        return 0.0
+    [found] = confidences(ranking, word_matcher(ranking.question, ranking.pool), [int(order[0])])
+    return found
+
+
 def _retrieval_scores(ranking: PageRanking) -> NDArray[np.float64]:
     """Scores of the first stage, (pages,): those of a reranker are on other scales."""
     if ranking.judged is None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from mmrank.config import EMBEDDED_WEIGHT, Settings
 from mmrank.errors import InputError
 from mmrank.hits import Hits
+from mmrank.rerankers.protocol import habits_of
+from mmrank.retrieve.confidence import first_confidence
 from mmrank.retrieve.documents import RankedDocument, rank_documents
 from mmrank.retrieve.explanations import explain_hits
 from mmrank.retrieve.feature_cache import FeatureCache
@@ -171,13 +173,17 @@ class Pipeline:
         return ranked[: max(wanted, enough)]
 
     def _rerank(self, ranking: PageRanking, reranker: Reranker, shown: int = 1) -> PageRanking:
-        """Step 4: order the first pages again, at least all that are shown. Step 5, `page_hits`, makes hits."""
-        settings = self._settings
+        """Step 4: order the first pages again. Step 5, `page_hits`, makes hits."""
+        settings, habits = self._settings, habits_of(reranker)
+        limit = habits.confidence if settings.rerank_confidence is None else settings.rerank_confidence
+        if limit < 1 and first_confidence(ranking) >= limit:
+            return ranking
+        depth = settings.rerank_depth or habits.depth
         return rerank_pages(
             ranking,
             reranker,
-            depth=max(settings.rerank_depth, shown),
-            unit=settings.rerank_unit,
+            depth=max(depth, shown) if habits.shown else depth,
+            unit=settings.rerank_unit or habits.unit,
             passages=settings.rerank_passages,
         )
 

@@ -1,7 +1,8 @@
-"""The first pages of a ranking, reranked by their passages or as pictures."""
+"""The first pages of a ranking, reranked by their passages, as text or as pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -9,13 +10,14 @@ import numpy as np
 
 from mmrank.errors import InputError
 from mmrank.rerankers.protocol import Reranker
+from mmrank.retrieve.page_view import page_view
 from mmrank.retrieve.pages import PageRanking, WrittenReason
 from mmrank.retrieve.pool import Pool
 from mmrank.types import Candidate, Part, PartKind
 from mmrank.zscores import zscores
 
-Unit = Literal["passage", "picture"]
-"""What a reranker is shown of a page: its best passages, or the page as a picture."""
+Unit = Literal["passage", "page", "picture"]
+"""What a reranker is shown of a page: its best passages one by one, a view of the page as text, or its picture."""
 
 
 def rerank_pages(
@@ -41,7 +43,10 @@ def rerank_pages(
     if depth < 1 or passages < 1:
         raise InputError(f"a reranker sees at least 1 page and 1 passage of it, got {depth} and {passages}")
     head = list(map(int, ranking.order()[:depth]))
-    shown = _pictures(ranking, head) if unit == "picture" else _passages(ranking, head, passages)
+    if unit == "passage":
+        shown = _passages(ranking, head, passages)
+    else:
+        shown = _pictures(ranking, head) if unit == "picture" else page_views(ranking, head)
     owner = {candidate.id: at for at, candidate in shown}
     judged = reranker.rerank(ranking.question.query, [candidate for _, candidate in shown])
     best: dict[int, float] = {}
@@ -84,6 +89,20 @@ def passage_scores(ranking: PageRanking) -> np.ndarray[tuple[int], np.dtype[np.f
     pool, question = ranking.pool, ranking.question
     words = pool.passage_words.scores(question.words)
     return zscores(words) + zscores(pool.similarities(question.vector))
+
+
+def page_views(ranking: PageRanking, places: Sequence[int]) -> list[tuple[int, Candidate]]:
+    """Pages as text (`page_view`), one candidate each, by their positions in the pool."""
+    fits, pool = passage_scores(ranking), ranking.pool
+    found = []
+    for at in places:
+        features, page = pool.documents[int(pool.owner[at])], int(pool.number[at])
+        document = features.document
+        fitting = [float(fit) for fit in fits[pool.passage_page == at]]
+        parts = page_view(document, page, features.passages_on(page), fitting)
+        score, signals = float(ranking.scores[at]), _signals(ranking, at)
+        found.append((at, Candidate(f"{document.id}#{page}", parts, score, document.id, page, (), signals)))
+    return found
 
 
 def _candidate(ranking: PageRanking, at: int, position: int) -> Candidate:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from mmrank.names import canonical
 from mmrank.types import Element, ImageRef, Page, Passage
 
 if TYPE_CHECKING:
-    from mmrank.index import Snapshot
+    from mmrank.index import DocumentRecord, Snapshot
     from mmrank.retrieve.document_arrays import DocumentArrays
 
 Value_co = TypeVar("Value_co", covariant=True)
@@ -75,6 +76,24 @@ class StoredDocument:
             lambda places: snapshot.run_of_passages(identifier, places),
         )
         self._prepared = prepared
+        self._snapshot = snapshot
+
+    @cached_property
+    def _record(self) -> DocumentRecord:
+        from mmrank.index import Filter
+
+        [record] = self._snapshot.documents(Filter(documents=(self.id,)))
+        return record
+
+    @property
+    def title(self) -> str:
+        """As `Document.title`."""
+        return self._record.title
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """As `Document.metadata`."""
+        return self._record.metadata
 
     @property
     def handles(self) -> Mapping[str, tuple[str, ...]]:

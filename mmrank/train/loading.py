@@ -62,6 +62,9 @@ RECIPES = {
     "sft_vs_cl": RecipeEntry(
         "SftVsClConfig", "A yes/no judge by supervised fine-tuning, contrastive learning and their mixtures (GMR)."
     ),
+    "reader": RecipeEntry(
+        "ReaderConfig", "A reader of the first pages that retrieval finds: ways to train it, judged out of fold."
+    ),
     "dear": RecipeEntry(
         "DearConfig", "The embedded cross-encoder from labels and a teacher's scores (DeAR, first stage)."
     ),

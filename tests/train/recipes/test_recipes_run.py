@@ -28,6 +28,7 @@ RESULTS = {
     "mm_r5": ["model/config.json"],
     "prorank": ["model/config.json"],
     "sft_vs_cl": ["comparison.json"],
+    "reader": ["table.jsonl"],
     "dear": ["alpha-0/adapter.safetensors", "alpha-0.5/adapter.safetensors", "teacher.jsonl"],
     "idcm": ["model/model.safetensors", "teacher.jsonl"],
     "identify": ["encoder.safetensors", "reranker.safetensors"],

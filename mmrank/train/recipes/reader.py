@@ -1,0 +1,335 @@
+"""A reader of the first pages: ways to train it on the same data, judged on documents that it did not see."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from mmrank.errors import InputError
+from mmrank.evaluate.reading import Read, cascade_figures, fitted_weight, fold_weights, reading_figures
+from mmrank.train.data.examples import RankingExample
+from mmrank.train.data.page_folds import examples_of, folds_of, training_groups
+from mmrank.train.data.page_groups import MADE, PageGroup, read_groups, toy_groups
+from mmrank.train.data.splits import split
+from mmrank.train.protocol import TrainingReport
+from mmrank.train.trainers import ranks
+from mmrank.train.trainers.base_weights import how_to_load
+from mmrank.train.trainers.grouped import Row, fit, rows_of
+from mmrank.train.trainers.language_models import load_causal, spoken
+from mmrank.train.trainers.lora import save_adapter, with_language_lora
+from mmrank.train.trainers.page_reading import OBJECTIVES, Pointwise, Setwise, TaughtTogether, read_pages
+from mmrank.train.trainers.planning import Work, tokenizer_of
+from mmrank.train.trainers.reader_card import write_card
+from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
+from mmrank.train.trainers.run_folder import METRICS, resumes_stage
+from mmrank.train.trainers.settings import LoraSettings, ModelSettings, RecipeConfig, TrainerSettings
+from mmrank.train.trainers.teachers import load_teacher, with_teacher
+
+Arm = Literal["untrained", "sft", "cl", "distilled", "grpo", "sft+grpo"]
+STAGES: Mapping[str, tuple[str, str]] = {
+    "sft": ("sft", "sft"),
+    "cl": ("cl", "cl"),
+    "distilled": ("cl", "distil"),
+    "grpo": ("grpo", "grpo"),
+    "sft+grpo": ("choose", "grpo"),
+}
+"""Arm → how it learns from paragraphs and tables, then from pages."""
+SETWISE = ("grpo", "sft+grpo")
+RETRIEVAL = "retrieval"
+ALL = -1
+"""In the place of a fold: no document is left out."""
+COST = "cost.json"
+TABLE = "table.jsonl"
+"""One line per arm, written when it is done."""
+
+
+class ReaderConfig(RecipeConfig):
+    """See reader.yaml."""
+
+    base: str = "Qwen/Qwen2.5-0.5B-Instruct"
+    model: ModelSettings = ModelSettings()
+    pages: list[Path] = Field(
+        default_factory=list, description="questions with ranked pages, as `mmrank train data pages` writes them"
+    )
+    arms: list[Arm] = Field(["untrained", "sft", "cl"], min_length=1, description="what is compared, in this order")
+    folds: int = Field(5, ge=2, description="of documents; each is judged by a reader trained on the others")
+    depths: list[int] = Field([3], min_length=1, description="first pages that are read, one table for each")
+    candidates: int = Field(5, ge=2, le=9, description="pages per question to train on, an answering one included")
+    made: int = Field(300, ge=0, description="questions made from documents, per fold at most")
+    max_tokens: int = Field(400, ge=32, description="of a prompt with one page; setwise, of a page")
+    batch: int = Field(16, ge=1, description="questions that are read together when a fold is judged")
+    teacher: str = Field(RETRIEVAL, description="whose scores `distilled` learns: retrieval, or as in the recipe dear")
+    alpha: float = Field(0.3, ge=0, le=1, description="share of the teacher")
+    temperature: float = Field(2.0, gt=0, description="softens the teacher's scores and the reader's")
+    gate: float = Field(
+        0.65, ge=0, le=1, description="share of near misses that must be right before all documents are trained on"
+    )
+    final: Arm | None = Field(None, description="train this arm on all documents, and write adapter.safetensors")
+    lora: LoraSettings = LoraSettings()
+    first: TrainerSettings = Field(TrainerSettings(), description="of the stage on paragraphs and tables")
+    trainer: TrainerSettings = Field(TrainerSettings(), description="of the stage on pages")
+    rl: TrainerSettings = Field(TrainerSettings(), description="of both stages of GRPO")
+    grpo: GrpoSettings = GrpoSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What all arms share: paragraphs, held-out ones, groups of pages, and the fold of each."""
+
+    paragraphs: list[RankingExample]
+    held_out: list[RankingExample]
+    groups: list[PageGroup]
+    folds: list[int]
+
+    def tests(self, fold: int) -> list[PageGroup]:
+        return [g for g, at in zip(self.groups, self.folds, strict=True) if at == fold and g.kind != MADE]
+
+
+def train(config: ReaderConfig, out: Path, *, resume: bool = False) -> TrainingReport:
+    """Train and judge each arm; `table.jsonl` has a line for each.
+
+    The report's `before` holds retrieval's recall@1, `after` that of retrieval and reader together, out of fold, by arm
+    and kind of questions. With `final`, the adapter of one arm is trained on all documents where its near misses reach
+    the gate.
+    """
+    data = _data(config)
+    start, tokenizer = load_causal(config.base, _texts(data), config.trainer.seed, how_to_load(config, adapted=True))
+    before: dict[str, float] = {}
+    after: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    arms = [*config.arms, *([config.final] if config.final and config.final not in config.arms else [])]
+    for arm in arms:
+        run = _Run(config, arm, data, copy.deepcopy(start), tokenizer, out / arm.replace("+", "_"), resume)
+        rows[arm] = row = run.judged()
+        counts[f"{arm}: shortened pages"] = run.scorer.shortened
+        for kind, figures in row["kinds"].items():
+            before[f"{arm}, {kind}"], after[f"{arm}, {kind}"] = figures["retrieval"], figures["fused"]
+            after[f"{arm}, {kind}, near misses"] = figures["pairs"]
+        if ranks.writes():
+            table = "".join(json.dumps(each) + "\n" for each in rows.values())
+            (out / TABLE).write_text(table, encoding="utf-8")
+        if arm == config.final:
+            counts["near misses below the gate"] = int(row["pairs"] < config.gate)
+            if row["pairs"] >= config.gate:
+                run.learn(ALL)
+                about = {"base": config.base, "recipe": "reader", "arm": arm, "weight": f"{row['weight']:.4g}"}
+                file = save_adapter(out, run.model, about)
+                write_card(out / "card.md", config, row, file)
+    return TrainingReport("reader", out, before, after, counts)
+
+
+def works(config: ReaderConfig) -> list[Work]:
+    """The stages of an arm, for the plan of a run."""
+    data = _data(config)
+    scorer = Pointwise(tokenizer_of(config.base), config.max_tokens)
+    made = []
+    for name, settings, examples in (
+        ("first", config.first, data.paragraphs),
+        ("pages", config.trainer, examples_of(training_groups(data.groups, data.folds, 0))),
+    ):
+        lengths = [sum(scorer.lengths(row)) for row in rows_of(examples, config.candidates)]
+        made.append(Work(name, settings, config.lora, lengths, config.max_tokens))
+    return made
+
+
+def label_reward(completions: Sequence[Any], gold: Sequence[int], **_: Any) -> list[float]:
+    """1 for the right label and nothing else, in the form of trl."""
+    return [float(spoken(said).strip() == str(label)) for said, label in zip(completions, gold, strict=True)]
+
+
+class _Run:
+    """One arm."""
+
+    def __init__(
+        self, config: ReaderConfig, arm: Arm, data: _Data, base: Any, tokenizer: Any, out: Path, resume: bool
+    ) -> None:
+        self.config, self.arm, self.data, self.out, self.resume = config, arm, data, out, resume
+        self.tokenizer = tokenizer
+        seed = config.trainer.seed
+        self.scorer: Pointwise | Setwise = (
+            Setwise(tokenizer, config.max_tokens, seed) if arm in SETWISE else Pointwise(tokenizer, config.max_tokens)
+        )
+        torch.manual_seed(seed)
+        self.model = base if arm == "untrained" else with_language_lora(base, config.lora)
+        self.seconds, self.tokens = 0.0, 0
+
+    def judged(self) -> dict[str, Any]:
+        """The arm's line of the table."""
+        reads: dict[str, list[Read]] = {}
+        costs: list[dict[str, float]] = []
+        for fold in range(self.config.folds):
+            kept = self.out / f"fold-{fold}" / "margins.json"
+            tests = self.data.tests(fold)
+            if self.resume and kept.is_file():
+                found = json.loads(kept.read_text(encoding="utf-8"))
+            else:
+                found = self._fold(fold, tests, kept)
+            costs.append(found)
+            for group, margins in zip(tests, found["margins"], strict=True):
+                reads.setdefault(group.kind, []).append(_read_of(group, margins, fold))
+        if self.arm != "untrained":
+            first = self.out.parent / f"first-{STAGES[self.arm][0]}" / COST
+            costs.append(json.loads(first.read_text(encoding="utf-8")))
+        everything = [read for some in reads.values() for read in some]
+        depth = self.config.depths[0]
+        weights = {depth: fold_weights(everything, depth) for depth in self.config.depths}
+        pairs = [right for read in everything for right in read.near_misses(depth)]
+        return {
+            "arm": self.arm,
+            "seconds": round(sum(cost["seconds"] for cost in costs), 1),
+            "tokens": sum(cost["tokens"] for cost in costs),
+            "weight": fitted_weight(everything, depth),
+            "pairs": float(np.mean(pairs)) if pairs else 0.0,
+            "kinds": {
+                f"{kind}, first {depth}": {k: round(v, 4) for k, v in reading_figures(some, depth, each).items()}
+                for kind, some in reads.items()
+                for depth, each in weights.items()
+            },
+            "cascade": cascade_figures(everything, depth, weights[depth]),
+        }
+
+    def _fold(self, fold: int, tests: Sequence[PageGroup], kept: Path) -> dict[str, Any]:
+        if self.arm != "untrained":
+            self.learn(fold)
+        rows = [{"query": g.query, "candidates": [p.view for p in g.pages[: max(self.config.depths)]]} for g in tests]
+        spent = self._spent()
+        found = {"margins": read_pages(self.model, self.scorer, rows, self.config.batch), **spent}
+        if ranks.writes():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(found), encoding="utf-8")
+        return found
+
+    def learn(self, fold: int) -> None:
+        """Both stages, without the documents of a fold; the first one is run once, for all arms that have it."""
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        first, second = STAGES[self.arm]
+        folder = self.out.parent / f"first-{first}"
+        ready, cost = folder / "adapter", folder / COST
+        if not cost.is_file():
+            self._stage(first, self.data.paragraphs, self.data.held_out, self.config.first, folder, {})
+            spent = self._spent()
+            if ranks.writes():
+                self.model.save_pretrained(ready)
+                cost.write_text(json.dumps(spent), encoding="utf-8")
+            ranks.wait()
+        set_peft_model_state_dict(self.model, load_peft_weights(str(ready), device=str(ranks.device())))
+        groups = self._groups(fold)
+        examples = examples_of(groups)
+        own, watched = split(examples, folds=10, seed=self.config.trainer.seed + 1)
+        scores = {(g.query, p.view): p.score for g in groups for p in g.pages}
+        folder = self.out / ("all" if fold == ALL else f"fold-{fold}")
+        self._stage(second, own or examples, watched or examples, self.config.trainer, folder, scores)
+
+    def _spent(self) -> dict[str, float]:
+        """Seconds and tokens of the stages since the last call."""
+        spent = {"seconds": self.seconds, "tokens": self.tokens + self.scorer.tokens}
+        self.seconds, self.tokens, self.scorer.tokens = 0.0, 0, 0
+        return spent
+
+    def _groups(self, fold: int) -> list[PageGroup]:
+        groups = training_groups(self.data.groups, self.data.folds, fold)
+        made = [group for group in groups if group.kind == MADE]
+        random.Random(self.config.trainer.seed).shuffle(made)
+        return [group for group in groups if group.kind != MADE] + made[: self.config.made]
+
+    def _stage(
+        self,
+        how: str,
+        examples: Sequence[RankingExample],
+        held_out: Sequence[RankingExample],
+        settings: TrainerSettings,
+        out: Path,
+        scores: Mapping[tuple[str, str], float],
+    ) -> None:
+        begun, config, resume = time.perf_counter(), self.config, resumes_stage(out, self.resume)
+        rows = rows_of(examples, config.candidates, settings.seed)
+        if how == "grpo":
+            assert isinstance(self.scorer, Setwise)
+            reinforce(
+                self.model,
+                self.tokenizer,
+                [self.scorer.asked(row) for row in rows],
+                [label_reward],
+                settings=config.rl,
+                grpo=config.grpo,
+                lora=config.lora,
+                out=out,
+                resume=resume,
+            )
+            if "ref" in self.model.peft_config:
+                self.model.delete_adapter("ref")  # trl's copy of where the stage began
+            logged = [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
+            self.tokens += int(max((row.get("num_tokens", 0) for row in logged), default=0))
+            self.seconds += time.perf_counter() - begun
+            return
+        tests = rows_of(held_out, config.candidates)
+        if how == "distil":
+            rows, tests = (self._taught(some, scores) for some in (rows, tests))
+        fit(
+            self.model,
+            rows=rows,
+            held_out=tests,
+            scorer=self.scorer,
+            objective=TaughtTogether(config.alpha, config.temperature) if how == "distil" else OBJECTIVES[how],
+            settings=settings,
+            out=out,
+            baseline=False,
+            plus=config.lora.plus,
+            resume=resume,
+        )
+        self.seconds += time.perf_counter() - begun
+
+    def _taught(self, rows: Sequence[Row], scores: Mapping[tuple[str, str], float]) -> list[Row]:
+        if self.config.teacher != RETRIEVAL:
+            return with_teacher(rows, load_teacher(self.config.teacher), self.out / "teacher.jsonl")
+        return [{**row, "teacher": [scores[row["query"], text] for text in row["candidates"]]} for row in rows]
+
+
+def _data(config: ReaderConfig) -> _Data:
+    paragraphs, held_out = config.source.read()
+    if config.source.toy and not config.pages:
+        groups = toy_groups(40, candidates=config.source.toy_candidates, held_out=True)
+    else:
+        missing = next((path for path in config.pages if not path.is_file()), None)
+        if missing is not None or not config.pages:
+            raise InputError(
+                f"pages: {'no file is named' if missing is None else f'{missing} is not there'}; `mmrank train data"
+                " pages` makes them of documents and questions. To try the recipe without data, use --variant small"
+            )
+        groups = [group for path in config.pages for group in read_groups(path)]
+    return _Data(paragraphs, held_out, groups, folds_of(groups, config.folds, config.trainer.seed))
+
+
+def _texts(data: _Data) -> list[str]:
+    """What a tiny model must know."""
+    from mmrank.rerankers.prompts import YES_NO, setwise_chat
+
+    shown = [text for e in (*data.paragraphs, *data.held_out) for text in (e.query, *e.positives, *e.negatives)]
+    shown += [page.view for group in data.groups for page in group.pages]
+    frames = [YES_NO.frame("yes no", ""), *(m.text for m in setwise_chat(("",), [("",)] * 9, reason=False))]
+    return [*shown, *frames, "yes", "no"]
+
+
+def _read_of(group: PageGroup, margins: Sequence[float], fold: int) -> Read:
+    pages = group.pages[: len(margins)]
+    return Read(
+        group.family,
+        fold,
+        group.answering,
+        group.confidence,
+        np.array([page.score for page in pages]),
+        np.array(margins),
+        np.array([page.gold for page in pages]),
+    )
