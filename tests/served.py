@@ -1,6 +1,9 @@
 """What the tests of the service serve, and where."""
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -8,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pymupdf
 
 HERE = "http://localhost"
@@ -66,3 +70,30 @@ def upload(client: Any, *files: tuple[str, bytes], **fields: str) -> Any:
 def leftovers(library: Path) -> list[Path]:
     """What jobs left in the place where files arrive."""
     return list(library.with_name("library.mmrank.jobs").glob("files/*"))
+
+
+class Started:
+    """A service in processes of its own, on a free port."""
+
+    def __init__(self, *arguments: str | Path) -> None:
+        command = [sys.executable, "-m", "mmrank", "serve", *map(str, arguments), "--port", "0"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        self.url = self.said.split()[-1] if self.said else ""
+
+    def ready(self) -> None:
+        for _ in range(600):
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError("it did not start")
+
+    def end(self) -> tuple[int, str]:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=60)
+        return self.process.returncode, errors

@@ -27,8 +27,9 @@ from mmrank.index.creation import check_vacant, create
 from mmrank.index.loaded_version import LoadedVersion
 from mmrank.index.milvus_changes import Change, kept_of, listed_after, told
 from mmrank.index.milvus_checks import missing
+from mmrank.index.milvus_failures import TOKEN
 from mmrank.index.milvus_lock import Lease, writing
-from mmrank.index.milvus_server import SETTLED, TOKEN, MilvusServer
+from mmrank.index.milvus_server import SETTLED, MilvusServer
 from mmrank.index.milvus_snapshot import Fetched, MilvusSnapshot
 from mmrank.index.milvus_writer import MilvusWriter, clear_away
 from mmrank.index.properties import Properties

@@ -1,9 +1,10 @@
-"""The one writer of a collection in Milvus, over all machines: an alias that only one can make, and signs of life.
+"""The one writer of a collection in Milvus, over all machines: something that only one can make, and signs of life.
 
-Milvus has no locks. But an alias can be made once only, on every version of it. Whoever makes `<name>_writer` writes;
-while it does, it changes the property "writer" every few seconds. A writer of which nothing was heard for `LEASE`
-seconds, by the clock of the one who waits, is taken for dead, and the alias is taken from it; so is one whose process
-is gone from this machine. A writer that comes back too late finds another's name in the property, and changes nothing.
+Milvus has no locks. But a Milvus collection of one name can be made once only (`MilvusServer.claim`). Whoever makes
+`<name>_lock` writes; while it does, it changes the property "writer" every few seconds. A writer of which nothing was
+heard for `LEASE` seconds, by the clock of the one who waits, is taken for dead, and the lock is taken from it; so is
+one whose process is gone from this machine. A writer that comes back too late finds another's token in the property,
+and changes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmrank.errors import MmrankError
-from mmrank.index.milvus_server import MilvusServer
+from mmrank.index.milvus_server import HEIR, LOCK, MilvusServer
 from mmrank.index.records import StoreLockedError
 
 LEASE = 20.0
@@ -70,7 +71,7 @@ class Lease:
         with contextlib.suppress(MmrankError):  # nobody there to tell: the lease runs out
             if _token(self._server.said("writer")) == self.token:
                 self._server.say(writer="")
-                self._server.release("writer")
+                self._server.release(LOCK)
 
     def _beat(self) -> None:
         self._beats += 1
@@ -100,12 +101,13 @@ def writing(server: MilvusServer, wait: float) -> Iterator[Lease]:
     """
     end = time.monotonic() + wait
     seen, since = "", time.monotonic()
-    while not server.claim("writer"):
+    token = secrets.token_hex(8)
+    while not server.claim(LOCK, token):
         now = server.said("writer")
         if now != seen:
             seen, since = now, time.monotonic()
         if time.monotonic() - since > LEASE or _is_gone(now):
-            _take(server, now)
+            _take(server, now, token)
         elif time.monotonic() > end:
             waited = f" (waited {wait:g} s)" if wait else ""
             raise StoreLockedError(
@@ -114,33 +116,33 @@ def writing(server: MilvusServer, wait: float) -> Iterator[Lease]:
             )
         else:
             time.sleep(POLL)
-    lease = Lease(server, secrets.token_hex(8), _token(server.said("writer")))
+    lease = Lease(server, token, _token(server.said("writer")))
     try:
         yield lease
     finally:
         lease.end()
 
 
-def _take(server: MilvusServer, seen: str) -> None:
-    """Take the alias from a dead writer. Of several who try, one does."""
-    if not server.claim("heir"):
+def _take(server: MilvusServer, seen: str, token: str) -> None:
+    """Take the lock from a dead writer. Of several who try, one does."""
+    if not server.claim(HEIR, token):
         time.sleep(POLL)
         # An heir that died holds its name for no longer than a moment, unless it died in it.
-        if _stuck(server, seen):
-            server.release("heir")
+        if _stuck(server, seen, token):
+            server.release(HEIR)
         return
     try:
         if server.said("writer") == seen:
-            server.release("writer")
+            server.release(LOCK)
     finally:
-        server.release("heir")
+        server.release(HEIR)
 
 
-def _stuck(server: MilvusServer, seen: str) -> bool:
+def _stuck(server: MilvusServer, seen: str, token: str) -> bool:
     end = time.monotonic() + LEASE
     while time.monotonic() < end:
-        if server.claim("heir"):
-            server.release("heir")
+        if server.claim(HEIR, token):
+            server.release(HEIR)
             return False
         if server.said("writer") != seen:
             return False

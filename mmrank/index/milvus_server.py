@@ -24,6 +24,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mmrank.errors import InputError, MmrankError, require
+from mmrank.index.milvus_failures import TOKEN, failed, failures, is_refusal, may_pass, unreachable
 from mmrank.index.properties import Properties, encoder_from
 from mmrank.index.records import UnreachableError
 
@@ -39,8 +40,6 @@ SENT = 4 << 20
 """Letters and bytes of the rows that are sent at once, about."""
 KEYS = 300
 """Rows that are asked for by key at once."""
-TOKEN = "MMRANK_MILVUS_TOKEN"
-"""The environment variable with what a server asks for: "user:password", or an API key."""
 READING, WRITING = 15.0, 180.0
 """Seconds for which a server that does not answer is asked again."""
 SETTLED = 10.0
@@ -57,16 +56,11 @@ FIELDS = {
     "blobs": _BODY,
     "changes": _BODY,
 }
+LOCK, HEIR = "lock", "heir"
+"""What a writer claims, and who takes it from a dead one."""
 PREFIX = "mmrank."
 """Of the properties that are ours."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
-_PASSING = re.compile(
-    r"unavailable|not ready|not loaded|not available|no available|timeout|timed out|deadline|recover|abnormal|"
-    r"not healthy|initializ|connect|offline|shard|channel|node not|not assigned|stopping|rate limit|not online|"
-    r"service internal|proxy",
-    re.I,
-)
-"""What errors say that pass when a server has started again."""
 
 
 class MilvusServer:
@@ -91,12 +85,13 @@ class MilvusServer:
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._thread = threading.local()
-        self._failures: Any = (pymilvus.MilvusException, *_grpc_errors())
+        self._failures: Any = failures()
+        causes: Any = (*failures(), OSError, ValueError, RuntimeError)
         try:
             # Not milvus_client's default of waiting for minutes for a server that is not there.
             self._client = pymilvus.MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=READING)
-        except (*self._failures, OSError, ValueError, RuntimeError) as error:
-            raise UnreachableError(self._unreachable(error)) from error
+        except causes as error:
+            raise UnreachableError(unreachable(self.uri, error)) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -223,19 +218,34 @@ class MilvusServer:
             named = {PREFIX + key: value for key, value in properties.items()}
             self.call("alter_collection_properties", f"{self.name}_changes", named, patience=patience)
 
-    def claim(self, what: str) -> bool:
-        """Take a name that only one can have at a time, until `release`. Returns whether it was free."""
+    def claim(self, what: str, token: str) -> bool:
+        """Take something that only one can have at a time, until `release`. Returns whether this token has it.
+
+        It is a Milvus collection, of which a field names the token: where it is there with other fields, Milvus makes
+        none. (An alias would not do: Milvus 2.3 makes it again for whoever asks.)
+        """
+        import pymilvus
+
+        name = f"{self.name}_{what}"
+        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema.add_field(f"by_{token}", pymilvus.DataType.INT64, is_primary=True)
+        schema.add_field("vector", pymilvus.DataType.FLOAT_VECTOR, dim=2)
         try:
-            self.call("create_alias", f"{self.name}_changes", f"{self.name}_{what}", patience=WRITING)
+            self.call("create_collection", name, schema=schema, patience=WRITING)
         except MmrankError as error:
-            if "already" in str(error) or "exist" in str(error) or "conflict" in str(error):
-                return False
-            raise
-        return True
+            if not re.search("already|exist|duplicate|different", str(error)):
+                raise
+        try:
+            fields = self.call("describe_collection", name, patience=WRITING)["fields"]
+        except MmrankError:
+            if self.call("has_collection", name):
+                raise
+            return False  # given back since
+        return f"by_{token}" in {field["name"] for field in fields}
 
     def release(self, what: str) -> None:
-        """Give a name back."""
-        self.call("drop_alias", f"{self.name}_{what}", patience=WRITING)
+        """Give back what was claimed."""
+        self.call("drop_collection", f"{self.name}_{what}", patience=WRITING)
 
     # Rows
 
@@ -296,7 +306,7 @@ class MilvusServer:
 
     def drop(self) -> None:
         """Delete everything."""
-        for part in ("changes", "blobs", "passages"):
+        for part in ("changes", "blobs", "passages", LOCK, HEIR):
             if self.call("has_collection", f"{self.name}_{part}"):
                 self.call("drop_collection", f"{self.name}_{part}")
 
@@ -320,10 +330,10 @@ class MilvusServer:
             try:
                 return getattr(self._client, what)(*arguments, timeout=max(1.0, min(left, 30.0)), **named)
             except self._failures as error:
-                passing = not isinstance(error, self._failures[0]) or _PASSING.search(str(error)) is not None
+                passing = may_pass(error, self.name)
                 if time.monotonic() + pause >= end or not passing:
-                    kind = UnreachableError if passing else MmrankError
-                    raise kind(self._failed(what, error)) from error
+                    kind = UnreachableError if passing or is_refusal(error) else MmrankError
+                    raise kind(failed(self.uri, what, error)) from error
             time.sleep(pause)
             pause, what = min(2 * pause, 2.0), again or what
 
@@ -359,18 +369,6 @@ class MilvusServer:
     def _whole_name(self) -> str:
         return f"the collection {self.name!r} at {self.uri}"
 
-    def _unreachable(self, error: BaseException) -> str:
-        said = getattr(error, "message", "") or str(error)
-        if re.search(r"auth|permission|denied|forbidden|credential", said, re.I):
-            return f"Milvus at {self.uri} does not let you in ({said}); set {TOKEN} to user:password"
-        return f"no Milvus answers at {self.uri} ({said}); check the address, and whether the server runs"
-
-    def _failed(self, what: str, error: BaseException) -> str:
-        said = getattr(error, "message", "") or str(error)
-        if re.search(r"auth|permission denied|forbidden|credential", said, re.I):
-            return self._unreachable(error)
-        return f"Milvus at {self.uri} could not {what.replace('_', ' ')} ({said[:500]})"
-
 
 def _parameters(index: str) -> dict[str, int]:
     """Of an index in Milvus, where it needs some."""
@@ -394,9 +392,3 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _grpc_errors() -> tuple[type[Exception], ...]:
-    import grpc
-
-    return (grpc.RpcError, grpc.FutureTimeoutError)

@@ -30,7 +30,7 @@ from mmrank.index import (
     repair_in_milvus,
     verify,
 )
-from mmrank.index.milvus_server import MilvusServer
+from mmrank.index.milvus_server import LOCK, MilvusServer
 from mmrank.index.milvus_snapshot import Fetched
 from mmrank.query.analysis import analyse
 from mmrank.retrieve.documents import Identities, rank_documents
@@ -410,7 +410,9 @@ def test_a_writer_that_died_is_succeeded(shared, tmp_path, monkeypatch, make_doc
     monkeypatch.setattr(milvus_lock, "BEAT", 0.3)
     other = elsewhere(shared, tmp_path)
     token = "00112233445566ff"
-    assert shared._server.claim("writer")  # and it is never heard of again
+    assert shared._server.claim(LOCK, token)  # and it is never heard of again
+    assert not shared._server.claim(LOCK, "ffffffffffffffff")
+    assert shared._server.claim(LOCK, token)  # asked twice, when the first answer was lost
     shared._server.say(writer=f"{token} another-machine/1 1")
     shared._server.put("passages", milvus_writer._vector_rows(7, vectors_of("x", 2), token))
     with pytest.raises(StoreLockedError, match="died"), other.write():

@@ -4,15 +4,13 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from served import Started
 from typer.testing import CliRunner
 
 import mmrank
@@ -20,33 +18,6 @@ from mmrank.cli.app import app
 from mmrank.cli.serve import check, named
 from mmrank.errors import InputError
 from mmrank.serve.settings import load_serve_settings
-
-
-class Started:
-    """A service in processes of its own, on a free port."""
-
-    def __init__(self, *arguments: str | Path) -> None:
-        command = [sys.executable, "-m", "mmrank", "serve", *map(str, arguments), "--port", "0"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        self.said = self.process.stdout.readline()
-        self.url = self.said.split()[-1] if self.said else ""
-
-    def ready(self) -> None:
-        for _ in range(600):
-            try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError("it did not start")
-
-    def end(self) -> tuple[int, str]:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, errors
 
 
 @pytest.mark.slow
