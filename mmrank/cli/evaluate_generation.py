@@ -66,7 +66,7 @@ def generation(
     check_writable(run)
     loaded = load_generation_data(data)
     names = rerank if rerank is not None else [f"likelihood:{model}", "listwise"]
-    chosen = Choice(depth, rerank_depth, read, samples, tokens, temperature, keep, least, seed)
+    chosen = Choice(samples, tokens, temperature, keep, least, seed, depth, rerank_depth, read)
     vectors = kept_folder(cache) / "generation"
     vectors.mkdir(parents=True, exist_ok=True)
     coder = load_encoder(encoder, cache=vectors / "vectors.sqlite")

@@ -14,7 +14,7 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.evaluate.generation.asking import Arms, ask_question, rank_judged
 from mmrank.evaluate.generation.data import TASKS, GenerationData
 from mmrank.evaluate.generation.modelling import Modelling, Step, documents, score_step, steps
-from mmrank.evaluate.generation.sources import Generator, Retriever
+from mmrank.evaluate.generation.sources import Generator, Retriever, Writing
 from mmrank.llm.protocol import ChatModel, LanguageModel
 from mmrank.rerankers.protocol import Reranker
 
@@ -39,36 +39,23 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """How texts are found, written and read.
+class Choice(Writing):
+    """How texts are written, found and read.
 
     Attributes:
         depth: texts that are retrieved.
         rerank_depth: texts that a reranker sees.
         read: texts that the reader sees.
-        samples: documents that are written per question.
-        tokens: longest document written.
-        temperature: of writing.
-        keep: most written documents kept.
-        least: least cosine of a kept document with the question.
-        seed: of writing.
     """
 
     depth: int = 20
     rerank_depth: int = 20
     read: int = 3
-    samples: int = 4
-    tokens: int = 100
-    temperature: float = 0.5
-    keep: int = 3
-    least: float = 0.7
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.depth, self.rerank_depth, self.read, self.samples, self.tokens, self.keep) < 1:
-            raise InputError("depths and numbers of texts and tokens are at least 1")
-        if not -1 <= self.least <= 1 or self.temperature < 0:
-            raise InputError("a cosine is between -1 and 1, and a temperature is not negative")
+        Writing.__post_init__(self)
+        if min(self.depth, self.rerank_depth, self.read) < 1:
+            raise InputError("depth, rerank_depth and read are numbers of at least 1")
 
 
 def compare_generation(
@@ -123,9 +110,7 @@ def compare_generation(
     }
     kept = _Kept(run, settings)
     retriever = Retriever(data.passages, encoder)
-    generator = Generator(
-        model, retriever, choice.samples, choice.tokens, choice.temperature, choice.keep, choice.least, choice.seed
-    )
+    generator = Generator(model, retriever, choice)
     arms = Arms(retriever, generator, rerankers, choice.depth, choice.rerank_depth)
     planned = list(_planned(data, wanted, arms, model, choice, modelling, items, scored))
     found = []

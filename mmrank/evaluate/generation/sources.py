@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from mmrank.errors import InputError
 from mmrank.index.bm25 import Words, WordsSegment
 from mmrank.index.postings import PostingsBuilder
 from mmrank.index.tokenizer import tokenize
@@ -82,29 +83,46 @@ class Retriever:
 
 
 @dataclass(frozen=True, slots=True)
-class Generator:
-    """Writes background documents for a question, and keeps those that are like it (GenRead, Yu et al. 2023).
+class Writing:
+    """How documents are written, and which are kept.
 
     Attributes:
-        model: writes.
-        retriever: says how like the question a text is.
-        samples: documents written per question.
-        tokens: longest document.
+        samples: documents that are written per question.
+        tokens: longest document written.
         temperature: of writing.
-        keep: most documents kept.
-        least: a kept document's cosine with the question is at least this.
+        keep: most written documents kept.
+        least: least cosine of a kept document with the question.
         seed: of writing.
-        kept: what was written, by request: the tasks share it.
     """
 
-    model: ChatModel
-    retriever: Retriever
     samples: int = 4
     tokens: int = 100
     temperature: float = 0.5
     keep: int = 3
     least: float = 0.7
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.tokens, self.keep) < 1:
+            raise InputError("samples, tokens and keep are numbers of at least 1")
+        if not -1 <= self.least <= 1 or self.temperature < 0:
+            raise InputError("a cosine is between -1 and 1, and a temperature is not negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """Writes background documents for a question, and keeps those that are like it (GenRead, Yu et al. 2023).
+
+    Attributes:
+        model: writes.
+        retriever: says how like the question a text is.
+        writing: how, and which are kept.
+        kept: what was written, by request: the tasks share it.
+    """
+
+    model: ChatModel
+    retriever: Retriever
+    writing: Writing = field(default_factory=Writing)
     kept: dict[str, list[Text]] = field(default_factory=dict)
 
     def write(self, question: str, *, about_text: bool = False) -> list[Text]:
@@ -117,14 +135,15 @@ class Generator:
         asked = _FOR_TEXT if about_text else _FOR_QUESTION
         prompt = asked + question
         if prompt not in self.kept:
-            sampling = Sampling(self.tokens, temperature=self.temperature, top_p=0.95, seed=self.seed)
-            [written] = self.model.generate([[user(prompt)]], sampling, samples=self.samples)
+            how = self.writing
+            sampling = Sampling(how.tokens, temperature=how.temperature, top_p=0.95, seed=how.seed)
+            [written] = self.model.generate([[user(prompt)]], sampling, samples=how.samples)
             texts = list(dict.fromkeys(" ".join(one.text.split()) for one in written if one.text.strip()))
             rated = zip(texts, self.retriever.likeness(question, texts), strict=True)
-            like = sorted((pair for pair in rated if pair[1] >= self.least), key=lambda pair: -pair[1])
+            like = sorted((pair for pair in rated if pair[1] >= how.least), key=lambda pair: -pair[1])
             self.kept[prompt] = [
                 Text(f"generated {at}", text, "generated", score)
-                for at, (text, score) in enumerate(like[: self.keep], 1)
+                for at, (text, score) in enumerate(like[: how.keep], 1)
             ]
         return self.kept[prompt]
 

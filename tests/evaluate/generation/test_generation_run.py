@@ -176,10 +176,10 @@ def test_generated_text_unlike_the_question_is_left_out_and_asked_for_once(encod
 
 def test_generated_text_is_never_ranked_where_it_has_no_judgement(encoder, retriever) -> None:
     from mmrank.evaluate.generation.asking import Arms
-    from mmrank.evaluate.generation.sources import Generator
+    from mmrank.evaluate.generation.sources import Generator, Writing
 
     writer = Writer("The mill at Holm ground barley until 1911, and the lighthouse is another matter.")
-    arms = Arms(retriever, Generator(writer, retriever, samples=1, least=-1.0), {}, depth=5)
+    arms = Arms(retriever, Generator(writer, retriever, Writing(samples=1, least=-1.0)), {}, depth=5)
     measures, shown = rank_judged("barley", {"mill": 1}, arms)
     assert set(measures) == {"bm25", "dense", "hybrid", "bm25, expanded", "hybrid, expanded"}
     assert measures["bm25"]["nDCG@10"] == 1.0
