@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mmrank.answer.candidates import Candidate
 from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
 from mmrank.answer.joining import join, rerank_joined
+from mmrank.answer.links import links_in, without_links
 from mmrank.answer.ratios import formula_of
 from mmrank.answer.report_lines import as_reports_say
 from mmrank.answer.result import Answer, AnswerSentence, Step
@@ -150,6 +151,7 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
         for candidate in chosen_of(asked.wanted, candidates) if candidates else []:
             if any(overlap(candidate, one) for one in chosen):
                 continue
+            candidate = _plain(candidate, asked.wanted)
             chosen.append(candidate)
             for sentence in candidate.sentences():
                 sentences.append(sentence)
@@ -167,6 +169,19 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
         confidence=sure(chosen[0]),
         trace=tuple(found.trace),
     )
+
+
+def _plain(candidate: Candidate, wanted: Expectation) -> Candidate:
+    """A candidate without links, unless an address was asked for."""
+    if wanted.kind is Expected.ADDRESS:
+        return candidate
+    names = (cite.found.hit.document for _, cites in candidate.lines for cite in cites)
+    asked = " ".join((wanted.text, *names))
+    short = candidate.short
+    if short is not None and links_in(short, asked):
+        short = without_links(short, asked).strip(" …") or None
+    lines = tuple((without_links(text, asked), cites) for text, cites in candidate.lines)
+    return replace(candidate, lines=lines, short=short)
 
 
 def find(question: str, source: Source, k: int) -> Found:

@@ -8,13 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mmrank.answer.links import links_in, shown, without_links
 from mmrank.answer.values import Value, same, values
 from mmrank.retrieve.words import STOPWORDS, words
 
-LINK = re.compile(
-    r"(?:https?://|www\.)[^\s)\]>]+|!?\[[^\]]*\]\([^)]*\)|<[a-z][^>]*>|\b[\w.+-]+@[\w-]+\.\w+", re.IGNORECASE
-)
-"""What leads somewhere else: addresses, links and pictures of Markdown, tags of HTML."""
 SAID = 0.5
 """Share of a sentence's longer words that must stand in what it cites."""
 LONGER = 4
@@ -46,7 +43,7 @@ class Support:
         return self.fault is None
 
 
-def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = False) -> Support:
+def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = False, asked: str = "") -> Support:
     """Compare a sentence with what it cites.
 
     Numbers must stand in the cited text, or be the right result of a computation that is shown and whose own numbers
@@ -58,6 +55,7 @@ def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = Fal
         cited: the texts in its boxes.
         known: what names may be taken from beside the boxes: the titles of the cited documents, the headings.
         links: whether an address was asked for.
+        asked: the question and the names of the cited documents, for names that look like addresses: "Lunna.com".
 
     >>> check("Sales fell by (1,204 − 981) / 981 = 22.7 %.", ["Sales: 1,204 · 981"]).computation
     '(1,204 − 981) / 981 = 22.7 %'
@@ -65,9 +63,10 @@ def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = Fal
     'the number 1,300'
     """
     source = "\n".join(cited)
-    for link in LINK.finditer(text):
-        if not links or link.group() not in source:
-            return Support(f"the link {link.group()}")
+    there_too = shown(source)
+    for link in links_in(text, asked):
+        if not links or link.rstrip(".,;:!?") not in there_too:
+            return Support(f"the link {link}")
     rest, computation = text, None
     there = values(source)
     for found in _COMPUTED.finditer(text):
@@ -77,7 +76,7 @@ def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = Fal
         computation = found.group().strip()
         rest = rest.replace(found.group(), " ")
     results = [value for found in _COMPUTED.finditer(text) for value in values(found["right"])]
-    for value in values(LINK.sub(" ", rest)):
+    for value in values(without_links(rest)):
         if not _stands(value, there, source) and not any(same(value.number, result.number) for result in results):
             return Support(f"the number {value.text}")
     flat = _flat(source)
@@ -88,10 +87,13 @@ def check(text: str, cited: Iterable[str], *, known: str = "", links: bool = Fal
     for name in _names(text):
         if not all(_flat(part) in around for part in name.split() if part[:1].isupper()):
             return Support(f"the name {name}")
-    longer = [word for word in words(text) if len(word) >= LONGER and word not in STOPWORDS and word.isalpha()]
+    telling = [word for word in words(text) if word not in STOPWORDS and word.isalpha() and word not in {"yes", "no"}]
+    telling = [word for word in telling if len(word) >= LONGER] or telling
     said = set(words(f"{source} {known}"))
-    if longer and sum(word in said for word in longer) < SAID * len(longer):
+    if telling and sum(word in said for word in telling) < SAID * len(telling):
         return Support("most of its words")
+    if telling and not values(rest) and not set(words(source)).intersection(telling):
+        return Support("every word of it")  # only headings have them
     return Support(None, computation)
 
 
@@ -156,7 +158,7 @@ def _evaluate(node: ast.expr) -> float:
 
 def _names(text: str) -> list[str]:
     """Names in a sentence: capitalised words that do not begin it or a quotation, and anything with capitals within."""
-    plain = _QUOTED.sub(" ", LINK.sub(" ", text))
+    plain = _QUOTED.sub(" ", without_links(text))
     found = []
     for match in _NAME.finditer(plain):
         name = match.group()

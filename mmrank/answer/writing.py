@@ -18,6 +18,7 @@ from mmrank.errors import InputError, MmrankError
 from mmrank.llm.loading import EMBEDDED, load_chat_model
 from mmrank.llm.protocol import Chat, ChatModel, Content, Sampling, system, user
 from mmrank.llm.streaming import BrokenAnswerError, stream_answer
+from mmrank.printable import printable
 from mmrank.rerankers.presentation import fenced
 from mmrank.types import PICTURED, Element, ImageRef
 
@@ -79,12 +80,12 @@ def answer_by_model(
         for piece in stream_answer(model, chat, Sampling(max_tokens)):
             written += piece
             # All but the last: it may go on, or its citation may be still to come.
-            for sentence in read_sentences(written)[checked:-1]:
+            for sentence in read_sentences(printable(written))[checked:-1]:
                 checked += 1
                 yield from _given(sentence, shown, wanted, trace, given)
     except BrokenAnswerError as error:
         broken = str(error)
-    for sentence in read_sentences(written)[checked:]:
+    for sentence in read_sentences(printable(written))[checked:]:
         if sentence.whole or broken is None:
             yield from _given(sentence, shown, wanted, trace, given)
         else:
@@ -135,7 +136,13 @@ def _given(
         trace.append(Step("check", f"dropped, without a citation: {sentence.text}"))
         return
     known = " ".join(f"{one.cite.found.hit.document} {' '.join(one.cite.found.hit.heading_path)}" for one in cited)
-    support = check(sentence.text, [one.cite.text for one in cited], known=known, links=wanted.kind is Expected.ADDRESS)
+    support = check(
+        sentence.text,
+        [one.cite.text for one in cited],
+        known=known,
+        links=wanted.kind is Expected.ADDRESS,
+        asked=" ".join([wanted.text, *(one.cite.found.hit.document for one in cited)]),
+    )
     if not support.ok:
         trace.append(Step("check", f"dropped, {support.fault} stands in none of its boxes: {sentence.text}"))
         return

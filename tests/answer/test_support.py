@@ -58,6 +58,20 @@ def test_names_may_come_from_the_title_and_numbers_may_not() -> None:
     assert not check("Nike had sales of 2021.", ["Sales 1,204"], known="Nike annual report 2021").ok
 
 
+def test_a_company_that_is_named_like_an_address_may_be_named_where_it_was_asked_about() -> None:
+    sentence, page = "Lunna.com sold 1,204 tickets.", "Lunna.com sold 1,204 tickets."
+    assert check(sentence, [page], asked="How many tickets did Lunna sell?").ok
+    assert not check(sentence, [page], asked="How many tickets were sold?").ok
+    assert check(
+        "The file notes.txt and Node.js, i.e. U.S. tools, are listed.", ["notes.txt Node.js i.e. U.S. tools"]
+    ).ok
+
+
+def test_what_only_the_headings_say_is_not_supported() -> None:
+    assert check("The notice is about gold.", ["Gold was found."], known="Notice to all").ok
+    assert not check("The notice is to all.", ["Gold was found."], known="Notice to all").ok
+
+
 def test_sentences_have_the_passages_they_cite() -> None:
     text = "<think>Perhaps [9].</think>- The fare is 4.20 [1].\n- Mr. Shah [2, 3] sold it. [5-7]\nIt rained"
     found = [(one.text, one.cites, one.whole) for one in read_sentences(text)]
