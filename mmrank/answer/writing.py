@@ -85,6 +85,13 @@ def answer_by_model(
                 yield from _given(sentence, shown, wanted, trace, given)
     except BrokenAnswerError as error:
         broken = str(error)
+    except MmrankError as error:
+        if "context" not in str(error):
+            raise
+        raise MmrankError(
+            f"{error}. The context of {name} was taken for {model.info.context_tokens} tokens; set context_tokens to"
+            " what the server was started with, or use a model with a longer context"
+        ) from error
     for sentence in read_sentences(printable(written))[checked:]:
         if sentence.whole or broken is None:
             yield from _given(sentence, shown, wanted, trace, given)

@@ -82,7 +82,7 @@ def ask(
         if answer.abstained:
             console.print(answer.text, style="yellow", highlight=False)
         if not answer.complete:
-            errors.print(answer.trace[-1].detail, style="yellow", highlight=False)
+            errors.print(f"The answer is not whole: {answer.trace[-1].detail}", style="yellow", highlight=False)
     for path in drawn.values():
         console.print(f"drawn: {path}", highlight=False)
 

@@ -79,6 +79,8 @@ def engine_of(name: str) -> str:
         return "server"
     if name.endswith(".gguf"):
         return "llama.cpp"
+    if name.startswith((".", "/", "~")) and not os.path.isdir(name):  # noqa: PTH112
+        raise InputError(f"there is no folder {name}; name one that holds a model")
     if name in EMBEDDED or os.path.isdir(name) or name.count("/") == 1:  # noqa: PTH112
         return "transformers"
     raise InputError(

@@ -18,6 +18,7 @@ from mmrank.llm.http import ModelServer, token_count
 from mmrank.llm.protocol import Answer, Chat, Content, Form, LabelLogits, Message, ModelInfo, Sampling
 from mmrank.llm.quoting import quote_control_tokens
 from mmrank.llm.streaming import BrokenAnswerError
+from mmrank.printable import one_line
 
 TOP_LOGPROBS = 20
 """The most log-probabilities per token that the interface returns."""
@@ -129,22 +130,24 @@ class OpenAIChat:
             "seed": sampling.seed,
             "stream": True,
         }
-        begun = finished = False
+        begun, end = False, None
         try:
             for line in self.server.post_for_lines("chat/completions", body):
                 piece, reason = _read_piece(line)
                 begun = begun or bool(piece)
-                finished = finished or reason == "stop"
+                end = reason or end
                 if piece:
                     yield piece
         except MmrankError as error:
             if not begun:
                 raise
             raise BrokenAnswerError(f"{self.server.url} stopped in the middle of an answer: {error}") from error
-        if not finished:
-            raise BrokenAnswerError(
-                f"{self.server.url} stopped in the middle of an answer; raise max_tokens or ask again"
-            )
+        if end == "length":
+            raise BrokenAnswerError(f"the answer of {self._model} was cut short after {sampling.max_tokens} tokens")
+        if end is None and not begun:
+            raise BrokenAnswerError(f"{self.server.url} answered nothing that an OpenAI-compatible server streams")
+        if end != "stop":
+            raise BrokenAnswerError(f"{self.server.url} stopped in the middle of an answer; ask again")
 
     def label_logits(self, chats: Sequence[Chat], labels: Sequence[str]) -> LabelLogits:
         """Log-probabilities of labels as the next token.
@@ -216,7 +219,10 @@ def _read_piece(line: str) -> tuple[str, str | None]:
     if not data or data == "[DONE]":
         return "", None
     try:
-        choice = json.loads(data)["choices"][0]
+        event = json.loads(data)
+        if isinstance(event, dict) and "error" in event:
+            raise MmrankError(one_line(_at(event["error"], "message") or event["error"]))
+        choice = event["choices"][0]
     except (ValueError, KeyError, IndexError, TypeError):
         return "", None
     delta = choice.get("delta") or {}

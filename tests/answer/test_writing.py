@@ -144,11 +144,15 @@ def test_models_that_cannot_write_are_refused(library: mmrank.Collection) -> Non
         library.ask(FARE, model="smollm2")
     with pytest.raises(InputError, match="unknown model"):
         library.ask(FARE, model="nonsense")
+    with pytest.raises(InputError, match=r"no folder \./nowhere"):
+        library.ask(FARE, model="./nowhere")
 
 
 @contextmanager
-def streaming(pieces: Sequence[str], *, ends: bool = True, status: int = 200) -> Iterator[str]:
-    """The address of a server that streams some pieces, and then ends well or not."""
+def streaming(
+    pieces: Sequence[str], *, ends: bool = True, status: int = 200, said: str = '{"error": "no such model"}'
+) -> Iterator[str]:
+    """The address of a server that streams some pieces, and then ends well or not; or refuses with some words."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -156,8 +160,10 @@ def streaming(pieces: Sequence[str], *, ends: bool = True, status: int = 200) ->
             self.send_response(status)
             self.end_headers()
             if status != 200:
-                self.wfile.write(b'{"error": "no such model"}')
+                self.wfile.write(said.encode())
                 return
+            if not pieces:
+                self.wfile.write(f"data: {said}\n\n".encode())
             for piece in pieces:
                 event = {"choices": [{"delta": {"content": piece}, "finish_reason": None}]}
                 self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
@@ -200,6 +206,25 @@ def test_a_server_without_the_model_says_so(library: mmrank.Collection) -> None:
         library.ask(FARE, model=address)
     with pytest.raises(MmrankError, match="Is the server up"):
         library.ask(FARE, model="http://127.0.0.1:9/v1#writer")
+
+
+def test_a_server_with_a_short_context_says_what_to_set(library: mmrank.Collection) -> None:
+    said = '{"message": "This model\'s maximum context length is 512 tokens."}'
+    with (
+        streaming([], status=400, said=said) as address,
+        pytest.raises(MmrankError, match=r"512 tokens.*set context_tokens"),
+    ):
+        library.ask(FARE, model=address)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [('{"error": {"message": "out of memory"}}', "out of memory"), ("<html>", "answered nothing")]
+)
+def test_what_a_server_says_instead_of_an_answer_is_passed_on(
+    library: mmrank.Collection, said: str, words: str
+) -> None:
+    with streaming([], ends=False, said=said) as address, pytest.raises(MmrankError, match=words):
+        library.ask(FARE, model=address)
 
 
 def test_a_seeing_model_is_shown_tables_as_pictures(tmp_path: Path) -> None:
