@@ -229,7 +229,10 @@ class Questions:
         def search(text: str, pages: int) -> Hits:
             return self.search(text, k=pages, where=where, rerank=rerank)
 
-        speller, reranker = self._pipeline.speller, self._pipeline.reranker(rerank)
+        def speller() -> Speller:
+            return self._pipeline.speller(where)
+
+        reranker = self._pipeline.reranker(rerank)
         source = Source(search, self._documents_of, understander(understand, speller), reranker)
         if model is None:
             return AnswerStream(answer_by_extraction(question, source, k=k))
@@ -242,9 +245,9 @@ class Questions:
         """`ask`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
         return await asyncio.to_thread(self.ask, question, **options)
 
-    def speller(self) -> Speller:
-        """Mends slips of typing with the words of the collection as it is now."""
-        return self._pipeline.speller()
+    def speller(self, where: Filter | None = None) -> Speller:
+        """Mends slips of typing with the words of the collection as it is now, those of some documents first."""
+        return self._pipeline.speller(where)
 
     def _documents_of(self, identifiers: Sequence[str]) -> list[Document]:
         with self._store.snapshot() as snapshot:

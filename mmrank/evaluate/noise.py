@@ -251,7 +251,7 @@ def _search(library: Collection, text: str, k: int, where: Filter | None, steps:
     if steps.get("off"):
         return library.search(text, k=k, where=where)
     options = {name: bool(value) for name, value in steps.items()}
-    understood = understand_by_rules(text, library.speller(), **options)
+    understood = understand_by_rules(text, library.speller(where), **options)
     if len(understood.parts) == 1:
         return library.search(understood.parts[0].text, k=k, where=where)
     texts = [*(part.text for part in understood.parts), understood.rewritten]

@@ -41,11 +41,32 @@ _OTHERS = frozenset(
     " question questions nothing else just also between item items name names format: their then".split()
 )
 _WORDS = _VERBS | _OTHERS
+ANSWERING = frozenset(word for word in _WORDS if len(word) > 2 and word.isalpha())
+"""Words of sentences that say how to write an answer."""
 _EXAMPLE = re.compile(
     r"[,;:(]?\s*\b(?:e\.\s?g\.|i\.\s?e\.|eg|for example|for instance|such as|like|example)[,:]?\s*"
     r"(?P<literal>\[[^\]]*\]?|(?:[\"“'‘][^\"”'’]{0,40}[\"”'’](?:\s*(?:,|and|or)?\s*)?)+)\)?\.*",
     re.IGNORECASE,
 )
+_MARKS = re.compile(r"[.?!,;:]")
+_EXAMPLES = re.compile(r"\b(?:eg|for example|for instance|such as|like)\b", re.IGNORECASE)
+_LEADS_ON = frozenset(
+    "i you we they he she it to can could must should shall will would do does did not the a an".split()
+)
+"""Before a verb of answering these make it part of what is asked: "how do I write …"."""
+_BEGINS = re.compile(
+    rf"(?:(?:and|please|kindly|directly|then)\s+)*(?:(?:your|the)\s+answers?|{'|'.join(sorted(_VERBS))})\s+\S",
+    re.IGNORECASE,
+)
+_UNMARKED = re.compile(
+    r"(?:(?:in|on|at|for|from|by|to|of|with|among|according to|as)\b.*?\b)?"
+    r"(?:what|which|who|whom|whose|when|where|why|how|is|are|was|were|do|does|did|has|have|had|can|could|will|would)\b"
+    r"[^?]*\w[)\]”\"’']*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A question that ends in a word."""
+FEWEST = 3
+"""Words of a question without punctuation that stand before its instruction, at least."""
 _LITERAL = re.compile(r"\[[^\]]*\]|\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)|‘[^’]*’")
 _WORD = re.compile(r"[^\W\d_]+")
 _PLACE = re.compile(
@@ -55,7 +76,11 @@ _PLACE = re.compile(
 _WORK_NAMES = r"(?:document|report|paper|article|survey|guide ?book|guideline|slide|presentation|deck|text|pdf)s?"
 _WORK = rf"(?:the|this|that|these)\s+(?:above |given |whole |entire )?{_WORK_NAMES}"
 _POINTING = (
-    re.compile(rf"^\s*(?:according to|based on|from|in|within|as shown in)\s+{_WORK},\s*", re.IGNORECASE),
+    re.compile(
+        rf"^\s*(?:according to|based on|from|in|within|as shown in)\s+{_WORK}"
+        r"(?:,\s*|\s+(?=(?:what|which|who|when|where|why|how|is|are|was|were|does|do|did|list|enumerate)\b))",
+        re.IGNORECASE,
+    ),
     re.compile(
         rf"\s*\b(?:according to|based on|from|in|within|as shown in|of)\s+{_WORK}(?=\s*(?:[?.!]|$))", re.IGNORECASE
     ),
@@ -89,6 +114,27 @@ def without_instructions(question: str) -> str:
         text = pattern.sub("", text)
     text = " ".join(text.split()).strip(" ,;:-")
     return text if _has_content(text) else whole
+
+
+def marked(question: str) -> str:
+    """A question that ends without a mark, with its own, which stands before an instruction.
+
+    >>> marked("which counties are named write the answer in list format eg [a b]")
+    'which counties are named? write the answer in list format eg [a b]'
+    >>> marked("how do I write a list"), marked("List the counties"), marked("Who? I need a name")
+    ('how do I write a list?', 'List the counties', 'Who? I need a name')
+    """
+    if _UNMARKED.fullmatch(question) is None:
+        return question
+    words = question.split()
+    for at in range(FEWEST, len(words)) if _MARKS.search(question) is None else ():
+        tail = _EXAMPLES.split(" ".join(words[at:]), maxsplit=1)[0]
+        if _BEGINS.match(tail) is None or words[at - 1].lower() in _LEADS_ON:
+            continue
+        asked = " ".join(words[:at])
+        if is_instruction(tail) and _has_content(asked):
+            return f"{asked}? {' '.join(words[at:])}"
+    return f"{question}?"
 
 
 def _sentences(text: str) -> Iterator[str]:

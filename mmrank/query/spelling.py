@@ -12,26 +12,33 @@ from functools import cache
 from mmrank.errors import MmrankError
 from mmrank.index.tokenizer import tokenize
 from mmrank.query.finance import figure_names
+from mmrank.query.instructions import ANSWERING
 from mmrank.query.slips import slip_cost
 
 SHORTEST = 3
 """Letters of a word that may be mended."""
 SHORT = 4
 """A word of fewer letters is only read as one that questions are made of, since it may be an abbreviation."""
-LONG, LONG_NAME = 5, 7
-"""Letters from which on a word, or a name, may differ in two places instead of one."""
+LONG = 5
+"""Letters from which on a word may differ in two places instead of one."""
+LONG_NAME = 7
+"""The same for a name; a shorter one only where the slips are likely ones, and for a word that is common."""
+LIKELY = 1.7
+"""What two slips in a short word of questions, or in a short name, cost at most."""
 COMMON = 5
-"""Passages that must have a word of `SHORT` letters for another to be read as it."""
+"""Passages that must have a word of `SHORT` letters for another to be read as it, or one that a name is read as."""
 FREQUENT = 0.15
 """What a word that ten times as many passages have may cost more, of one slip."""
-FUNCTION_WORDS = frozenset(
+ELSEWHERE = 0.5
+"""What a word costs that none of the documents has that are searched."""
+FUNCTION_WORDS = ANSWERING | frozenset(
     "the and for are was were has have had does did how many much what which who whom whose when where why "
     "that this these those with from into than then there their they between among about each page figure "
     "table chart section chapter slide document report number total percent percentage year name list give "
     "tell show does not can could would should all any both enumerate more most less least other after before "
     "during under over per according".split()
 )
-"""Words of questions that a collection need not have."""
+"""Words of questions, and of how to answer them, that a collection need not have."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -50,12 +57,29 @@ class Speller:
     Args:
         frequencies: in how many passages each word of the collection stands; asked for only when a word is unknown.
         known: whether the collection has a word.
+        searched: whether a document that is searched has a word; None where all documents of the collection are.
     """
 
-    def __init__(self, frequencies: Callable[[], Mapping[str, int]], known: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        frequencies: Callable[[], Mapping[str, int]],
+        known: Callable[[str], bool],
+        searched: Callable[[str], bool] | None = None,
+    ) -> None:
         self._frequencies = frequencies
         self._known = known
-        self._candidates: list[str] | None = None
+        self._searched = searched
+        self._candidates: list[str] = []
+
+    def within(self, searched: Callable[[str], bool]) -> Speller:
+        """The same where only some documents are searched: of two words, one that they have is meant rather.
+
+        Args:
+            searched: whether one of them has a word.
+        """
+        made = Speller(self._frequencies, self._known, searched)
+        made._candidates = self._candidates  # filled once, by whichever needs it first
+        return made
 
     def mend(self, question: str) -> tuple[str, tuple[Mended, ...]]:
         """The question with its slips mended, and what was changed."""
@@ -85,27 +109,38 @@ class Speller:
         return is_english(word) or any(self._known(form) for form in forms if len(form) >= SHORTEST)
 
     def _best(self, word: str, *, name: bool) -> str | None:
+        """The word that was meant; None where none is near enough."""
         from rapidfuzz import process
         from rapidfuzz.distance import OSA
 
+        # A short word may be an abbreviation that the collection lacks; for it no vocabulary is loaded.
         short = len(word) < SHORT
         counts = {} if short else self._frequencies()
-        if self._candidates is None and not short:
-            self._candidates = sorted(
-                {*(one for one in counts if one.isalpha() and len(one) >= SHORT), *FUNCTION_WORDS}
+        candidates = sorted(FUNCTION_WORDS) if short else self._words()
+        ranked = []
+        for one, slips, _ in process.extract(word, candidates, scorer=OSA.distance, score_cutoff=2, limit=None):
+            # A first letter too many is part of the word ("eprom"), unless it is there twice.
+            if one == word[1:] and one[0] != word[0]:
+                continue
+            cost, count = slip_cost(word, one), counts.get(one, 0)
+            asking = one in FUNCTION_WORDS
+            if len(word) == SHORT and not asking and count < COMMON:
+                continue
+            if slips == 2 and len(word) < (LONG_NAME if name else LONG):
+                common = count >= COMMON and len(word) >= LONG if name else asking
+                if cost > LIKELY or not common:
+                    continue
+            elsewhere = self._searched is not None and not asking and not self._searched(one)
+            ranked.append((cost - FREQUENT * math.log10(1 + count) + ELSEWHERE * elsewhere, one))
+        return min(ranked)[1] if ranked else None
+
+    def _words(self) -> list[str]:
+        if not self._candidates:
+            known = self._frequencies()
+            self._candidates[:] = sorted(
+                {*(one for one in known if one.isalpha() and len(one) >= SHORTEST), *FUNCTION_WORDS}
             )
-        candidates = sorted(FUNCTION_WORDS) if short or self._candidates is None else self._candidates
-        furthest = 1 if len(word) < (LONG_NAME if name else LONG) else 2
-        near = process.extract(word, candidates, scorer=OSA.distance, score_cutoff=furthest, limit=None)
-        # A first letter too many is part of the word ("eprom"), unless it is there twice.
-        ranked = sorted(
-            (slip_cost(word, one) - FREQUENT * math.log10(1 + counts.get(one, 0)), one)
-            for one, _, _ in near
-            if one != word[1:] or one[0] == word[0]
-        )
-        if len(word) == SHORT:  # it may be an abbreviation that the collection lacks
-            ranked = [one for one in ranked if one[1] in FUNCTION_WORDS or counts.get(one[1], 0) >= COMMON]
-        return ranked[0][1] if ranked else None
+        return self._candidates
 
 
 @cache

@@ -14,6 +14,7 @@ from mmrank.errors import MmrankError
 from mmrank.llm.protocol import ChatModel, Form, Sampling, system, user
 from mmrank.query.chatter import without_chatter
 from mmrank.query.decomposition import MOST_PARTS, Intent, SubQuestion, decompose, intent_of
+from mmrank.query.instructions import marked
 from mmrank.query.spelling import Speller
 
 
@@ -55,9 +56,11 @@ def understand_by_rules(
             ("rewrite", f"read {'the name ' if one.name else ''}“{one.written}” as “{one.read}”") for one in mended
         ]
         text = without_chatter(mended_text) if chatter and mended else mended_text
+    text = marked(text)
     if text != raw:
         notes.append(("rewrite", f"searched for: {text}"))
     found = decompose(text) if parts else (SubQuestion(text, intent_of(text)),)
+    found = tuple(SubQuestion(marked(part.text), part.intent) for part in found)
     if len(found) > 1:
         notes.append(("decompose", "; ".join(f"{part.text} ({part.intent})" for part in found)))
     return Understanding(raw, text, found, tuple(notes))

@@ -126,8 +126,8 @@ class Pipeline:
         ranking = rank_pages(question, pool, weights)
         return ranking if reranker is None else self._rerank(ranking, reranker)
 
-    def speller(self) -> Speller:
-        """Mends slips of typing with the words of the collection as it is now."""
+    def speller(self, where: Filter | None = None) -> Speller:
+        """Mends slips of typing with the words of the collection as it is now, those of some documents first."""
         from mmrank.query.spelling import Speller
 
         with self._store.snapshot() as snapshot:
@@ -143,7 +143,15 @@ class Pipeline:
                     return snapshot.word_frequency(word) > 0
 
             self._speller = version, Speller(cache(frequencies), known)
-        return self._speller[1]
+        speller = self._speller[1]
+        if where is None:
+            return speller
+
+        def searched(word: str) -> bool:
+            with self._store.snapshot() as snapshot:
+                return bool(snapshot.search_lexical(word, 1, where=where))
+
+        return speller.within(searched)
 
     def understand(self, query: str | Query) -> Question:
         """Step 1: check, analyse and encode the question."""

@@ -8,6 +8,7 @@ import pytest
 
 from mmrank.errors import MmrankError
 from mmrank.llm.protocol import Answer, Chat, LabelLogits, ModelInfo, Sampling
+from mmrank.query.analysis import analyse
 from mmrank.query.chatter import without_chatter
 from mmrank.query.decomposition import Intent, decompose, intent_of
 from mmrank.query.spelling import Speller
@@ -55,6 +56,33 @@ def test_slips_are_mended_with_the_words_of_the_collection(speller: Speller, wri
 )
 def test_what_is_no_slip_is_left_alone(speller: Speller, question: str) -> None:
     assert speller.mend(question) == (question, ())
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("What is on the cover apg?", "What is on the cover page?"),  # two slips in a short word that questions have
+        ("How long is the Harrbuor?", "How long is the Harbour?"),  # in a name that the collection often has
+        ("Who is Kutiwaks?", "Who is Kutiwaks?"),  # one that it has once may be another's
+        ("What is rfid?", "What is rfid?"),
+    ],
+)
+def test_two_slips_in_a_short_word_are_mended_where_they_are_likely(speller: Speller, written: str, read: str) -> None:
+    assert speller.mend(written)[0] == read
+
+
+def test_of_two_words_the_one_that_the_searched_documents_have_is_meant() -> None:
+    words = {"logic": 9, "logo": 6}
+    speller = Speller(lambda: words, words.__contains__)
+    assert speller.mend("How large is the logio?")[0] == "How large is the logic?"
+    assert speller.within({"logo"}.__contains__).mend("How large is the logio?")[0] == "How large is the logo?"
+
+
+def test_a_question_without_marks_is_given_its_own(speller: Speller) -> None:
+    understood = understand_by_rules("how long is the ferry write the answer in float format", speller)
+    assert understood.rewritten == "how long is the ferry? write the answer in float format"
+    assert analyse(understood.rewritten).text == "how long is the ferry?"
+    assert understand_by_rules("who built it, and how many ferries sailed", None).parts[0].text == "who built it?"
 
 
 def test_the_words_are_not_loaded_for_a_clean_question() -> None:
