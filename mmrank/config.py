@@ -137,7 +137,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="the reranker is not asked where retrieval's confidence in its first page is at least this, which"
-        " saves its time; 1 asks always; none for .9 with `reader`, and 1 with the others",
+        " saves its time; 1 asks always; none for .7 with `reader`, and 1 with the others",
     )
     rerank_settings: dict[str, Any] = Field(
         default={}, description="settings of the reranker by name, see below; as JSON in the environment variable"

@@ -24,7 +24,7 @@ from mmrank.types import Candidate, Part, PartKind, Query
 ADAPTER = "adapter.safetensors"
 BASE = "Qwen/Qwen2.5-0.5B-Instruct"
 """What the recipe trains unless told otherwise."""
-CONFIDENT = 0.9
+CONFIDENT = 0.7
 """The reader is not asked where retrieval is so sure of its first page."""
 
 

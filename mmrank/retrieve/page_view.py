@@ -30,9 +30,9 @@ def page_view(
 ) -> tuple[Part, ...]:
     """Parts that show one page: a line on document and page, its best passages in reading order, headings around it.
 
-    A passage is shown whole or not at all. The best one is always shown; where it alone is longer than the room, lines
-    are left out at its end, so a table keeps its head. Above a passage stand its headings, where they differ from those
-    above the one before.
+    Passages are taken by how well they fit. They are shown whole, but for the first one that does not fit into what is
+    left: where that is a quarter of the room or more, lines are left out at its end, so a table keeps its head. Above a
+    passage stand its headings, where they differ from those above the one before.
 
     Args:
         document: whose page it is.
@@ -45,10 +45,11 @@ def page_view(
     around = _around(document, page)
     left = room - sum(estimated_tokens(line) + 1 for line in (title, *around))
     chosen: dict[int, str] = {}
+    cut = False
     for at in sorted(range(len(passages)), key=lambda at: -fits[at]):
         text, above = _shown(passages[at]), estimated_tokens(_path(passages[at])) + 2
-        if text and not chosen and estimated_tokens(text) + above > left:
-            text = _first_lines(text, left - above)
+        if not cut and estimated_tokens(text) + above > left >= room // 4:
+            text, cut = _first_lines(text, left - above), True
         cost = estimated_tokens(text) + above
         if text and cost <= left:
             chosen[at] = text

@@ -39,9 +39,12 @@ def test_a_page_says_whose_it_is_what_stands_on_it_and_around_it() -> None:
     ]
 
 
-def test_passages_are_whole_or_absent_and_in_reading_order() -> None:
-    passages = made("Net sales rose.", "The weather was mild. " * 20, "Costs fell.")
-    assert view(passages, [1.0, 0.5, 2.0], room=90)[1:-2] == ["Sales\nNet sales rose.", "Costs fell."]
+def test_passages_are_whole_and_in_reading_order_but_for_one() -> None:
+    passages = made("Net sales rose.", "The weather was mild.\n" * 20, "Costs fell.", "Rain fell.\n" * 40)
+    assert view(passages, [1.0, 0.5, 2.0, 0.0], room=70)[1:-2] == ["Sales\nNet sales rose.", "Costs fell."]
+    *_, cut, last = view(passages, [1.0, 0.5, 2.0, 0.0], room=110)[1:-2]
+    assert set(cut.splitlines()) == {"The weather was mild."} and len(cut.splitlines()) < 20
+    assert last == "Costs fell."
 
 
 def test_a_table_that_is_too_long_keeps_its_head_and_the_view_its_bound() -> None:

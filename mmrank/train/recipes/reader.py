@@ -64,7 +64,8 @@ class ReaderConfig(RecipeConfig):
     arms: list[Arm] = Field(["untrained", "sft", "cl"], min_length=1, description="what is compared, in this order")
     folds: int = Field(5, ge=2, description="of documents; each is judged by a reader trained on the others")
     depths: list[int] = Field([3], min_length=1, description="first pages that are read, one table for each")
-    candidates: int = Field(5, ge=2, le=9, description="pages per question to train on, an answering one included")
+    candidates: int = Field(5, ge=2, description="pages per question to train on, an answering one included")
+    choices: int = Field(4, ge=2, le=9, description="pages per question of the setwise arms, an answering one included")
     made: int = Field(300, ge=0, description="questions made from documents, per fold at most")
     max_tokens: int = Field(400, ge=32, description="of a prompt with one page; setwise, of a page")
     batch: int = Field(16, ge=1, description="questions that are read together when a fold is judged")
@@ -254,7 +255,8 @@ class _Run:
         scores: Mapping[tuple[str, str], float],
     ) -> None:
         begun, config, resume = time.perf_counter(), self.config, resumes_stage(out, self.resume)
-        rows = rows_of(examples, config.candidates, settings.seed)
+        shown = config.choices if self.arm in SETWISE else config.candidates
+        rows = rows_of(examples, shown, settings.seed)
         if how == "grpo":
             assert isinstance(self.scorer, Setwise)
             reinforce(
@@ -274,7 +276,7 @@ class _Run:
             self.tokens += int(max((row.get("num_tokens", 0) for row in logged), default=0))
             self.seconds += time.perf_counter() - begun
             return
-        tests = rows_of(held_out, config.candidates)
+        tests = rows_of(held_out, shown)
         if how == "distil":
             rows, tests = (self._taught(some, scores) for some in (rows, tests))
         fit(
