@@ -54,9 +54,16 @@ def open_file(path: str | Path) -> pymupdf.Document:
         return pymupdf.open(stream=_page(path.read_bytes()), filetype=suffix[1:])
     if suffix in REFERRING:
         return pymupdf.open(stream=path.read_bytes(), filetype=suffix[1:])
-    if suffix in CONVERTED:
+    if suffix in CONVERTED or _is_webp(path):
         return pymupdf.open(stream=_converted(path), filetype="png")
     return pymupdf.open(os.fspath(path))
+
+
+def _is_webp(path: Path) -> bool:
+    """Whether a file is WebP by its content: programs that save pictures of the web give it other suffixes."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[:4] == b"RIFF" and head[8:] == b"WEBP"
 
 
 def _page(data: bytes) -> bytes:

@@ -36,7 +36,7 @@ def save(name: str, content: Content, folder: Path, most: int = MOST_BYTES) -> P
 
     Args:
         name: relative to the folder.
-        content: bytes, or a file that is open for reading them.
+        content: bytes, or a file that is open for reading them; from its beginning, where it can be wound back.
         folder: is made where it is not there.
         most: bytes that are taken.
 
@@ -73,6 +73,8 @@ def _write(name: str, content: Content, file: BinaryIO, most: int) -> None:
             raise InputError(f"{name} holds {len(content):,} bytes, more than the {most:,} allowed")
         file.write(content)
         return
+    if getattr(content, "seekable", bool)() and content.tell():
+        content.seek(0)
     taken = 0
     while block := content.read(BLOCK):
         if not isinstance(block, bytes | bytearray | memoryview):

@@ -21,7 +21,7 @@ DEEPEST = 100
 """Folders within folders, from the one that is given, that are looked into."""
 CATALOG = "catalog.sqlite3"
 """A folder that holds such a file is a collection, and no source."""
-_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://|(?:https?|ftp|s3|gs|file):/")
 
 Source = str | os.PathLike[str] | BinaryIO | tuple[str, Content]
 """A path or a glob, an open file with a name, or a name and bytes or an open file."""

@@ -46,19 +46,51 @@ def plain_name(name: str, at: int) -> str:
     return (stem.decode("utf-8", "ignore").rstrip() + suffix) or f"attachment-{at + 1}"
 
 
+def pinned(file: Any) -> list[tuple[str, int]]:
+    """Name, and number of the object that holds the content, of each file that is attached to a place on a page."""
+    import pymupdf
+
+    found: list[tuple[str, int]] = []
+    for number in range(file.page_count if file.is_pdf else 0):
+        for note, kind, _ in file.page_annot_xrefs(number):
+            if kind != pymupdf.PDF_ANNOT_FILE_ATTACHMENT or len(found) >= MOST_LISTED:
+                continue
+            names = [
+                text for key in ("UF", "F") for form, text in [file.xref_get_key(note, f"FS/{key}")] if form == "string"
+            ]
+            held = [
+                text
+                for key in ("F", "UF")
+                for form, text in [file.xref_get_key(note, f"FS/EF/{key}")]
+                if form == "xref"
+            ]
+            if held:
+                found.append((next(filter(None, names), ""), int(held[0].split()[0])))
+    return found
+
+
 def take_out(file: Any, most: int = MOST_BYTES) -> tuple[dict[str, Any], bytes]:
     """The attachments of a PyMuPDF document of kinds that are read, as a worker answers: names and sizes, contents."""
     names: list[str] = []
     left: list[str] = []
     contents: list[bytes] = []
-    for at in range(min(file.embfile_count(), MOST_LISTED) if file.is_pdf else 0):
+    count = min(file.embfile_count(), MOST_LISTED) if file.is_pdf else 0
+    try:
+        notes = pinned(file)[: MOST_LISTED - count]
+    except Exception:  # as below
+        notes = []
+    for at in range(count + len(notes)):
         name = ""
         try:
-            said = file.embfile_info(at)
+            said = file.embfile_info(at) if at < count else {"name": notes[at - count][0]}
             name = plain_name(str(said.get("ufilename") or said.get("filename") or said.get("name") or ""), at)
-            data = file.embfile_get(at) if _read(name) and len(names) < MOST_FILES else b""
+            data = b""
+            if _read(name) and len(names) < MOST_FILES:
+                data = file.embfile_get(at) if at < count else file.xref_stream(notes[at - count][1])
         except Exception:  # whatever is wrong with one, the others may be read
             data = b""
+        if at >= count and (name, data) in zip(names, contents, strict=True):
+            continue  # listed and on a page
         if data and len(data) <= most:
             most -= len(data)
             names.append(name)

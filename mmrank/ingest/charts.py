@@ -55,7 +55,8 @@ def chart_lines(
     if not (figure.bars or found):
         return found
     box = hull([figure.box, *(line.box for line in found)])
-    return found + _title(box, [line for line in free if line not in found])
+    margins = {round(line.box[0] / 4) for line in content.lines if id(line) in running}
+    return found + _title(box, [line for line in free if line not in found], margins)
 
 
 def _axis(box: Rect, lines: list[Line], everything: list[Line]) -> list[Line]:
@@ -139,8 +140,16 @@ def _labels(box: Rect, sign: Rect) -> bool:
     return -2 < box[0] - sign[2] < 1.5 * height and abs(_y(box) - _y(sign)) < 0.5 * height
 
 
-def _title(box: Rect, lines: list[Line]) -> list[Line]:
-    """One or two rows right above the chart that are centred on it, or lie well within its width."""
+def _title(box: Rect, lines: list[Line], margins: set[int]) -> list[Line]:
+    """One or two rows right above the chart that are centred on it, or lie well within its width.
+
+    They may begin where the chart does, unless running text begins there too: then they are a heading.
+
+    Args:
+        box: the chart's.
+        lines: that may be its title.
+        margins: left edges of running text, in steps of 4 points.
+    """
     found: list[Line] = []
     top = box[1]
     above = [line for line in lines if _y(line.box) < box[1] and line.box[0] < box[2] and line.box[2] > box[0]]
@@ -149,7 +158,8 @@ def _title(box: Rect, lines: list[Line]) -> list[Line]:
         if top - here[3] > (TITLE_GAP if not found else 0.6 * (here[3] - here[1])) or len(found) > 1:
             break
         middle = abs(_x(here) - _x(box)) < 0.1 * (box[2] - box[0])
-        within = here[0] > box[0] + 10 and here[2] < box[2] + 0.1 * (box[2] - box[0])
+        flush = abs(here[0] - box[0]) <= 10 and not margins & set(range(round(here[0] / 4) - 1, round(here[0] / 4) + 2))
+        within = (here[0] > box[0] + 10 or flush) and here[2] < box[2] + 0.1 * (box[2] - box[0])
         centred = middle and here[2] - here[0] < 1.2 * (box[2] - box[0])
         if len(row) > 1 or len(row[0].text) > TITLE_LENGTH or not (centred or within):
             break

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmrank.ingest.furniture import EDGE
 from mmrank.types import BBox, Element, ElementKind, Page
 
 LONGEST = 300
@@ -64,6 +65,21 @@ def cover_lines(page: Page) -> list[CoverLine]:
                 )
             )
     return found
+
+
+def stamped(pages: Sequence[Page]) -> frozenset[str]:
+    """What is stamped over pages of a document: heads that stand between the edges of a page. As `in_words`."""
+    return frozenset(
+        in_words(element.text)
+        for page in pages
+        for element in page.elements
+        if element.kind is ElementKind.HEADER and element.box.y1 > EDGE * page.height
+    )
+
+
+def in_words(text: str) -> str:
+    """A text in lower case, without digits and signs."""
+    return re.sub(r"[\W\d]+", " ", text.lower()).strip()
 
 
 def is_level(element: Element) -> bool:

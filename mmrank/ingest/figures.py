@@ -180,14 +180,18 @@ def _apart(row: list[Rect], along: int, most: float) -> list[list[Rect]]:
 
 
 def has_bars(vectors: list[Vector]) -> bool:
-    """Whether coloured rectangles are the bars of a chart: of one thickness, apart, and of several lengths."""
+    """Whether coloured rectangles are the bars of a chart: of one thickness, apart, and of several lengths.
+
+    Three are enough where they stand on one line.
+    """
     boxes = [v.box for v in vectors if v.rectangle and min(sides(v.box)) > 2 and not is_white(v)]
     for thickness, length in ((1, 0), (0, 1)):
         groups: dict[int, list[Rect]] = {}
         for box in boxes:
             groups.setdefault(round(sides(box)[thickness]), []).append(box)
         for thick, alike in groups.items():
-            if len(alike) < 4:
+            standing = (thickness, len(alike)) == (0, 3) and len({round(box[3]) for box in alike}) == 1
+            if len(alike) < 4 and not standing:
                 continue
             lengths = sorted({round(sides(box)[length]) for box in alike})
             spots = sorted({round(box[thickness]) for box in alike})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,11 +17,25 @@ EDGE = 0.12
 LABEL = re.compile(r"^\W*(?:page\s+|p\.\s*)?(\d{1,5}|[ivxlc]{1,7})\W*(?:(?:of|/|\|)\W*\d+)?\W*$", re.IGNORECASE)
 NUMBERS = re.compile(r"\d+|\b[ivxlc]+\b")
 ROMAN = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
-NAMED_NUMBER = re.compile(
-    r"\b(?:number|no|nr|invoice|order|case|claim|policy|account|reference|ref|id|file|docket|certificate|ticket|customer|"
-    r"contract|patient|receipt|rechnung|rechnungsnummer|nummer|facture|numéro|factura|número|fattura)\b\W*\d|[#№]\s*\d"
+_MONTHS = (
+    "jan(?:uary|uar|vier)?|janeiro|january|gennaio|enero|januari|feb(?:ruary|ruar|ruari|braio|rero)?|fév(?:rier)?|fevereiro|"
+    "mar(?:ch|zo|s|ço)?|märz|maart|apr(?:il|ile)?|avril|abril|may|mai|mei|mayo|maio|maggio|june?|jun[io]|juin|junho|giugno|"
+    "july?|jul[io]|juil(?:let)?|julho|luglio|aug(?:ust|ustus)?|août|agosto|sept?(?:ember|embre|iembre)?|setembro|settembre|"
+    "o[ck]t(?:ober|obre|ubre)?|outubro|ottobre|nov(?:ember|embre|iembre)?|novembro|de[cz](?:ember)?|décembre|dic(?:iembre|embre)?|"
+    "dezembro"
 )
-"""A number that is named, and is not a page's."""
+OTHER_NUMBER = re.compile(
+    r"\b(?:no|invoice|order|case|claim|policy|account|reference|ref|id|file|docket|certificate|ticket|customer|contract|"
+    r"patient|receipt|voucher|statement|rechnung|bestellung|auftrag|vertrag|akte|facture|commande|contrat|dossier|factura|"
+    r"pedido|contrato|fattura|ordine|contratto|factuur|bestelling|[^\W\d_]*(?:number|nummer|nr|numéro|número|numero))\b\W*\d+"
+    r"|[#№]\s*\d+|(?:号码|號碼|编号|編號|番号)\W*\d+|第\s*\d+\s*[号號]"
+    rf"|\b\d{{1,2}}(?:st|nd|rd|th|er|º)?\.?\s+(?:of\s+|de\s+)?(?:{_MONTHS})\b|\b(?:{_MONTHS})\.?\s+\d{{1,2}}\b|\d+\s*月\s*\d+\s*日"
+    r"|\b\d{4}[-./]\d{1,2}[-./]\d{1,2}\b|\b\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d\d)\b"
+    r"|\b(?!pag|pg|seite)[^\W\d_]{2,5}(?:\d*(?:[-/_.][^\W_]+)*[-/_]\d+|\d{3,})\b"
+)
+"""A number that is named, part of a date or of a code such as "ab-2024-118", and not a page's."""
+STAMP_LARGER = 1.8
+"""Text is a stamp where it repeats and is larger than the body text by this factor."""
 FARTHEST_LABEL = 3000
 """A number that is larger than the count of its page by more than this is no page number."""
 PICTURES = frozenset({ElementKind.FIGURE, ElementKind.CHART})
@@ -53,14 +67,16 @@ def mark_furniture(pages: list[PageDraft]) -> None:
     Numbers in it may change where they go on with the pages, except in large type and in captions: "Chapter 3" at the
     top is a heading, and "Table 2" and "Table 3" at the top of two pages are two tables. Other numbers that change,
     such as those of invoices, are what a page is about. Stamps that repeat are furniture too, but for the first. A page
-    keeps its only text unless it is a page number, or the same on other pages.
+    keeps its only text unless it is a page number, or what stands on other pages beside their text.
     """
     edges = _edges(pages)
     least = max(2, min(4, len(pages) // 4)) if len(pages) > 2 else 99
     same: dict[tuple[str, str], set[int]] = defaultdict(set)
+    lone: Counter[tuple[str, str]] = Counter()
     alike: dict[tuple[str, str], list[_Edge]] = defaultdict(list)
     for edge in edges:
         same[edge.side, edge.text].add(edge.page.page)
+        lone[edge.side, edge.text] += _only_text(edge.draft, edge.page)
         alike[edge.side, edge.shape].append(edge)
     counted = {id(edge) for group in alike.values() if _on(group) >= least for edge in _counting(group)}
     labels: dict[int, list[str]] = defaultdict(list)
@@ -69,7 +85,10 @@ def mark_furniture(pages: list[PageDraft]) -> None:
         repeated = len(same[edge.side, edge.text]) >= least
         whole = LABEL.match(draft.text.strip())
         alone = whole and len(pages) > 1 and _outermost(draft, page, edge.side) and _plausible(edge, alike)
-        if not (repeated or id(edge) in counted or alone) or (not repeated and not whole and _only_text(draft, page)):
+        if not (repeated or id(edge) in counted or alone):
+            continue
+        beside = repeated and 2 * lone[edge.side, edge.text] <= len(same[edge.side, edge.text])
+        if not (beside or whole) and _only_text(draft, page):
             continue
         draft.kind = ElementKind.HEADER if edge.side == "top" else ElementKind.FOOTER
         draft.table = None
@@ -78,6 +97,7 @@ def mark_furniture(pages: list[PageDraft]) -> None:
             labels[page.page].insert(0 if whole else len(labels[page.page]), found)
     for page, label in zip(pages, mended_labels([_chosen(labels[page.page]) for page in pages]), strict=True):
         page.label = label
+    _find_stamps(pages)
     _mark_stamps(pages)
 
 
@@ -119,10 +139,14 @@ def _on(group: list[_Edge]) -> int:
 def _counting(group: list[_Edge]) -> list[_Edge]:
     """Those of alike drafts whose numbers count the pages: all of them, where most go on from a neighbour's.
 
-    A number with a name of its own, or far from the page's, counts something else, though it may grow by one per page.
+    A number with a name of its own, or far from the page's, counts something else, though it may grow by one per page,
+    and so does one in a date or a code.
     """
-    if NAMED_NUMBER.search(group[0].text):
-        return []
+    others = [found.span() for found in OTHER_NUMBER.finditer(group[0].text)]
+    for at, number in enumerate(NUMBERS.finditer(group[0].text) if group[0].numbers else ()):
+        inside = any(start <= number.start() and number.end() <= stop for start, stop in others)
+        if inside and len({edge.numbers[at] for edge in group}) > 1:
+            return []
     going = []
     for at, edge in enumerate(group):
         near = group[max(0, at - 2) : at] + group[at + 1 : at + 3]
@@ -144,6 +168,21 @@ def _plausible(edge: _Edge, alike: dict[tuple[str, str], list[_Edge]]) -> bool:
 def _only_text(draft: Draft, page: PageDraft) -> bool:
     """Whether a page holds no other text and no picture."""
     return not any(other is not draft and (other.text.strip() or other.kind in PICTURES) for other in page.drafts)
+
+
+def _find_stamps(pages: list[PageDraft]) -> None:
+    """Take large text at one place on most pages, between their edges, for a stamp."""
+    large = STAMP_LARGER * body_size(pages)
+    alike: dict[tuple[str, int, int], list[tuple[int, Draft]]] = defaultdict(list)
+    for page in pages:
+        for draft in page.drafts:
+            if draft.size >= large and draft.kind in PLAIN and not draft.table and _side(draft, page) is None:
+                place = (draft.text.strip().lower(), round(draft.box[0] / 3), round(draft.box[1] / 3))
+                alike[place].append((page.page, draft))
+    for held in alike.values():
+        if len({page for page, _ in held}) >= max(3, len(pages) / 2):
+            for _, draft in held:
+                draft.stamp, draft.kind = True, ElementKind.TEXT
 
 
 def _mark_stamps(pages: list[PageDraft]) -> None:

@@ -15,6 +15,8 @@ THIN = 3.0
 """A rule is at most this thick, in points."""
 SNAP = 3.0
 """Edges closer than this, in points, are one."""
+NARROWEST, LOWEST = 36.0, 20.0
+"""Width and height of a table, in points."""
 FEWEST_STACKED = 2
 """Rows of numbers in one cell that are rows of the table."""
 
@@ -35,7 +37,7 @@ def find_grids(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     found = []
     for group in _connected(candidates):
         box = hull(vector.box for vector in group)
-        if len(group) < 4 or box[2] - box[0] < 60 or box[3] - box[1] < 20 or has_bars(group):
+        if len(group) < 4 or box[2] - box[0] < NARROWEST or box[3] - box[1] < LOWEST or has_bars(group):
             continue
         held = [line for line in lines if _centre_in(line.box, box)]
         if len(held) >= 4:

@@ -38,7 +38,7 @@ def _beside(initial: Line, lines: list[Line]) -> list[Line]:
             continue
         gap = line.box[0] - x1
         middle = (line.box[1] + line.box[3]) / 2
-        near = -0.25 * (x1 - x0) < gap < max(0.8 * line.size, 0.25 * (x1 - x0))
+        near = -0.25 * (x1 - x0) < gap < max(1.1 * line.size, 0.25 * (x1 - x0))
         if near and y0 < middle < y1 and len(line.text) > 1:
             found.append(line)
     found.sort(key=lambda line: line.box[1])

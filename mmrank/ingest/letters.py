@@ -12,14 +12,18 @@ _FOLDED = {chr(code): unicodedata.normalize("NFKC", chr(code)) for code in range
 _WIDE = {
     chr(code): chr(code - 0xFEE0) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
 }
+_WIDE_SIGNS = "＂＃＄％＆＇＊＋－／＜＝＞＠＼＾｀｜￥￠￡"
 _PLAIN = str.maketrans(
     {
         **_FOLDED,
+        **{sign: unicodedata.normalize("NFKC", sign) for sign in _WIDE_SIGNS},
         **_WIDE,
         **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
         **{"\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "\u3000": " ", "\u200b": "", "\ufeff": ""},
     }
 )
+_WIDE_STOP = re.compile(r"(?<=\d)[，．：](?=\d)")
+_HALF_WIDTH = re.compile("[\uff61-\uff9f]+")
 _SPACED = re.compile(rf"(?<!\S)[{DENSE}](?: +[{DENSE}])+(?!\S)")
 _AFTER_STOP = re.compile(
     rf"(?<=[，。、；：！？）」』】》]) +(?=[{DENSE}])|(?<=[{DENSE}]) +(?=[（「『【《，。、；：！？])"
@@ -42,9 +46,13 @@ def clean(text: str) -> str:
 
     >>> clean("ＥＢＩＴＤＡ of the ﬁrst state\u2010owned bank"), clean("股 东 大 会"), clean("Ballast¹ of 30 m²")
     ('EBITDA of the first state-owned bank', '股东大会', 'Ballast ¹ of 30 m²')
+    >>> clean("１，２０４ ｶﾞｲﾄﾞ （１．５％）")
+    '1,204 ガイド （1.5%）'
     """
     if not text.isascii():
         text = text.translate(_PLAIN)
+        text = _WIDE_STOP.sub(lambda stop: unicodedata.normalize("NFKC", stop[0]), text)
+        text = _HALF_WIDTH.sub(lambda run: unicodedata.normalize("NFKC", run[0]), text)
     if not text.isprintable():
         text = "".join(c if c.isprintable() else " " for c in text if unicodedata.category(c) != "Cf")
     text = text.strip() if text[:1] == " " else text.rstrip()

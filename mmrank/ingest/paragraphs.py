@@ -10,6 +10,7 @@ from mmrank.ingest.tables import rows_of
 from mmrank.types import ElementKind
 
 BULLET = re.compile(r"^\s*([•●○◦▪■□‣⁃∙·–➢➤✓►▶]|[-*>›»]\s|\(?[a-z0-9]{1,2}[.)]\s)")
+_DASH = re.compile(r"^\s*[-–—]\s")
 CAPTION = re.compile(
     r"^\s*(fig(?:ure|\.)?|table|tab\.|chart|exhibit|scheme|algorithm|box|map|plate|photo|diagram|listing|graph)"
     r"\s*\.?\s*((?:[A-Z]\.?)?\d+(?:[.\-]\d+)*[a-z]?|[IVXLC]+)(?:\s*[.:|–—]|\s*-\s|\s*$|\s+(?=(?-i:[A-Z(\"“])))",
@@ -53,10 +54,19 @@ def _breaks(previous: Line, line: Line, group: list[Line]) -> bool:
         return len(line.text.strip()) > 3
     if line.bold != previous.bold and line.bold == _mostly_bold(group) is False:
         return len(group) > 0 and line.box[0] - group[0].box[0] < 30
-    if BULLET.match(line.text) or CAPTION.match(line.text):
+    if CAPTION.match(line.text) or (BULLET.match(line.text) and not _dashed(previous, line, group)):
         return True
     narrow = min(line.box[2], previous.box[2]) - max(line.box[0], previous.box[0])
     return narrow <= 0
+
+
+def _dashed(previous: Line, line: Line, group: list[Line]) -> bool:
+    """Whether a line begins with a dash within a sentence: below a full line that ends none, in no list."""
+    width = max(other.box[2] for other in group) - group[0].box[0]
+    full = len(previous.text) > 40 and previous.box[2] + 0.1 * width > max(line.box[2], group[0].box[0] + width)
+    flush = abs(line.box[0] - previous.box[0]) < 2
+    open_ended = previous.text.rstrip()[-1:] not in {".", ":", ";", "!", "?"} and not BULLET.match(group[0].text)
+    return bool(_DASH.match(line.text)) and full and flush and open_ended
 
 
 def _mostly_bold(group: list[Line]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from mmrank.encodings import decoded
 from mmrank.formats import TEXT
 from mmrank.ingest.assemble import assemble
+from mmrank.ingest.attachments import pinned
 from mmrank.ingest.bookmarks import bookmarks
 from mmrank.ingest.drafts import A4, PageDraft
 from mmrank.ingest.ocr import Recogniser
@@ -72,10 +73,11 @@ def file_metadata(file: Any, path: Path) -> dict[str, str]:
 def _attached(file: Any) -> dict[str, str]:
     """The note of which files are attached to a PDF: see `mmrank.names.ATTACHED`."""
     try:
-        names = file.embfile_names() if file.is_pdf else []
+        listed = file.embfile_names() if file.is_pdf else []
+        names = dict.fromkeys([*listed, *(name for name, _ in pinned(file) if name)])
     except Exception:  # a broken list of attachments is no reason not to read the pages
         return {}
-    shown = [readable[:200] for name in names[:1000] if (readable := printable(str(name)))]
+    shown = [readable[:200] for name in list(names)[:1000] if (readable := printable(str(name)))]
     return {ATTACHED: json.dumps(shown, ensure_ascii=False)} if shown else {}
 
 

@@ -50,6 +50,8 @@ class Glyphs:
             self._lines = [other for block in blocks for other in block.get("lines", ())]
         dx, dy = line["dir"]
         box = line["bbox"]
+        first = line["spans"][0]
+        across = first["origin"][1] * dx - first["origin"][0] * dy
         found: list[tuple[float, float, str]] = []
         for other in self._lines:
             held = other["bbox"]
@@ -65,6 +67,8 @@ class Glyphs:
                 for char in span["chars"]:
                     x0, y0, x1, y1 = char["bbox"]
                     x, y = (x0 + x1) / 2, (y0 + y1) / 2
+                    if abs(char["origin"][1] * dx - char["origin"][0] * dy - across) > 0.2 * first["size"]:
+                        continue  # of a line close above or below
                     if not char["c"].isspace() and box[0] <= x <= box[2] and box[1] <= y <= box[3]:
                         start, end = sorted((x0 * dx + y0 * dy, x1 * dx + y1 * dy))
                         found.append((start, end, char["c"]))

@@ -18,7 +18,9 @@ from mmrank.ingest.cover_lines import (
     are_beside,
     body_size,
     cover_lines,
+    in_words,
     line_groups,
+    stamped,
     words_of,
 )
 from mmrank.ingest.kinds import form_name
@@ -218,7 +220,7 @@ def _capital(text: str) -> bool:
 
 def _on_cover(document: Document, pages: Counter[str]) -> str:
     body = body_size(document.pages)
-    chapters = _chapters(document)
+    chapters = _chapters(document) | stamped(document.pages)
     recognised = ""
     for page in document.pages[:COVER_PAGES]:
         lines = [line for line in cover_lines(page) if _may_be_title(line, pages, len(document.pages), chapters)]
@@ -265,7 +267,7 @@ def _chapters(document: Document) -> frozenset[str]:
     for page in document.pages[: COVER_PAGES + 1]:
         if re.search(r"\bcontents?\b", _text(page)[:2000], re.IGNORECASE):
             rows = [row for element in page.elements for row in element.text.splitlines()]
-            found.update(re.sub(r"[\W\d]+", " ", row.lower()).strip() for row in rows if re.search(r"\d\W*$", row))
+            found.update(in_words(row) for row in rows if re.search(r"\d\W*$", row))
     return frozenset(found)
 
 
@@ -316,7 +318,7 @@ def _repeated(words: Sequence[str], pages: Counter[str]) -> bool:
     return pages[ALL] < 4 or 2 * sum(pages[word] > 1 for word in words) >= len(words)
 
 
-def _may_be_title(line: CoverLine, pages: Counter[str], count: int, chapters: frozenset[str]) -> bool:
+def _may_be_title(line: CoverLine, pages: Counter[str], count: int, others: frozenset[str]) -> bool:
     text = line.text
     words = line.words
     letters = sum(letter.isalpha() for letter in text)
@@ -336,7 +338,7 @@ def _may_be_title(line: CoverLine, pages: Counter[str], count: int, chapters: fr
         return False
     if re.match(r"^\W*by\b", text, re.IGNORECASE) or _LETTERHEAD.fullmatch(text):
         return False
-    if re.sub(r"[\W\d]+", " ", text.lower()).strip() in chapters:
+    if in_words(text) in others:
         return False
     # What no other page repeats is a scrap of a logo, if it is no plain word.
     return count < 4 or len(words) > 1 or bool(re.fullmatch(r"[^\W\d_]{4,}", text)) or pages[words[0]] > 1

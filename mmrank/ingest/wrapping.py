@@ -13,7 +13,8 @@ def joined_rows(rows: list[list[Line]], columns: Columns) -> list[list[Line]]:
 
     A row goes on where the next line of text leaves the first column empty, holds words only, each of them below
     words of the row, and either stands closer below than rows that begin do, or every one of its words would not
-    have fitted on the line above.
+    have fitted on the line above. A label of several lines may also stand above the figures of its row: it goes on in
+    a small letter, with a word that would not have fitted above.
 
     Args:
         rows: lines grouped by baseline, top to bottom, each left to right.
@@ -23,6 +24,7 @@ def joined_rows(rows: list[list[Line]], columns: Columns) -> list[list[Line]]:
         return rows
     begun = [at for at, row in enumerate(rows) if _column(row[0], columns) == 0]
     tight = min((_gap(rows, at) for at in begun if at), default=0.0)
+    pitch = sorted(_gap(rows, at) for at in range(1, len(rows)))[len(rows) // 2 - 1]
     joined: list[list[Line]] = [rows[0]]
     last: dict[int, Line] = {_column(line, columns): line for line in rows[0]}
     for at in range(1, len(rows)):
@@ -36,9 +38,20 @@ def joined_rows(rows: list[list[Line]], columns: Columns) -> list[list[Line]]:
                 joined[-1] = [*joined[-1], *rows[at]]
                 last |= here
                 continue
+        if _ends_label(here, last, columns[0]) and _gap(rows, at) <= 1.05 * pitch:
+            joined[-1] = [*joined[-1], *rows[at]]
+            last |= here
+            continue
         joined.append(rows[at])
         last = here
     return joined
+
+
+def _ends_label(here: dict[int, Line], above: dict[int, Line], column: tuple[float, float]) -> bool:
+    """Whether a row goes on with a label that stands alone on the line above."""
+    if 0 not in here or set(above) != {0}:
+        return False
+    return here[0].text.lstrip()[:1].islower() and not _fits(here[0], above[0], column)
 
 
 def _gap(rows: list[list[Line]], at: int) -> float:

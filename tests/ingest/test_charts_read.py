@@ -33,6 +33,21 @@ def test_each_value_of_a_bar_chart_stands_with_its_name_and_the_scale_by_itself(
     assert lines[6] == "Casks of wine"
 
 
+def test_two_charts_of_three_bars_side_by_side_hold_their_titles(paper, of_kind, prose):
+    paper.box((40, 60, 555, 140), prose)
+    for left, word, heights in ((70, "Casks", (50, 90, 120)), (350, "Jars", (25, 60, 115))):
+        paper.text(left, 185, f"{word} in the cellar", 11, bold=True)
+        paper.bars(left, 320, heights)
+        for at, value in enumerate(heights):
+            paper.text(left + 3 + 40 * at, 316 - value, str(value), 8)
+            paper.text(left + 2 + 40 * at, 332, str(2019 + at), 8)
+    charts = of_kind(paper.read(), "chart")
+    assert [chart.text.splitlines() for chart in charts] == [
+        ["Casks in the cellar", "2019 50", "2020 90", "2021 120"],
+        ["Jars in the cellar", "2019 25", "2020 60", "2021 115"],
+    ]
+
+
 def test_the_box_of_a_chart_holds_its_title_its_scale_and_its_legend(upright_bars, of_kind):
     document = upright_bars().read()
     (chart,) = of_kind(document, "chart")

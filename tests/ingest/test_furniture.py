@@ -33,6 +33,10 @@ def found(document: Document, words: str) -> list[int]:
         lambda at: f"Order no. {500 + at}",
         lambda at: f"Report of {('Anna Berg', 'Ole Dahl', 'Ida Lund')[at % 3]} {at}",
         lambda at: str(48_200 + 7 * at),
+        lambda at: f"Leveringsnummer {118 + at}",
+        lambda at: f"QR-2024-{118 + at}",
+        lambda at: f"Shift book of {3 + at} October 1911",
+        lambda at: f"1911-10-{11 + at}",
     ],
 )
 @pytest.mark.parametrize("top", [True, False])
@@ -64,6 +68,36 @@ def test_a_page_keeps_its_only_line_though_its_shape_repeats(paper):
         paper.text(72, 60, f"Plate {at + 1}")
     document = paper.read()
     assert [passage.page for passage in document.passages] == list(range(8))
+
+
+def test_pages_of_one_line_keep_it_though_others_have_the_same(paper):
+    for at in range(8):
+        if at:
+            paper.new_page()
+        paper.text(72, 810, ("North face", "South face")[at % 2])
+    assert [passage.page for passage in paper.read().passages] == list(range(8))
+
+
+def test_a_running_head_on_a_page_without_other_text_is_furniture(paper, of_kind):
+    for at in range(8):
+        if at:
+            paper.new_page()
+        paper.text(72, 50, "Annals of the quarry")
+        if at != 4:
+            paper.box((72, 120, 500, 400))
+    assert len(of_kind(paper.read(), "header")) == 8
+
+
+def test_a_level_stamp_between_the_lines_is_neither_title_nor_heading(paper, of_kind):
+    for at, topic in enumerate(("Slate", "Granite", "Marble", "Chalk")):
+        if at:
+            paper.new_page()
+        paper.text(72, 110, topic, 16, bold=True).box((72, 130, 500, 330)).text(110, 430, "UNCHECKED COPY", 44)
+        paper.box((72, 500, 500, 700))
+    document = paper.read()
+    large = [element.text for kind in ("title", "heading") for element in of_kind(document, kind)]
+    assert sorted(large) == ["Chalk", "Granite", "Marble", "Slate"]
+    assert document.title == "Slate" and len(found(document, "UNCHECKED")) == 1
 
 
 def test_page_labels_are_still_read_from_running_heads(paper):

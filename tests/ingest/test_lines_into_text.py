@@ -68,6 +68,19 @@ def test_japanese_and_chinese_words_hold_no_blanks(paper):
 def test_wide_letters_are_read_as_plain_ones_and_radicals_as_characters():
     assert clean("ＥＢＩＴＤＡ　２０２４年") == "EBITDA 2024年"
     assert clean("⽉⽇") == "月日"
+    assert clean("１２，３４５ トン（２．５％）、９：３０") == "12,345 トン（2.5%）、9:30"
+    assert clean("ｷﾞﾝｺｳ") == "ギンコウ"
+    assert clean("船は三隻，皆無事。") == "船は三隻，皆無事。"
+
+
+def test_wide_digits_in_cells_are_numbers(paper, of_kind):
+    for at, row in enumerate((("港", "２０２２年"), ("函館", "１，２０４"), ("小樽", "９．５％"))):
+        for x, word in zip((72, 220), row, strict=True):
+            paper.page.insert_text((x, 100 + 18 * at), word, fontname="japan", fontsize=10)
+    for y in (86, 104, 140):
+        paper.rule(66, y, 320, y)
+    (table,) = of_kind(paper.read(), "table")
+    assert table.text.splitlines()[2:] == ["| 函館 | 1,204 |", "| 小樽 | 9.5% |"]
 
 
 def test_a_spaced_heading_is_read_as_words(paper):
@@ -79,6 +92,17 @@ def test_a_spaced_heading_is_read_as_words(paper):
         x += 7
     paper.text(72, 120, "Boats leave the pier every other hour while the ice permits it.")
     assert "WINTER TIMETABLE OF FERRIES" in words(paper.read())
+
+
+def test_a_spaced_heading_close_above_text_is_read_as_words(paper):
+    x = 72.0
+    for word in ("Winter", "timetable"):
+        for letter in word:
+            paper.text(x, 80, letter, 15)
+            x += paper.mupdf.get_text_length(letter, fontsize=15) + 6
+        x += 11
+    paper.text(72, 88, "Boats leave the pier every other hour while the ice permits it.", 7)
+    assert "Winter timetable" in words(paper.read())
 
 
 def test_letters_typed_apart_with_wider_gaps_between_words_are_words(paper):
@@ -102,6 +126,31 @@ def test_a_large_initial_over_three_lines_is_put_back_to_its_word(paper):
     assert words(paper.read()).startswith(
         "Ferries have crossed the sound since the winter of the great frost and never"
     )
+
+
+def test_an_initial_in_a_coloured_box_is_put_back_to_its_word(paper):
+    paper.page.draw_rect((70, 92, 110, 132), fill=(0.2, 0.2, 0.6), color=None)
+    paper.page.insert_text((76, 126), "M", fontsize=36, fontname="hebo", color=(1, 1, 1))
+    for at, line in enumerate(("any ferries have crossed the sound since", "the winter of the great frost", "and all")):
+        paper.text(116, 103 + 12.5 * at, line)
+    assert words(paper.read()).startswith("Many ferries have crossed")
+
+
+def test_a_dash_that_begins_a_line_within_a_sentence_begins_no_item(paper, of_kind):
+    for at, line in enumerate(
+        (
+            "The ferries of the northern sound have crossed it each winter",
+            "- the great frost not counted -",
+            "until now.",
+        )
+    ):
+        paper.text(72, 100 + 13 * at, line)
+    paper.text(72, 200, "What the keeper needs to have in the house before winter")
+    for at, line in enumerate(("- oil for the lamps of the pier", "- a rope of forty fathoms")):
+        paper.text(72, 226 + 13 * at, line)
+    document = paper.read()
+    assert "winter - the great frost not counted - until now." in words(document)
+    assert len(of_kind(document, "list_item")) == 2
 
 
 def test_an_initial_that_is_a_word_stays_one(paper):

@@ -21,6 +21,12 @@ def test_a_picture_is_a_document_of_one_page(tmp_path, lettering, suffix):
     assert document.page_image(0).open().width > 100
 
 
+def test_a_webp_picture_that_is_named_png_is_read(tmp_path, lettering):
+    path = tmp_path / "scan.png"
+    lettering(["Copper signal", "Willow ember"]).save(path, "WEBP")
+    assert "coppersignal" in letters(" ".join(p.text for p in read_document(path).passages))
+
+
 def test_a_tiff_of_several_pages_is_a_document_of_as_many(tmp_path, lettering):
     pages = [lettering([words]) for words in ("Copper signal", "Willow ember", "Prairie orchard")]
     pages[0].save(tmp_path / "scan.tiff", save_all=True, append_images=pages[1:])

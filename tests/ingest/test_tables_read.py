@@ -67,6 +67,15 @@ def test_a_pipe_table_of_a_markdown_file_keeps_its_cells(tmp_path):
     )
 
 
+def test_a_narrow_table_of_a_markdown_file_is_a_table(tmp_path):
+    from mmrank.ingest import IngestOptions, read_document
+
+    path = tmp_path / "small.md"
+    path.write_text("Before.\n\nA | B\n--|--\n1 | 2\n3 | 4\n\nAfter.\n")
+    tables = [e for e in read_document(path, options=IngestOptions(ocr=False)).pages[0].elements if e.table]
+    assert [table.text.splitlines()[2:] for table in tables] == [["| 1 | 2 |", "| 3 | 4 |"]]
+
+
 def test_a_head_above_the_first_rule_belongs_to_the_table_and_its_caption_does_not(paper, of_kind):
     paper.text(60, 90, "Table 4. Casks", 10)
     paper.page.draw_rect((60, 100, 420, 118), fill=(0.8, 0.8, 0.8), color=None)
@@ -96,6 +105,25 @@ def test_lines_that_a_cell_goes_on_in_are_one_row(paper, of_kind):
     assert table.text.splitlines()[2:] == [
         "| K1 | The lamp on the upper deck is out | Call the keeper and wait for the boat |",
         "| K2 | Fog | Ring the bell until the fog has gone |",
+    ]
+
+
+def test_a_label_of_two_lines_above_its_figures_is_one_row(paper, of_kind):
+    rows = [
+        ("in thousands", "2023", "2022"),
+        ("Casks that were brought up from the", "", ""),
+        ("cellar before the end of the year", "12,345", "9,876"),
+        ("Jars", "", ""),
+        ("glazed", "1,204", "998"),
+        ("plain", "11,141", "8,878"),
+    ]
+    for at, row in enumerate(rows):
+        put(paper, [row], 100 + 14 * at, xs=(66, 320, 400))
+    (table,) = of_kind(paper.read(), "table")
+    assert table.text.splitlines()[2:5] == [
+        "| Casks that were brought up from the cellar before the end of the year | 12,345 | 9,876 |",
+        "| Jars |  |  |",
+        "| glazed | 1,204 | 998 |",
     ]
 
 

@@ -39,6 +39,18 @@ def test_attachments_are_read_found_shown_and_replaced(tmp_path: Path) -> None:
         assert "seven" in library.search("How deep is the channel?")[0].snippet
 
 
+def test_files_that_are_attached_to_a_place_on_a_page_are_attachments_too(tmp_path: Path) -> None:
+    cover = tmp_path / "cover.pdf"
+    with pymupdf.open(stream=pdf("A cover sheet.", listed_txt=b"Ask Ines.")) as file:
+        file[0].add_file_annot((200, 200), b"The channel is nine fathoms deep.", "soundings.txt")
+        file[0].add_file_annot((200, 300), b"Ask Ines.", "listed.txt")
+        file.save(cover)
+    with mmrank.Collection.create(tmp_path / "c.mmrank", ocr=False, workers=1) as library:
+        assert library.add(cover).attached == {"cover.pdf": ("listed_txt", "soundings.txt", "listed.txt")}
+        report = library.add(cover, attachments=True)
+        assert report.added == ["cover.pdf/listed.txt", "cover.pdf/soundings.txt"] and not report.attached
+
+
 def test_the_command_reads_attachments_when_it_is_told_to(
     tmp_path: Path, command_line: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:

@@ -39,6 +39,7 @@ def test_open_files_and_bytes_without_change(library, tmp_path: Path) -> None:
         packed.writestr("notes/harbour.txt", "The harbour freezes in February.")
     named = io.BytesIO(b"The lighthouse was lit in 1871.")
     named.name = "lighthouse.txt"
+    named.seek(0, io.SEEK_END)
     with zipfile.ZipFile(tmp_path / "all.zip") as packed, packed.open("notes/harbour.txt") as inner:
         report = library.add(inner, named, ("buoy.txt", io.BytesIO(b"The buoy is green.")), save_to=tmp_path / "inbox")
     assert sorted(report.added) == ["buoy.txt", "lighthouse.txt", "notes/harbour.txt"]
