@@ -143,7 +143,7 @@ def _labels(box: Rect, sign: Rect) -> bool:
 def _title(box: Rect, lines: list[Line], margins: set[int]) -> list[Line]:
     """One or two rows right above the chart that are centred on it, or lie well within its width.
 
-    They may begin where the chart does, unless running text begins there too: then they are a heading.
+    A single row may begin where the chart does, unless running text begins there too: then it is a heading.
 
     Args:
         box: the chart's.
@@ -158,7 +158,7 @@ def _title(box: Rect, lines: list[Line], margins: set[int]) -> list[Line]:
         if top - here[3] > (TITLE_GAP if not found else 0.6 * (here[3] - here[1])) or len(found) > 1:
             break
         middle = abs(_x(here) - _x(box)) < 0.1 * (box[2] - box[0])
-        flush = abs(here[0] - box[0]) <= 10 and not margins & set(range(round(here[0] / 4) - 1, round(here[0] / 4) + 2))
+        flush = abs(here[0] - box[0]) <= 10 and not found and _stands_alone(here, above, margins)
         within = (here[0] > box[0] + 10 or flush) and here[2] < box[2] + 0.1 * (box[2] - box[0])
         centred = middle and here[2] - here[0] < 1.2 * (box[2] - box[0])
         if len(row) > 1 or len(row[0].text) > TITLE_LENGTH or not (centred or within):
@@ -166,6 +166,14 @@ def _title(box: Rect, lines: list[Line], margins: set[int]) -> list[Line]:
         found += row
         top = here[1]
     return found
+
+
+def _stands_alone(here: Rect, above: list[Line], margins: set[int]) -> bool:
+    """Whether neither running text nor a row right above begins where a row does."""
+    if margins & {round(here[0] / 4) + at for at in (-1, 0, 1)}:
+        return False
+    height = here[3] - here[1]
+    return not any(0 < here[3] - line.box[3] < 2.2 * height and abs(line.box[0] - here[0]) < 10 for line in above)
 
 
 @dataclass(frozen=True, eq=False)

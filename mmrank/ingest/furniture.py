@@ -24,16 +24,19 @@ _MONTHS = (
     "o[ck]t(?:ober|obre|ubre)?|outubro|ottobre|nov(?:ember|embre|iembre)?|novembro|de[cz](?:ember)?|décembre|dic(?:iembre|embre)?|"
     "dezembro"
 )
-OTHER_NUMBER = re.compile(
+NAMED_NUMBER = re.compile(
     r"\b(?:no|invoice|order|case|claim|policy|account|reference|ref|id|file|docket|certificate|ticket|customer|contract|"
-    r"patient|receipt|voucher|statement|rechnung|bestellung|auftrag|vertrag|akte|facture|commande|contrat|dossier|factura|"
+    r"patient|receipt|voucher|rechnung|bestellung|auftrag|vertrag|akte|facture|commande|contrat|dossier|factura|"
     r"pedido|contrato|fattura|ordine|contratto|factuur|bestelling|[^\W\d_]*(?:number|nummer|nr|numéro|número|numero))\b\W*\d+"
     r"|[#№]\s*\d+|(?:号码|號碼|编号|編號|番号)\W*\d+|第\s*\d+\s*[号號]"
-    rf"|\b\d{{1,2}}(?:st|nd|rd|th|er|º)?\.?\s+(?:of\s+|de\s+)?(?:{_MONTHS})\b|\b(?:{_MONTHS})\.?\s+\d{{1,2}}\b|\d+\s*月\s*\d+\s*日"
+)
+"""A number that is named, and is not a page's."""
+PART_NUMBER = re.compile(
+    rf"\b\d{{1,2}}(?:st|nd|rd|th|er|º)?\.?\s+(?:of\s+|de\s+)?(?:{_MONTHS})\b|\b(?:{_MONTHS})\.?\s+\d{{1,2}}\b|\d+\s*月\s*\d+\s*日"
     r"|\b\d{4}[-./]\d{1,2}[-./]\d{1,2}\b|\b\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d\d)\b"
     r"|\b(?!pag|pg|seite)[^\W\d_]{2,5}(?:\d*(?:[-/_.][^\W_]+)*[-/_]\d+|\d{3,})\b"
 )
-"""A number that is named, part of a date or of a code such as "ab-2024-118", and not a page's."""
+"""A number that is part of a date, or of a code such as "ab-2024-118"."""
 STAMP_LARGER = 1.8
 """Text is a stamp where it repeats and is larger than the body text by this factor."""
 FARTHEST_LABEL = 3000
@@ -142,7 +145,9 @@ def _counting(group: list[_Edge]) -> list[_Edge]:
     A number with a name of its own, or far from the page's, counts something else, though it may grow by one per page,
     and so does one in a date or a code.
     """
-    others = [found.span() for found in OTHER_NUMBER.finditer(group[0].text)]
+    if NAMED_NUMBER.search(group[0].text):
+        return []
+    others = [found.span() for found in PART_NUMBER.finditer(group[0].text)]
     for at, number in enumerate(NUMBERS.finditer(group[0].text) if group[0].numbers else ()):
         inside = any(start <= number.start() and number.end() <= stop for start, stop in others)
         if inside and len({edge.numbers[at] for edge in group}) > 1:

@@ -9,7 +9,7 @@ from typing import Literal
 from mmrank.errors import InputError
 from mmrank.setting_models import read_ocr
 
-INGEST_VERSION = 22
+INGEST_VERSION = 23
 """Raised whenever the same file would become a different document. Cached documents of other versions are not used."""
 
 
