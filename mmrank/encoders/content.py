@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmrank.budget import fair_shares
+from mmrank.picture_sizes import prepared
 from mmrank.types import ImageRef, Passage
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 POINTS_TO_PIXELS = 300 / 72
 """Pages are never rendered above 300 dpi."""
-STEEPEST = 100
-"""Pictures longer than this many times their width are not made; processors refuse more than 200."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,23 +87,5 @@ def render(picture: ImageRef, tokens: int, cost: PictureCost) -> Image:
     """The picture at a size that costs at most `tokens` tokens."""
     if cost.side is None:
         return picture.open()
-    opened = picture.open(max_pixels=tokens * cost.side**2)
-    size = fitting(opened.width, opened.height, tokens, cost.side)
-    return opened if opened.size == size else opened.resize(size)
-
-
-def fitting(width: int, height: int, tokens: int, side: int) -> tuple[int, int]:
-    """The largest size near the picture's own shape, in whole squares of `side` pixels, at most `tokens` of them.
-
-    >>> fitting(200, 100, 8, 28)
-    (112, 56)
-    >>> fitting(1000, 3, 5, 28)
-    (140, 28)
-    """
-    columns, rows = max(1, round(width / side)), max(1, round(height / side))
-    if columns * rows > tokens:
-        shrink = math.sqrt(tokens * side * side / (width * height))
-        columns, rows = (max(1, int(edge * shrink / side + 1e-6)) for edge in (width, height))
-        columns, rows = min(columns, tokens // rows or 1), min(rows, tokens // columns or 1)
-    columns, rows = min(columns, STEEPEST * rows), min(rows, STEEPEST * columns)
-    return columns * side, rows * side
+    most = tokens * cost.side**2
+    return prepared(picture.open(max_pixels=most), side=cost.side, max_pixels=most)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmrank.encoders.content import PictureCost, shown, within
 from mmrank.errors import InputError
+from mmrank.picture_sizes import square_of
 from mmrank.types import ImageRef, Passage, Query
 
 if TYPE_CHECKING:
@@ -103,10 +104,8 @@ def _lines(items: Sequence[str | Image]) -> list[str | Image]:
 
 def picture_cost(processor: Any, max_pixels: int) -> PictureCost:
     """What pictures cost with this processor."""
-    pictures = processor.image_processor
-    patch, merged = getattr(pictures, "patch_size", None), getattr(pictures, "merge_size", None)
-    if isinstance(patch, int) and isinstance(merged, int):
-        side = patch * merged
+    side = square_of(processor)
+    if side is not None:
         return PictureCost(side, max(1, max_pixels // side**2))
     from PIL import Image
 

@@ -9,6 +9,7 @@ import torch
 
 from mmrank.errors import MmrankError
 from mmrank.llm.protocol import Chat
+from mmrank.picture_sizes import opened_for
 
 
 def prepare(processor: Any, prompts: Sequence[str], chats: Sequence[Chat], max_pixels: int) -> Any:
@@ -26,7 +27,7 @@ def prepare(processor: Any, prompts: Sequence[str], chats: Sequence[Chat], max_p
     Raises:
         MmrankError: when a picture cannot be rendered, or the tokens do not match the pictures.
     """
-    images = [[ref.open(max_pixels=max_pixels) for message in chat for ref in message.images] for chat in chats]
+    images = [[opened_for(processor, ref, max_pixels) for message in chat for ref in message.images] for chat in chats]
     inputs = processor(
         text=list(prompts),
         images=images if any(images) else None,

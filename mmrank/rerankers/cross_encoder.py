@@ -15,6 +15,7 @@ from mmrank.checkpoints import check_tokenizer, find_adapted, find_adapter, find
 from mmrank.device import choose_device, choose_dtype
 from mmrank.errors import InputError, MmrankError
 from mmrank.llm.protocol import Content, ModelInfo
+from mmrank.picture_sizes import opened_for
 from mmrank.processors import sentence_transformers_without_video
 from mmrank.rerankers.ledger import Ledger
 from mmrank.rerankers.order import ranked
@@ -54,7 +55,8 @@ class CrossEncoderReranker:
     Args:
         scorer: scores pairs.
         name: shown as the stage of a hit.
-        reads_pictures: whether pictures may stand in a pair. Those of a side stand before its text.
+        processor: of the model, where pictures may stand in a pair; None where it reads text alone. Pictures of a
+            side stand before its text.
         max_pixels: pictures are scaled to at most this many pixels.
         prefixes: what stands before a question, and before a candidate.
         batch: pairs per forward pass.
@@ -65,7 +67,7 @@ class CrossEncoderReranker:
         scorer: PairScorer,
         *,
         name: str = "cross-encoder",
-        reads_pictures: bool = False,
+        processor: Any = None,
         max_pixels: int = 1_003_520,
         prefixes: tuple[str, str] = ("", ""),
         batch: int = 32,
@@ -75,7 +77,8 @@ class CrossEncoderReranker:
         self._max_pixels = max_pixels
         self._prefixes = prefixes
         self._batch = batch
-        self._info = ModelInfo(name, "cross-encoder", 0, int(reads_pictures))
+        self._processor = processor
+        self._info = ModelInfo(name, "cross-encoder", 0, int(processor is not None))
 
     @classmethod
     def load(
@@ -141,7 +144,7 @@ class CrossEncoderReranker:
         return cls(
             scorer,
             name=name,
-            reads_pictures=scorer.supports("image"),
+            processor=scorer.processor if scorer.supports("image") else None,
             max_pixels=max_pixels,
             prefixes=prefixes,
             batch=batch,
@@ -184,7 +187,9 @@ class CrossEncoderReranker:
     def _side(self, content: Sequence[Content], side: int) -> Side:
         """A question (0) or a candidate (1) as the scorer takes it: text, or pictures and then text."""
         text = self._prefixes[side] + "".join(piece for piece in content if isinstance(piece, str)).strip("\n")
-        pictures = [piece.open(max_pixels=self._max_pixels) for piece in content if isinstance(piece, ImageRef)]
+        pictures = [
+            opened_for(self._processor, piece, self._max_pixels) for piece in content if isinstance(piece, ImageRef)
+        ]
         if not pictures:
             return text
         return {"image": pictures, "text": text} if text else {"image": pictures}

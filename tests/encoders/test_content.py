@@ -8,7 +8,8 @@ from PIL import Image
 
 from mmrank.budget import fair_shares
 from mmrank.encoders.batches import batched_by_length, in_batches
-from mmrank.encoders.content import PictureCost, fitting, shown, within
+from mmrank.encoders.content import PictureCost, shown, within
+from mmrank.picture_sizes import fitting
 from mmrank.types import BBox, ImageRef
 
 

@@ -312,13 +312,19 @@ def ranking_metrics(model: Any, tokenizer: Any, rows: Sequence[Any], config: MmR
 
     Answers are read as at inference: repaired where possible; an unusable one leaves the order as shown.
     """
+
+    def shown(place: int) -> list[Any]:
+        return opened(tokenizer, rows[place]["pictures"], rows[place]["pixels"])
+
     answers = complete(
         model,
         tokenizer,
         [row["prompt"] for row in rows],
         max_tokens=config.grpo.completion_tokens,
         batch=config.measure.batch,
-        pictures=(lambda place: opened(rows[place]["pictures"], rows[place]["pixels"])) if config.pictures else None,
+        pictures=(lambda place: opened(tokenizer, rows[place]["pictures"], rows[place]["pixels"]))
+        if config.pictures
+        else None,
     )
     recall = quality = complete_answers = 0.0
     for answer, row in zip(answers, rows, strict=True):

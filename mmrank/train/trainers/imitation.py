@@ -112,7 +112,7 @@ def imitate(
             completion_only_loss=True,
             **({"remove_unused_columns": False} if shown else {}),
         ),
-        train_dataset=lazy_dataset(rows, max_pixels),
+        train_dataset=lazy_dataset(rows, tokenizer, max_pixels),
         data_collator=Untruncated(tokenizer, completion_only_loss=True) if shown else None,
         peft_config=language_lora(lora, sees=shown),
         callbacks=[JsonLines(out / METRICS), *([BestOnHeldOut(*best, out / METRICS)] if best else [])],

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmrank.errors import InputError
+from mmrank.picture_sizes import opened_for
 from mmrank.rerankers.prompts import JudgePrompt
 from mmrank.train.data.pages import page_picture
 from mmrank.train.trainers.grouped import Row, grouped_mask, teacher_scores, ungroup
@@ -93,7 +94,7 @@ class LabelScorer:
         texts = [self.processor.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in chats]
         self.tokenizer.padding_side = "left"
         shown = [
-            [page_picture(candidate).open(max_pixels=self._pixels(text))]
+            [opened_for(self.processor, page_picture(candidate), self._pixels(text))]
             for (_, candidate), text in zip(pairs, texts, strict=True)
         ]
         inputs = self.processor(text=texts, images=shown, padding=True, return_tensors="pt")

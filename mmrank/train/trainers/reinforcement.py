@@ -102,7 +102,7 @@ def reinforce(
             scale_rewards="group",
             **rollouts(grpo),
         ),
-        train_dataset=lazy_dataset(prompts, max_pixels),
+        train_dataset=lazy_dataset(prompts, tokenizer, max_pixels),
         peft_config=None if adapted else language_lora(lora, sees=any(row.get("pictures") for row in prompts)),
         callbacks=[JsonLines(out / METRICS), *([BestOnHeldOut(*best, out / METRICS)] if best else [])],
     )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from mmrank.errors import MmrankError
+from mmrank.picture_sizes import opened_for, square_of
 from mmrank.train.trainers.base_weights import Loading, load_weights
 from mmrank.types import ImageRef
 
@@ -42,19 +43,18 @@ def pixels_per_token(processor: Any) -> int:
     Raises:
         MmrankError: for processors that cut pictures in another way.
     """
-    pictures = processor.image_processor
-    patch, merged = getattr(pictures, "patch_size", None), getattr(pictures, "merge_size", None)
-    if not isinstance(patch, int) or not isinstance(merged, int):
+    side = square_of(processor)
+    if side is None:
         raise MmrankError("the tokens of this model's pictures cannot be counted; use a model of Qwen's families")
-    return int((patch * merged) ** 2)
+    return side**2
 
 
-def opened(pictures: Sequence[ImageRef], max_pixels: int) -> list[Any]:
-    """The pictures, rendered to at most `max_pixels` each."""
-    return [picture.open(max_pixels=max_pixels) for picture in pictures]
+def opened(processor: Any, pictures: Sequence[ImageRef], max_pixels: int) -> list[Any]:
+    """The pictures, rendered and prepared for the processor, of at most `max_pixels` each."""
+    return [opened_for(processor, picture, max_pixels) for picture in pictures]
 
 
-def lazy_dataset(rows: Sequence[Mapping[str, Any]], max_pixels: int) -> Any:
+def lazy_dataset(rows: Sequence[Mapping[str, Any]], processor: Any, max_pixels: int) -> Any:
     """Rows as a dataset for trl. Their `pictures` are rendered as `images` whenever a row is read, and not kept.
 
     A row's own `pixels` limit its pictures further.
@@ -67,7 +67,9 @@ def lazy_dataset(rows: Sequence[Mapping[str, Any]], max_pixels: int) -> Any:
     def read(batch: Mapping[str, Sequence[int]]) -> dict[str, list[Any]]:
         chosen = [rows[position] for position in batch["row"]]
         made: dict[str, list[Any]] = {name: [row[name] for row in chosen] for name in rows[0] if name not in UNSEEN}
-        made["images"] = [opened(row["pictures"], min(max_pixels, row.get("pixels", max_pixels))) for row in chosen]
+        made["images"] = [
+            opened(processor, row["pictures"], min(max_pixels, row.get("pixels", max_pixels))) for row in chosen
+        ]
         return made
 
     return Dataset.from_dict({"row": list(range(len(rows)))}).with_transform(read)
