@@ -24,11 +24,13 @@ LAYERS = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-"""Layers of a Llama in transformers → in llama.cpp."""
+"""Layers of a Llama or Qwen2 in transformers → in llama.cpp."""
+ROTATED = {"llama": True, "qwen2": False}
+"""Architecture → whether llama.cpp keeps the rows of queries and keys in an order of its own."""
 
 
 def gguf_adapter(path: str | Path, model: str | Path) -> Path:
-    """The adapter of a Llama as a GGUF file, kept in the user's cache folder by its content.
+    """The adapter of a Llama or Qwen2 as a GGUF file, kept in the user's cache folder by its content.
 
     Args:
         path: as `mmrank.adapters` reads it.
@@ -40,8 +42,8 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
     """
     gguf = require("gguf", "llama")
     adapter = read_adapter(path)
-    heads = _heads(gguf, model)
-    key = hashlib.sha256(Path(path).read_bytes() + repr(heads).encode()).hexdigest()[:16]
+    architecture, *heads = _shape(gguf, model)
+    key = hashlib.sha256(Path(path).read_bytes() + repr((architecture, heads)).encode()).hexdigest()[:16]
     made = cache_folder("models") / f"adapter-{key}.gguf"
     if made.is_file():
         return made
@@ -54,7 +56,7 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
         values = tensor.numpy().astype(np.float32)
         if values.ndim != 2:
             raise MmrankError(f"{path} holds {name}, which is no matrix")
-        if name.endswith(UP) and place.endswith(("attn_q", "attn_k")):
+        if ROTATED[architecture] and name.endswith(UP) and place.endswith(("attn_q", "attn_k")):
             if len(values) % (2 * heads[place.endswith("attn_k")] or 1):
                 raise MmrankError(f"{path} holds {name}, whose {len(values)} rows do not fit the heads of {model}")
             values = _rotated(values, heads[place.endswith("attn_k")])
@@ -62,7 +64,7 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
     try:
         with tempfile.TemporaryDirectory(dir=made.parent, prefix=".adapter") as folder:
             draft = Path(folder, made.name)
-            writer = gguf.GGUFWriter(draft, "llama")
+            writer = gguf.GGUFWriter(draft, architecture)
             writer.add_type("adapter")
             writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
             writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, adapter.scale * ranks.pop())
@@ -80,15 +82,16 @@ def gguf_adapter(path: str | Path, model: str | Path) -> Path:
     return made
 
 
-def _heads(gguf: Any, model: str | Path) -> tuple[int, int]:
-    """Attention heads, and heads of keys and values."""
+def _shape(gguf: Any, model: str | Path) -> tuple[str, int, int]:
+    """Architecture, attention heads, and heads of keys and values."""
     try:
         fields = gguf.GGUFReader(str(model)).fields
         architecture = str(fields["general.architecture"].contents())
-        if architecture != "llama":
-            raise MmrankError(f"{model} is a {one_line(architecture, 40)}; adapters are put into Llamas alone")
-        heads, key_heads = (f"llama.attention.{name}" for name in ("head_count", "head_count_kv"))
-        return int(fields[heads].contents()), int(fields[key_heads if key_heads in fields else heads].contents())
+        if architecture not in ROTATED:
+            raise MmrankError(f"{model} is a {one_line(architecture, 40)}; adapters are put into {', '.join(ROTATED)}")
+        heads, key_heads = (f"{architecture}.attention.{name}" for name in ("head_count", "head_count_kv"))
+        keys = fields[key_heads if key_heads in fields else heads].contents()
+        return architecture, int(fields[heads].contents()), int(keys)
     except (OSError, LookupError, TypeError, ValueError, OverflowError, MemoryError) as error:
         raise MmrankError(f"{model} cannot be read as GGUF: {one_line(error)}") from error
 
@@ -97,7 +100,7 @@ def _place(name: str, path: str | Path) -> str:
     parts = name.removesuffix(DOWN).removesuffix(UP).split(".")
     layer = ".".join(parts[3:])
     if not name.endswith((DOWN, UP)) or parts[:2] != ["model", "layers"] or layer not in LAYERS:
-        raise MmrankError(f"{path} changes {name}, which llama.cpp cannot adapt in a Llama")
+        raise MmrankError(f"{path} changes {name}, which llama.cpp cannot adapt")
     return f"blk.{parts[2]}.{LAYERS[layer]}"
 
 

@@ -58,7 +58,7 @@ class LlamaCppSettings(SettingsModel):
     adapter: Path | None = Field(
         default=None,
         description="a safetensors file that `mmrank train` wrote, or a folder that peft wrote, for a model of the"
-        " Llama architecture",
+        " architectures Llama and Qwen2",
     )
 
 

@@ -20,6 +20,8 @@ from mmrank.rerankers.likelihood import Likelihood
 from mmrank.rerankers.listwise import Listwise
 from mmrank.rerankers.pointwise import Pointwise
 from mmrank.rerankers.prompts import ZERO_ONE
+from mmrank.rerankers.protocol import Habits
+from mmrank.rerankers.reader import Reader
 from mmrank.rerankers.selector import LexicalSelector
 from mmrank.rerankers.setwise import Setwise
 from mmrank.types import Candidate, Query
@@ -49,6 +51,7 @@ def tiny_idcm() -> Reranker:
 
 BUILDERS: dict[str, Callable] = {
     "pointwise": lambda model, _: Pointwise(model),
+    "reader": lambda model, _: Reader(model, weight=1.0, habits=Habits()),
     "zero-one": lambda model, _: Pointwise(model, prompt=ZERO_ONE),
     "setwise": lambda model, _: Setwise(model, children=3, top=6),
     "listwise": lambda model, _: Listwise(model),
@@ -72,7 +75,7 @@ BUILDERS: dict[str, Callable] = {
 READERS = [name for name in BUILDERS if name != "attention" and not name.startswith("tiny")]
 """Those that really find the answer here; the tiny networks are random."""
 INVARIANT = [
-    *("pointwise", "tiny-likelihood", "tiny-pointwise", "late-interaction", "weighted", "document-cascade"),
+    *("pointwise", "reader", "tiny-likelihood", "tiny-pointwise", "late-interaction", "weighted", "document-cascade"),
     *("fused", "tiny-cascade", "tiny-dual-stage", "tiny-idcm"),
 ]
 """Those that rank alike in whatever order the candidates come, but for equal scores, which keep their order."""

@@ -42,7 +42,8 @@ class PageQuestion:
 def page_questions(document: Document, *, count: int = 8, seed: int = 0) -> list[PageQuestion]:
     """Up to `count` questions about a document, of as many kinds (`origin`) as it has.
 
-    They are: table, statement, caption, list, and heading, which asks for a section by its title.
+    They are: table, statement, caption, list, heading, which asks for a section by its title, and part, which asks what
+    a section is made of.
 
     Args:
         document: as ingested.
@@ -56,6 +57,7 @@ def page_questions(document: Document, *, count: int = 8, seed: int = 0) -> list
         "caption": list(_captions(document)),
         "list": list(_lists(document)),
         "heading": list(_headings(document)),
+        "part": list(_parts(document)),
     }
     for found in kinds.values():
         rng.shuffle(found)
@@ -140,6 +142,18 @@ def _headings(document: Document) -> Iterator[PageQuestion]:
             title = re.sub(r"^[\d.]+\s*", "", " ".join(element.text.split())).strip(" .:")
             if 3 <= len(title.split()) <= 14:
                 yield PageQuestion(title, element.page, "heading", title)
+
+
+def _parts(document: Document) -> Iterator[PageQuestion]:
+    """Which subsections does a section have? Answered where the first of them begins."""
+    children: dict[int, list[int]] = {}
+    for section in document.sections:
+        if section.parent is not None:
+            children.setdefault(section.parent, []).append(section.page)
+    for parent, pages in children.items():
+        title = " ".join(document.sections[parent].title.split()).strip(" .:")
+        if len(pages) > 1 and 2 <= len(title.split()) <= 12:
+            yield PageQuestion(f"Which subsections does the section {title} have?", pages[0], "part")
 
 
 def _lower(text: str) -> str:

@@ -11,7 +11,7 @@ from mmrank.errors import InputError
 from mmrank.train.data.page_folds import examples_of, folds_of, refuse_shared, training_groups
 from mmrank.train.data.page_groups import PageGroup, RankedPage, read_groups, toy_groups, write_groups
 from mmrank.train.data.page_questions import page_questions
-from mmrank.types import BBox, Cell, Document, Element, ElementKind, Page, Table
+from mmrank.types import BBox, Cell, Document, Element, ElementKind, Page, Section, Table
 
 BOX = BBox(0, 0, 10, 10)
 
@@ -83,9 +83,12 @@ def test_questions_by_template_ask_for_a_row_a_statement_and_a_section() -> None
         Element("p0e1", ElementKind.TABLE, 0, BOX, "table", table=Table(3, 2, cells)),
         Element("p0e2", ElementKind.TEXT, 0, BOX, said),
     )
-    document = Document("d", "report.pdf", "report.pdf", (Page(0, 100, 100, elements),), ())
+    titles = [("Outlook for next year", None), ("Prices", 0), ("Volumes", 0)]
+    sections = tuple(Section(title, 1, 0, (), parent=parent) for title, parent in titles)
+    document = Document("d", "report.pdf", "report.pdf", (Page(0, 100, 100, elements),), (), sections)
     found = {question.origin: question for question in page_questions(document)}
     assert found["statement"].text == "By how much did gross margin increase?"
     assert found["table"].text.endswith("net sales in 2019?")
+    assert found["part"].text == "Which subsections does the section Outlook for next year have?"
     assert found["heading"].text == "Outlook for next year"
     assert found["heading"].hidden == "Outlook for next year"
