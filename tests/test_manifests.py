@@ -47,6 +47,29 @@ def test_manifests_fit_together(file):
                 assert command in {_name(known) for known in app.registered_commands}
 
 
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if not file.name.endswith("-values.yaml")], ids=lambda file: file.name
+)
+def test_manifests_are_what_kubernetes_takes(file):
+    """Against the published schemas, without fields that these do not know. Ray's own kind has none: its pods have."""
+    kubernetes = pytest.importorskip("kubernetes_validate")
+    for each in objects(file):
+        if each["apiVersion"].startswith("ray.io/"):
+            groups = [each["spec"]["headGroupSpec"], *each["spec"]["workerGroupSpecs"]]
+            held = [
+                {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **group["template"]} for group in groups
+            ]
+        else:
+            held = [each]
+        for one in held:
+            kubernetes.validate(one, kubernetes.latest_version(), strict=True)
+
+
+def test_values_hold_a_configuration_of_milvus():
+    [values] = objects(FOLDER / "milvus-values.yaml")
+    assert yaml.safe_load(values["extraConfigFiles"]["user.yaml"])["common"]["security"]["authorizationEnabled"] is True
+
+
 def test_what_one_manifest_names_another_makes():
     claims = {
         each["metadata"]["name"] for file in FILES for each in objects(file) if each.get("kind", "").endswith("Claim")
