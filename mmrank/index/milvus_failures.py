@@ -11,6 +11,7 @@ TOKEN = "MMRANK_MILVUS_TOKEN"
 REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
 """Statuses of gRPC that stay the same however often a server is asked."""
 _REFUSED = re.compile(r"auth|permission den|forbidden|credential", re.I)
+_LATE = re.compile(r"deadline|timed? ?out|quota|no space|exhausted", re.I)
 _PASSING = re.compile(
     r"unavailable|not ready|not loaded|not available|no available|timeout|timed out|deadline|recover|abnormal|"
     r"not healthy|initializ|connect|offline|shard|channel|node not|not assigned|stopping|rate limit|not online|"
@@ -61,7 +62,8 @@ def failed(uri: str, what: str, error: BaseException) -> str:
     said = _status(error)[1]
     if is_refusal(error) or _REFUSED.search(said):
         return unreachable(uri, error)
-    return f"Milvus at {uri} could not {what.replace('_', ' ')} ({said})"
+    late = "; it is busy, or the disk it writes to is full: its log says which" if _LATE.search(said) else ""
+    return f"Milvus at {uri} could not {what.replace('_', ' ')} ({said}){late}"
 
 
 def _status(error: BaseException) -> tuple[str, str]:
