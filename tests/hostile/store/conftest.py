@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from made_documents import make_document
 from mmrank.errors import MmrankError
 from mmrank.index import EncoderIdentity, Store, export_archive, import_archive, repair, verify
 
+MEMORY = Path("/dev/shm")
+"""A disk in memory, on Linux."""
 ENCODER = EncoderIdentity("tiny", "0123456789abcdef", 16)
 
 
@@ -82,6 +86,16 @@ USES: dict[str, Callable[[Path], object]] = {
     "export": lambda path: export_archive(Store.open(path, read_only=True), path.with_name("out.tar")),
 }
 """What people do with a collection."""
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """In memory where there is such a disk: thousands of small collections are written, and none has to be kept."""
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="mmrank-test-", dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,42 +21,63 @@ KILLED = """
 import os, signal, sys
 from mmrank.index import EncoderIdentity, Store, import_archive
 
-# Killed at the n-th call of the system that changes the folder.
-left = int(sys.argv[3])
-def trace(event, arguments):
-    global left
-    if event in ("os.mkdir", "os.rename", "sqlite3.connect", "sqlite3.connect/handle", "os.rmdir", "os.remove") or (
-        event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    ):
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(trace)
-if sys.argv[2] == "create":
-    Store.create(sys.argv[1], encoder=EncoderIdentity("tiny", "0123456789abcdef", 16))
-else:
-    import_archive(sys.argv[2], sys.argv[1])
+# One process per creation, killed at the n-th call of the system that changes the folder.
+def perform(path, source, left):
+    def trace(event, arguments):
+        nonlocal left
+        if event in ("os.mkdir", "os.rename", "sqlite3.connect", "sqlite3.connect/handle", "os.rmdir", "os.remove") or (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        ):
+            left -= 1
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(trace)
+    if source == "create":
+        Store.create(path, encoder=EncoderIdentity("tiny", "0123456789abcdef", 16))
+    else:
+        import_archive(source, path)
+
+for line in sys.stdin:
+    path, source, step = line.rstrip().split("\\t")
+    child = os.fork()
+    if child == 0:
+        perform(path, source, int(step))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def run(path: Path, source: str, step: int) -> int:
-    command = [sys.executable, "-c", KILLED, str(path), source, str(step)]
-    return subprocess.run(command, capture_output=True, check=False).returncode
+@pytest.fixture
+def create_or_die() -> Iterator[Callable[[Path, str, int], int]]:
+    """Makes or imports a collection in a process that is killed at a step; returns its exit code."""
+    command = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdin is not None and driver.stdout is not None
+
+        def run(path: Path, source: str, step: int) -> int:
+            print(path, source, step, sep="\t", file=driver.stdin, flush=True)
+            return int(driver.stdout.readline())
+
+        yield run
+        driver.stdin.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["create", "import"])
 @pytest.mark.parametrize("empty_folder", [False, True])
 def test_a_creation_killed_at_any_step_leaves_nothing_or_a_collection_and_is_taken_over(
-    tmp_path, archive, what, empty_folder
+    tmp_path, archive, create_or_die, what, empty_folder
 ):
     source = "create" if what == "create" else str(archive)
     for step in range(100):
         path = tmp_path / f"made-{step}"
         if empty_folder:
             path.mkdir()
-        if run(path, source, step) == 0:
+        code = create_or_die(path, source, step)
+        if code == 0:
             break
+        assert code == -signal.SIGKILL
         if is_vacant(path):
             with pytest.raises(InputError, match="there is no collection"):
                 check_there(path)
