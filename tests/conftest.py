@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+if "PYTEST_XDIST_WORKER" in os.environ:  # read when torch is imported, below
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import tiny_models
 from milvus_servers import MilvusProcess, Running

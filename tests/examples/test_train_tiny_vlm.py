@@ -29,8 +29,11 @@ def test_no_two_drawings_are_described_alike(example: ModuleType) -> None:
 @pytest.mark.slow
 def test_a_tiny_model_learns_to_see_and_finds_what_text_search_cannot(example: ModuleType, tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    checkpoint, before, after, held_out = example.train(tmp_path, steps=500)
+    shapes, colours = {"circle", "square", "cross"}, {"red", "green", "blue", "yellow"}
+    drawings = [one for one in example.all_drawings() if one.shape in shapes and one.colour in colours]
+    assert len(drawings) == 108
+    checkpoint, before, after, held_out = example.train(tmp_path, drawings, steps=200, batch=36)
     assert before < 0.1
-    assert after >= 0.7  # on one machine .83 and more than .9 were seen
-    assert example.found_in_collection(tmp_path / "seen", str(checkpoint), held_out[:50]) >= 0.7
-    assert example.found_in_collection(tmp_path / "read", "minilm", held_out[:50]) < 0.2
+    assert after >= 0.6  # .81 was seen, and .64 below; chance is .03
+    assert example.found_in_collection(tmp_path / "seen", str(checkpoint), held_out) >= 0.45
+    assert example.found_in_collection(tmp_path / "read", "minilm", held_out) < 0.2

@@ -209,7 +209,7 @@ def test_the_effort_is_tuned_and_kept_where_there_are_gpus(tmp_path, unit_vector
         ("Flat", 1),
         ("IVF8,Flat", 1),
         ("IVF8,SQ8", 1),
-        ("IVF8,PQ8", 1),
+        ("IVF8,PQ8np", 1),  # "np" leaves out the ordering of centroids, which takes long and changes no answer here
         ("IVF8,PQ8x4fs", 0),
         ("IVF8,PQ8x4", 0),
         ("IVF8,FlatDedup", 0),
