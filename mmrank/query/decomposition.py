@@ -24,7 +24,12 @@ _JOINT = re.compile(
     rf"|{_AUX}\s+(?:the|there|any|a|an|it|they)\b|{_VERB}\s+(?:the|all|me|every|each|how)\b))",
     re.I,
 )
-_ASKS = re.compile(rf"\b{_WH}\b|^(?:{_AUX}|{_VERB})\b", re.I)
+_ASKS = re.compile(
+    r"\b(?:what|when|where|why|how)\b|(?:^|[,;:]\s*|\b(?:in|on|at|for|from|by|to|of|and|or|with|about)\s+)"
+    rf"(?:which|who|whom|whose)\b|^(?:{_AUX}|{_VERB})\b",
+    re.I,
+)
+"""What asks something. "Who" and "which" after a noun do not: "Republicans who are male"."""
 _INSTRUCTS = re.compile(
     r"^(?:please )?(?:give|return|write|answer|round|express|provide|format|list)\b[^?]*"
     r"\b(?:integers?|formats?|decimals?|floats?"

@@ -115,6 +115,8 @@ class Speller:
 
         # A short word may be an abbreviation that the collection lacks; for it no vocabulary is loaded.
         short = len(word) < SHORT
+        if short and name:
+            return None
         counts = {} if short else self._frequencies()
         candidates = sorted(FUNCTION_WORDS) if short else self._words()
         ranked = []
