@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from mmrank.answer.candidates import Candidate, Cite
 from mmrank.answer.expected import Expectation, Expected, Operation
 from mmrank.answer.grid import Grid, GridCell
+from mmrank.answer.scales import scaled
 from mmrank.answer.units import TableUnit
 from mmrank.answer.values import written
 from mmrank.answer.wording import Wording, stems
@@ -108,7 +109,7 @@ def _lookups(wanted: Expectation, wording: Wording, table: TableUnit, around: fr
             line = (f"{cell_text(cell)} ({items})", (cell_cite(table, [cell]),))
             yield Candidate(score + TYPED, (line,), str(items), "count", counted)
             continue
-        yield Candidate(score, ((cell_text(cell), (cell_cite(table, [cell]),)),), cell.text, "cell")
+        yield cell_candidate(wanted, table, cell, score, "cell")
     # A cell found by its own words answers with the head of its row or what stands beside it.
     if wanted.kind in {Expected.NAME, Expected.THING, Expected.LIST, Expected.EXPLANATION, Expected.DATE}:
         heads = table.grid.column_heads
@@ -238,6 +239,16 @@ def cell_text(cell: GridCell) -> str:
     """A cell in words: "The Bronx, % land area rezoned: 18.4%"."""
     heads = ", ".join(dict.fromkeys(filter(None, (cell.row_head, cell.column_head))))
     return f"{heads}: {cell.text}" if heads else cell.text
+
+
+def cell_candidate(wanted: Expectation, table: TableUnit, cell: GridCell, score: float, origin: str) -> Candidate:
+    """A cell as an answer; an amount is given in the unit that the question asks for."""
+    cite = cell_cite(table, [cell])
+    converted = scaled(wanted.asked, table, cell)
+    if converted is None:
+        return Candidate(score, ((cell_text(cell), (cite,)),), cell.text, origin)
+    line = f"{cell_text(cell)}; {converted.computation}"
+    return Candidate(score, ((line, (cite, *converted.cites)),), converted.short, origin, converted.computation)
 
 
 def cell_cite(table: TableUnit, cells: Sequence[GridCell]) -> Cite:

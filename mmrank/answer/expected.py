@@ -45,7 +45,8 @@ _YES_NO = re.compile(
 )
 _SHARE = re.compile(r"\b(?:percent(?:age)?s?|per cent|proportion|share of|what %|how many %)(?!\w)|\bin percent", re.I)
 _DATE = re.compile(
-    r"\b(?:when|(?:what|which) (?:is the |was the |exact )?(?:date|year|month|day|time)|since what year|deadline)\b",
+    r"\b(?:when|(?:what|which) (?:is the |was the |exact )?(?:date|year(?![ -]end)|month|day|time)|since what year"
+    r"|deadline)\b",
     re.I,
 )
 _COUNT = re.compile(r"\b(?:how many|number of|count of|count the)\b", re.I)
@@ -139,6 +140,7 @@ class Expectation:
         counted: stems of the words for what is counted: of "How many steps are there", "step".
         form: of a date, as the question wishes it: "YYYY-MM-DD".
         placed: whether a date is asked for by the place where it stands alone, as "the date on the first page".
+        asked: the question with them.
         identifies: whether the number asked for names something: of a case, a model, a serial number.
     """
 
@@ -152,6 +154,7 @@ class Expectation:
     identifies: bool = False
     form: str = ""
     placed: bool = False
+    asked: str = ""
 
 
 def expectation(question: str) -> Expectation:
@@ -182,6 +185,7 @@ def expectation(question: str) -> Expectation:
         identifies=_IDENTIFIER.search(text) is not None,
         form=_form(raw),
         placed=kind is Expected.DATE and _PLACED.search(raw) is not None,
+        asked=raw,
     )
 
 

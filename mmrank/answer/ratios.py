@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -242,6 +242,9 @@ class _Sheet:
         year = now.year
         if year is None:
             raise UnknownLineError(line)
+        beside = _beside(now, year - 1)  # the same row, rather than another with a name of the line
+        if beside is not None:
+            self.used.setdefault((line, year - 1), beside)
         return now, self._line(line, year - 1)
 
     def _line(self, line: str, year: int | None) -> Operand:
@@ -304,6 +307,14 @@ def find_line(tables: Sequence[TableUnit], line: str, year: int | None) -> Opera
                 continue
             best = fit, Operand(line, columns[chosen.column] or year, chosen, table, fit)
     return None if best is None else best[1]
+
+
+def _beside(operand: Operand, year: int) -> Operand | None:
+    """The value of another year in the same row; None where the table has no column of that year."""
+    columns = _columns(operand.table, year)
+    cells = _by_row(operand.table).get(operand.cell.row, [])
+    chosen = next((cell for cell in cells if cell.column in columns), None)
+    return None if chosen is None else replace(operand, year=year, cell=chosen)
 
 
 def _by_row(table: TableUnit) -> dict[int, list[GridCell]]:

@@ -115,7 +115,7 @@ def _wrong(found: re.Match[str], there: Sequence[Value]) -> str | None:
     """What is wrong with a computation that is shown; None where nothing is."""
     operands = values(found["left"])
     for operand in operands:
-        constant = operand.number in {100.0, 2.0, 3.0, 4.0, 12.0, 365.0, 360.0, 1.0, 52.0}
+        constant = operand.number in {100.0, 2.0, 3.0, 4.0, 12.0, 365.0, 360.0, 1.0, 52.0, 1e3, 1e6}
         if not constant and not any(abs(operand.number) in {abs(one.number), abs(one.full)} for one in there):
             return f"the number {operand.text}"
     expression = re.sub(r"[\s,$€£%]", "", found["left"])

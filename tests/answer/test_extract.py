@@ -5,6 +5,7 @@ from collections.abc import Callable
 from mmrank.answer.candidates import Candidate
 from mmrank.answer.expected import expectation
 from mmrank.answer.extract import extract
+from mmrank.answer.support import check
 from mmrank.answer.units import FoundPage
 
 Found = Callable[..., FoundPage]
@@ -155,3 +156,22 @@ def test_revenue_is_what_the_report_calls_net_sales(found: Found) -> None:
     assert answer.short == "16,865" and answer.origin == "line"
     other = extract(expectation("What was the revenue of Hallan Mills in the ferry segment?"), [page])
     assert not any(one.origin == "line" for one in other)
+
+
+def test_an_amount_is_given_in_the_unit_that_is_asked_for(found: Found) -> None:
+    rows = [["", "2021", "2020"], ["Accounts payable", "302,578", "255,028"], ["Net loss", "(8,556)", "1,200"]]
+    page = found("# Balance sheets", "(In thousands, except share data)", rows)
+    answer = best("What is the year end 2021 amount of accounts payable? Answer in USD millions.", page)
+    assert answer.short == "302.578 million" and answer.computation == "302,578 / 1,000 = 302.578 million"
+    assert {cite.text for _, cites in answer.lines for cite in cites} >= {"(In thousands, except share data)"}
+    assert check(answer.lines[0][0], [cite.text for _, cites in answer.lines for cite in cites]).ok
+    assert best("What is the year end 2021 amount of accounts payable?", page).short == "302,578"
+    loss = best("What was the net loss in 2021, in USD millions?", page)
+    assert loss.computation == "-8,556 / 1,000 = -8.556 million"
+
+
+def test_a_change_is_worked_out_within_one_row(found: Found) -> None:
+    rows = [["", "2021", "2020"], ["Net sales", "1,200", "1,000"]]
+    other = [["", "2020"], ["Total net revenue", "400"]]  # a segment's, elsewhere
+    answer = best("What was the revenue growth rate from 2020 to 2021?", found(rows, other))
+    assert answer.computation == "(1,200 − 1,000) / 1,000 = 20.0 %"

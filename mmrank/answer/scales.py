@@ -1,0 +1,80 @@
+"""Amounts that a table prints in thousands or millions, in the unit that a question asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mmrank.answer.candidates import Cite
+from mmrank.answer.grid import GridCell
+from mmrank.answer.units import TableUnit
+from mmrank.answer.values import written
+
+SCALES = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
+PLACES = 3
+"""Decimals of a converted amount, at most."""
+LONGEST = 200
+"""Characters of a line that says in what unit the table below it is."""
+_CURRENCY = r"(?:usd|us\$|u\.s\. dollars?|us dollars?|dollars?|eur|euros?|gbp|pounds?|[$€£])"
+_ASKED = re.compile(rf"\b(?:in|to)\s+(?:units?\s+of\s+)?(?:{_CURRENCY}\s+)?(thousand|million|billion)s?\b", re.I)
+_PRINTED = re.compile(
+    rf"\b(?:in|of)\s+(?:{_CURRENCY}\s+)?(thousand|million|billion)s\b|{_CURRENCY}\s*(?:in\s+)?(thousand|million|billion)s\b",
+    re.I,
+)
+_EACH = re.compile(r"\bper\b|\bratio\b|%|\bshares (?:out|issued)", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A converted amount, the computation as it is shown, and where the unit of the table stands."""
+
+    short: str
+    computation: str
+    cites: tuple[Cite, ...]
+
+
+def asked_scale(question: str) -> str | None:
+    """The unit that a question wants an amount in: "thousand", "million" or "billion"; None where it names none.
+
+    >>> asked_scale("What were sales? Answer in USD millions."), asked_scale("How many millions sailed?")
+    ('million', None)
+    """
+    found = _ASKED.search(question)
+    return None if found is None else found[1].lower()
+
+
+def scaled(question: str, table: TableUnit, cell: GridCell) -> Scaled | None:
+    """An amount in the unit that a question asks for; None where it is printed in it, or its unit is not known."""
+    wanted, value = asked_scale(question), cell.value
+    if wanted is None or value is None or value.share or value.scale != 1.0:
+        return None
+    if _EACH.search(f"{cell.row_head} {cell.column_head}"):
+        return None
+    printed, cites = _printed(table)
+    if printed is None or printed == wanted:
+        return None
+    up, down = SCALES[printed], SCALES[wanted]
+    result = value.number * up / down
+    digits = (
+        written(result, PLACES if abs(result) < 1000 else 1).rstrip("0").rstrip(".") if up < down else written(result)
+    )
+    sign, factor = ("/", down / up) if up < down else ("×", up / down)
+    amount = written(value.number, value.decimals)
+    computation = f"{amount} {sign} {written(factor, 0)} = {digits}"
+    return Scaled(f"{digits} {wanted}", f"{computation} {wanted}", cites)
+
+
+def _printed(table: TableUnit) -> tuple[str | None, tuple[Cite, ...]]:
+    """The unit that a table says it is in, in its first rows or in a line above it, and where that line stands."""
+    top = table.grid.rows[: max(table.grid.heads, 1) + 2]
+    found = _PRINTED.search(" ".join(" ".join(row) for row in top))
+    if found is not None:
+        return (found[1] or found[2]).lower(), ()
+    elements = table.found.page.elements
+    at = elements.index(table.grid.element)
+    for element in reversed(elements[:at]):
+        text = " ".join(element.text.split())
+        found = _PRINTED.search(text) if len(text) <= LONGEST else None
+        if found is not None:
+            return (found[1] or found[2]).lower(), (Cite(table.found, element.id, (element.box,), text),)
+    return None, ()
