@@ -38,6 +38,7 @@ _NAME_KEYS = ("title", "subject", "author", ORGANISATIONS, PEOPLE, ABOUT, ABBREV
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _LATEST = re.compile(r"\b(?:latest|newest|most recent(?:ly)?)\b", re.IGNORECASE)
 _SHORT_NAME = re.compile(r"\b[^\W\d_](?:[^\W\d_]|&){1,5}(?!\w)")
+_POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 _NAME_WORD = re.compile(r"[^\W\d_]+|&")
 _SMALL_WORDS = frozenset("and of the for de la le du der die das und et y".split())
 
@@ -80,14 +81,15 @@ class Identities:
         """
         found = np.zeros(len(self.ids))
         meant = {name for word in unknown if word not in self._by_word for name in self._respelled(word)}
-        for word in _with_joined(words(text)) | meant:
+        for word in _with_joined(words(_POSSESSIVE.sub("", text))) | meant:
             holding = self._by_word.get(word)
             if holding is not None:
                 found[holding] += idf(len(self.ids), len(holding))
         for short in _short_names(text):
             holding = self._by_initials.get(short)
-            if holding is not None and short not in self._by_word:
-                found[holding] += idf(len(self.ids), len(holding))
+            if holding is not None:
+                new = np.setdiff1d(holding, self._by_word.get(short, ()))  # what has the word itself is counted above
+                found[new] += idf(len(self.ids), len(holding))
         best = float(found.max(initial=0.0))
         return found / best if best > 0 else found
 

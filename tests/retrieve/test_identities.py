@@ -50,6 +50,18 @@ def test_an_unknown_word_may_be_a_misspelled_name(written: str, expected: list[s
     assert not identities.named(f"What did {written} show?").any()
 
 
+def test_initials_and_the_abbreviation_are_one_name() -> None:
+    identities = Identities([*FERRIES, record("d.pdf", abbreviations="NNN")])
+    named = identities.named("How is NnN doing?")
+    assert [name for name in identities.ids if named[identities.place(name)] == 1] == ["a.pdf", "d.pdf"]
+
+
+def test_what_is_left_of_a_possessive_names_nothing() -> None:
+    identities = Identities([record("a.pdf", title="Annex S"), record("b.pdf", title="Annex T")])
+    assert not identities.named("What is Ada's view?").any()
+    assert identities.named("What does annex S say?")[identities.place("a.pdf")] == 1
+
+
 def test_a_question_without_names_names_nothing() -> None:
     assert not Identities(FERRIES).named("what is the revenue in 2019").any()
 
