@@ -46,7 +46,7 @@ def trained(groups: list[PageGroup], tmp_path_factory: pytest.TempPathFactory) -
 
     folder = tmp_path_factory.mktemp("reader")
     write_groups(folder / "pages.jsonl", groups)
-    settings = {"pages": [str(folder / "pages.jsonl")], "base": shrunk.bases(folder)["qwen"], "max_tokens": 1200}
+    settings = {"pages": [str(folder / "pages.jsonl")], "base": shrunk.bases(folder)["qwen"], "max_tokens": 500}
     run_recipe("reader", variant="small", out=folder / "run", arms=["cl"], final="cl", **settings)
     return folder / "run"
 
@@ -81,7 +81,7 @@ def test_a_run_that_lost_a_fold_makes_it_again(trained: Path, groups: list[PageG
     before = (tmp_path / "run" / "cl" / "fold-1" / "margins.json").read_text()
     shutil.rmtree(tmp_path / "run" / "cl" / "fold-1")
     settings = {"pages": [str(trained.parent / "pages.jsonl")], "base": str(trained.parent / "qwen")}
-    run_recipe("reader", variant="small", out=tmp_path / "run", resume=True, arms=["cl"], max_tokens=1200, **settings)
+    run_recipe("reader", variant="small", out=tmp_path / "run", resume=True, arms=["cl"], max_tokens=500, **settings)
     after = (tmp_path / "run" / "cl" / "fold-1" / "margins.json").read_text()
     assert np.allclose(
         np.concatenate(json.loads(before)["margins"]), np.concatenate(json.loads(after)["margins"]), atol=1e-4
