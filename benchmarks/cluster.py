@@ -1,7 +1,7 @@
 """How reading scales over Ray workers, and what a search through mmrank costs beside a raw Milvus client.
 
     python benchmarks/cluster.py                            # minutes; starts a Milvus server of its own
-    python benchmarks/cluster.py --passages 1000000         # an hour
+    python benchmarks/cluster.py --passages 1000000 --pages 0 --minutes 60   # as many of them as an hour allows
     python benchmarks/cluster.py --uri http://host:19530    # a server that runs already
 
 Ends with one JSON line. `scaling_2_over_1` is pages per second, read and encoded, with two workers over those with one;
@@ -48,8 +48,10 @@ def made_pdf(folder: Path, name: str, pages: int) -> Path:
     return path
 
 
-def reading(folder: Path, workers: int, pages: int) -> float:
-    """Pages per second, read and encoded by some workers of a Ray of their own, once these are warm."""
+def reading(folder: Path, workers: int, pages: int) -> tuple[float, float]:
+    """Pages per second, read and encoded by some workers of a Ray of their own, once these are warm; and seconds of
+    processor per page in this process, which hands out the work and commits what comes back.
+    """
     import ray
 
     from mmrank import Collection
@@ -59,19 +61,19 @@ def reading(folder: Path, workers: int, pages: int) -> float:
         with Collection.create(folder / f"ray{workers}.mmrank", ocr="never") as library:
             library.add(*(made_pdf(folder, f"warm{workers}{at}", 4) for at in range(2 * workers)), engine="ray")
             files = [made_pdf(folder, f"read{workers}{at}", pages // 8) for at in range(8)]
-            started = time.monotonic()
+            started, own = time.monotonic(), time.process_time()
             report = library.add(*files, engine="ray")
             assert len(report.added) == 8, report
-            return report.pages / (time.monotonic() - started)
+            return report.pages / (time.monotonic() - started), (time.process_time() - own) / report.pages
     finally:
         ray.shutdown()
 
 
 @contextmanager
-def milvus(uri: str | None) -> Iterator[tuple[str, int]]:
-    """The address of a server and its process; 0 where it is not ours."""
+def milvus(uri: str | None) -> Iterator[tuple[str, int, Path | None]]:
+    """The address of a server, its process and the folder of its data; 0 and None where it is not ours."""
     if uri:
-        yield uri, 0
+        yield uri, 0, None
         return
     from milvus import MilvusServer
 
@@ -80,13 +82,16 @@ def milvus(uri: str | None) -> Iterator[tuple[str, int]]:
         server.set_base_dir(folder)
         server.start()
         try:
-            yield f"http://127.0.0.1:{server.listen_port}", server.server_proc.pid
+            yield f"http://127.0.0.1:{server.listen_port}", server.server_proc.pid, Path(folder) / "data"
         finally:
             server.stop()
 
 
-def filled(folder: Path, uri: str, passages: int):  # type: ignore[no-untyped-def]
-    """A collection of synthetic passages, with the encoder that the CPU profile has."""
+def filled(folder: Path, uri: str, passages: int, seconds: float):  # type: ignore[no-untyped-def]
+    """A collection of synthetic passages, with the encoder that the CPU profile has; its name, and how many they are.
+
+    It has fewer where the time does not suffice.
+    """
     from mmrank import Collection
     from mmrank.retrieve.prepared import ARRAYS_VERSION, prepare
     from mmrank.types import BBox, Document, Element, ElementKind, Page, Part, PartKind, Passage
@@ -95,8 +100,8 @@ def filled(folder: Path, uri: str, passages: int):  # type: ignore[no-untyped-de
     library = Collection.create(folder / "bench.mmrank", store="milvus", uri=uri, name=name, index="HNSW")
     dimension = library.store.encoder.dimension
     chance, box = np.random.default_rng(0), BBox(0, 0, 500, 100)
-    made = 0
-    while made < passages:
+    made, end = 0, time.monotonic() + seconds
+    while made < passages and time.monotonic() < end:
         with library.store.write() as writer:
             for _ in range(PER_CHANGE):
                 key = f"{made:016x}"
@@ -129,7 +134,7 @@ def filled(folder: Path, uri: str, passages: int):  # type: ignore[no-untyped-de
                 made += PER_DOCUMENT
                 if made >= passages:
                     break
-    return library, name
+    return library, name, made
 
 
 def searching(library, name: str, uri: str, rounds: int) -> tuple[float, float]:  # type: ignore[no-untyped-def]
@@ -173,6 +178,7 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", type=int, default=20_000, help="synthetic passages in Milvus")
+    parser.add_argument("--minutes", type=float, default=120.0, help="after so long no more passages are written")
     parser.add_argument("--pages", type=int, default=160, help="pages that are read with Ray; 0 for none")
     parser.add_argument("--rounds", type=int, default=200, help="searches")
     parser.add_argument("--uri", help="of a Milvus server that runs")
@@ -183,13 +189,17 @@ def main() -> None:
         folder = Path(place)
         os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
         if chosen.pages:
-            one, two = (reading(folder, workers, chosen.pages) for workers in (1, 2))
+            figures["load_before"] = round(os.getloadavg()[0], 1)
+            (one, _), (two, own) = (reading(folder, workers, chosen.pages) for workers in (1, 2))
+            figures["pages_per_s_1"], figures["pages_per_s_2"] = round(one, 2), round(two, 2)
+            figures["own_core_ms_per_page"] = round(1000 * own, 1)
             ratios["scaling_2_over_1"] = round(two / one, 2)
             print(f"reading and encoding: {one:.2f} pages/s with one worker, {two:.2f} with two")
-        with milvus(chosen.uri) as (uri, process):
+        with milvus(chosen.uri) as (uri, process, data):
             started = time.monotonic()
-            library, name = filled(folder, uri, chosen.passages)
-            figures["passages_per_s_written"] = round(chosen.passages / (time.monotonic() - started), 1)
+            library, name, passages = filled(folder, uri, chosen.passages, 60 * chosen.minutes)
+            figures["passages"] = passages
+            figures["passages_per_s_written"] = round(passages / (time.monotonic() - started), 1)
             time.sleep(12)  # until searches need not wait for the last change
             ours, theirs = searching(library, name, uri, chosen.rounds)
             ratios["milvus_search_vs_raw_p50"] = round(ours / theirs, 2)
@@ -202,9 +212,12 @@ def main() -> None:
                 library.ask(question)
                 times.append(time.perf_counter() - started)
             figures["ask_ms"] = round(1000 * statistics.median(times), 1)
-            figures["replica_bytes_per_passage"] = round(size(folder / "bench.mmrank") / chosen.passages, 1)
-            if process:
-                figures["milvus_resident_bytes_per_passage"] = round(resident(process) / chosen.passages, 1)
+            figures["replica_bytes_per_passage"] = round(size(folder / "bench.mmrank") / passages, 1)
+            figures["own_resident_mib"] = round(resident(os.getpid()) / 2**20)
+            if data is not None:
+                figures["milvus_resident_mib"] = round(resident(process) / 2**20)
+                figures["milvus_resident_bytes_per_passage"] = round(resident(process) / passages, 1)
+                figures["milvus_stored_bytes_per_passage"] = round(size(data) / passages, 1)
             library.close()
             from mmrank.index.milvus_server import MilvusServer
 
