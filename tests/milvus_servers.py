@@ -22,11 +22,16 @@ class Running:
 
 
 class MilvusProcess:
-    """A server of the package `milvus`. Its data stay in `folder` when it is killed and started again."""
+    """A server of the package `milvus`. Its data stay in `folder` when it is killed and started again.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: for its data.
+        authorised: let in only who has a password; that of "root" is "Milvus" at first.
+    """
+
+    def __init__(self, folder: Path, authorised: bool = False) -> None:
         milvus = pytest.importorskip("milvus", reason="the Milvus server is a package for Linux on x86-64 only")
-        self._milvus, self._folder = milvus, folder
+        self._milvus, self._folder, self._authorised = milvus, folder, authorised
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -37,6 +42,7 @@ class MilvusProcess:
         self._server = self._milvus.MilvusServer()
         self._server.set_base_dir(str(self._folder))
         self._server.listen_port = self.port
+        self._server.config.set("authorization_enabled", self._authorised)
         # A server that was killed leaves its lock with etcd for some seconds, and gives up when it finds it.
         for attempt in range(5):
             try:

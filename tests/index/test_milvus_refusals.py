@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from milvus_servers import MilvusProcess
 
 from mmrank.errors import MmrankError
-from mmrank.index import MilvusStore
+from mmrank.index import MilvusStore, milvus_server
 
 grpc = pytest.importorskip("grpc", reason="Milvus is an extra: pip install 'mmrank[scale]'")
 pytest.importorskip("pymilvus", reason="Milvus is an extra: pip install 'mmrank[scale]'")
@@ -65,3 +66,53 @@ def test_another_service_at_the_address_is_told_from_milvus(tmp_path, encoder):
     with answering(None) as uri, pytest.raises(MmrankError, match="is no Milvus"):
         MilvusStore.create(tmp_path / "new", uri=uri, name="x", encoder=encoder)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_answers_too_late_may_have_a_full_disk(tmp_path, encoder, monkeypatch):
+    """Milvus 2.3 does not say that its disk is full: it stops to answer."""
+    monkeypatch.setattr(milvus_server, "READING", 1.0)
+
+    def stop(method: str, context) -> None:
+        if method != "Connect":
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+    with answering(stop) as uri, pytest.raises(MmrankError, match=r"Deadline Exceeded.*disk it writes to is full"):
+        MilvusStore.create(tmp_path / "new", uri=uri, name="x", encoder=encoder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.cluster
+def test_a_server_with_passwords_lets_in_who_has_the_right_one(
+    tmp_path, encoder, monkeypatch, make_document, vectors_of
+):
+    import pymilvus
+
+    def token(value: str) -> None:
+        monkeypatch.setenv("MMRANK_MILVUS_TOKEN", value)
+
+    server = MilvusProcess(tmp_path / "server", authorised=True)
+    try:
+        for wrong in ("", "root:wrong", "nobody:secret"):
+            token(wrong)
+            with pytest.raises(MmrankError, match="does not let you in"):
+                MilvusStore.create(tmp_path / "new", uri=server.uri, name="x", encoder=encoder)
+            assert not (tmp_path / "new").exists()
+        token("root:Milvus")
+        with MilvusStore.create(tmp_path / "new", uri=server.uri, name="x", encoder=encoder, index="FLAT") as store:
+            with store.write() as writer:
+                writer.put(make_document("gnu", ["a gnu"]), vectors_of("gnu", 1), vectors_of("gnu", 1))
+            client = pymilvus.MilvusClient(server.uri, token="root:Milvus")
+            client.create_user("weak", "weak-password")
+            client.update_password("root", "Milvus", "another-password")
+            with pytest.raises(MmrankError, match="does not let you in"), store.write() as writer:
+                writer.remove(make_document("gnu", []).id)
+        for stored in (tmp_path / "new").rglob("*"):
+            assert not stored.is_file() or b"Milvus" not in stored.read_bytes()
+        token("weak:weak-password")
+        with pytest.raises(MmrankError, match="does not let this user do so"):
+            MilvusStore.open(tmp_path / "new")
+        token("root:another-password")
+        with MilvusStore.open(tmp_path / "new") as store:
+            assert [record.title for record in store.snapshot().documents()] == [make_document("gnu", []).title]
+    finally:
+        server.stop()
