@@ -37,11 +37,14 @@ def find_grids(lines: list[Line], vectors: list[Vector]) -> list[Grid]:
     found = []
     for group in _connected(candidates):
         box = hull(vector.box for vector in group)
-        if len(group) < 4 or box[2] - box[0] < NARROWEST or box[3] - box[1] < LOWEST or has_bars(group):
+        if len(group) < 4 or box[2] - box[0] < NARROWEST or box[3] - box[1] < LOWEST:
+            continue
+        drawn = _drawn_cells(group, box)
+        if has_bars(group if drawn is group else _within_columns(group, drawn)):
             continue
         held = [line for line in lines if _centre_in(line.box, box)]
         if len(held) >= 4:
-            grid = _grid(_drawn_cells(group, box), box, held)
+            grid = _grid(drawn, box, held)
             if grid:
                 found.append(grid)
     return found
@@ -57,6 +60,18 @@ def _drawn_cells(group: list[Vector], box: Rect) -> list[Vector]:
     framed = hull(v.box for v in rules)
     whole = all(abs(a - b) < SNAP for a, b in zip(framed, box, strict=True))
     return rules if whole else group
+
+
+def _within_columns(group: list[Vector], rules: list[Vector]) -> list[Vector]:
+    """The filled rectangles that are not as wide as a column between rules: shading of lines in a cell is."""
+    edges = [v.box[0] for v in rules if v.box[2] - v.box[0] < THIN] + [
+        v.box[2] for v in rules if v.box[2] - v.box[0] < THIN
+    ]
+
+    def is_edge(x: float) -> bool:
+        return any(abs(x - edge) < SNAP for edge in edges)
+
+    return [v for v in group if min(sides(v.box)) >= THIN and not (is_edge(v.box[0]) and is_edge(v.box[2]))]
 
 
 def _edge_like(vector: Vector) -> bool:

@@ -19,6 +19,9 @@ _PLAIN = str.maketrans(
         **{sign: unicodedata.normalize("NFKC", sign) for sign in _WIDE_SIGNS},
         **_WIDE,
         **{"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"},
+        **dict(
+            zip("\uf0b7\uf0a7\uf06e\uf0d8\uf0fc\uf076\uf06c\uf071", "•▪■➢✓◆●□", strict=True)
+        ),  # of Symbol and Wingdings
         **{"\u00ad": "-", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "\u3000": " ", "\u200b": "", "\ufeff": ""},
     }
 )

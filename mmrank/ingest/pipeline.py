@@ -41,6 +41,7 @@ class Outcome:
 ACTIVE = 3
 """Files per worker that may be read at the same time."""
 TICK_SECONDS = 0.5
+STOP_SECONDS = 5.0
 Tick = Callable[[Mapping[str, tuple[int, int]]], None]
 """Called with the files that are being read, by path: how many of their pages were read, and how many they have."""
 
@@ -75,13 +76,17 @@ class LocalEngine:
         self._all = [Sandbox(command) for _ in range(self.width)]
         self.seen: dict[str, tuple[int, int]] = {}
         """By path, how many pages of a file were begun, and how many it has."""
+        self._performed: set[Future[tuple[dict[str, Any], bytes]]] = set()
         for sandbox in self._all:
             sandbox.on_page = self._note
             self._free.put(sandbox)
 
     def submit(self, task: dict[str, Any], body: bytes = b"") -> Future[tuple[dict[str, Any], bytes]]:
         """Perform one task in a free worker process."""
-        return self._pool.submit(self._perform, task, body)
+        future = self._pool.submit(self._perform, task, body)
+        self._performed.add(future)
+        future.add_done_callback(self._performed.discard)
+        return future
 
     def _note(self, path: str, pages: int) -> None:
         self.seen[path] = (self.seen.get(path, (0, 0))[0] + 1, pages)
@@ -96,6 +101,9 @@ class LocalEngine:
     def close(self) -> None:
         """Kill the workers."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for sandbox in self._all:
+            sandbox.stop()
+        wait(list(self._performed), timeout=STOP_SECONDS)
         for sandbox in self._all:
             sandbox.close()
 

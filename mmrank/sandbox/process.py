@@ -54,6 +54,7 @@ class Sandbox:
         self._used: set[str] = set()
         self._process: Any = None
         self._pipe = -1
+        self._stopped = False
         self.on_page: Callable[[str, int], None] = lambda path, pages: None
         """Called before each page with the path of its file, and how many pages that has."""
         _LIVE.add(self)
@@ -106,14 +107,20 @@ class Sandbox:
                 raise NotAMessageError("sent something that is not a message")
         raise EOFError
 
+    def stop(self) -> None:
+        """Stop the process for good; the thread that waits for its answer is told. May be called in another thread.
+
+        The pipes stay open: one that is closed while a thread waits for it would never be ready.
+        """
+        self._stopped = True
+        if process := self._process:
+            _kill(process)
+
     def close(self) -> None:
         """Stop the process and all that it started, at once."""
         process, self._process = self._process, None
         if process:
-            if process.returncode is None:
-                with suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.kill()
+            _kill(process)
             self._close_pipes(process)
             process.wait()
 
@@ -140,6 +147,8 @@ class Sandbox:
     def _running(self) -> Any:
         if self._process is None or self._process.poll() is not None:
             self.close()
+            if self._stopped:
+                raise EOFError
             watched, self._pipe = os.pipe()
             try:
                 self._process = subprocess.Popen(
@@ -154,6 +163,8 @@ class Sandbox:
                 )
             finally:
                 os.close(watched)
+            if self._stopped:
+                _kill(self._process)
             os.set_blocking(self._process.stdin.fileno(), False)
             self._inbox = Inbox(self._process.stdout.fileno())
         return self._process
@@ -169,6 +180,13 @@ class Sandbox:
             code = 0
         self.close()
         return _reason(code)
+
+
+def _kill(process: Any) -> None:
+    if process.returncode is None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
 
 
 class _Watch:

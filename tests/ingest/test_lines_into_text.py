@@ -68,6 +68,7 @@ def test_japanese_and_chinese_words_hold_no_blanks(paper):
 def test_wide_letters_are_read_as_plain_ones_and_radicals_as_characters():
     assert clean("ＥＢＩＴＤＡ　２０２４年") == "EBITDA 2024年"
     assert clean("⽉⽇") == "月日"
+    assert clean("\uf0b7 oil\u3000\uf0fc rope") == "• oil ✓ rope"
     assert clean("１２，３４５ トン（２．５％）、９：３０") == "12,345 トン（2.5%）、9:30"
     assert clean("ｷﾞﾝｺｳ") == "ギンコウ"
     assert clean("船は三隻，皆無事。") == "船は三隻，皆無事。"

@@ -126,6 +126,24 @@ def test_workers_are_gone_when_the_stream_is_dropped(folder):
     assert "mmrank.ingest.worker" not in told
 
 
+@pytest.mark.parametrize("moment", [0.0, 0.3])
+def test_workers_that_are_stopped_before_they_answer_keep_nobody_waiting(moment):
+    from concurrent.futures import wait
+
+    from mmrank.ingest.pipeline import LocalEngine
+
+    limits = {"seconds": 60.0, "file_seconds": 60.0, "pages": 1}
+    task = {"path": "none.pdf", "kind": "document", "options": {"limits": limits}}
+    for _ in range(3):
+        engine = LocalEngine(3, command=[sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+        asked = [engine.submit(task) for _ in range(5)]
+        time.sleep(moment)
+        begun = time.monotonic()
+        engine.close()
+        assert not wait([future for future in asked if not future.cancelled()], timeout=20).not_done
+        assert time.monotonic() - begun < 20
+
+
 def test_an_unknown_engine_is_named():
     with pytest.raises(InputError, match="local, ray"):
         list(read_documents([], engine="dask"))  # type: ignore[arg-type]

@@ -53,6 +53,24 @@ def test_a_tinted_block_inside_framed_cells_makes_no_rows_of_its_own(paper, of_k
     assert (table.table.row_count, table.table.column_count) == (4, 3)
 
 
+def test_shaded_lines_in_framed_cells_are_no_bars_of_a_chart(paper, of_kind):
+    for left, right in ((60, 118), (121, 239), (242, 420)):
+        for top, bottom in ((100, 118), (121, 180), (183, 240)):
+            for x0, y0, x1, y1 in ((left, top, right, top), (left, bottom, right, bottom)):
+                paper.rule(x0, y0, x1, y1)
+            for x in (left, right):
+                paper.rule(x, top, x, bottom)
+    rows = [("No.", "Cellar", "Remarks"), ("1", "North", "Dry in winter"), ("2", "South", "Damp, and near the road")]
+    for top, row in zip((100, 121, 183), rows, strict=True):
+        for left, right, text in zip((60, 121, 242), (118, 239, 420), row, strict=True):
+            for line in range(1 if top == 100 else 3):
+                y = top + 2 + 14 * line
+                paper.page.draw_rect((left + 2, y, right - 2, y + 12), fill=(1, 0.8, 0.6), color=None)
+            paper.text(left + 4, top + 13, text)
+    (table,) = of_kind(paper.read(), "table")
+    assert table.text.splitlines()[2:] == ["| 1 | North | Dry in winter |", "| 2 | South | Damp, and near the road |"]
+
+
 def test_a_pipe_table_of_a_markdown_file_keeps_its_cells(tmp_path):
     from mmrank.ingest import IngestOptions, read_document
 
