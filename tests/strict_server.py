@@ -36,7 +36,7 @@ class StrictServer:
             return None
         return {
             "object": "list",
-            "data": [{"id": "other", "max_model_len": 300}, *map(self._model, ("m", "i2vec/MM-R5"))],
+            "data": [{"id": "other", "max_model_len": 300}, *map(self._model, ("m", "i2vec/MM-R5", "reports"))],
         }
 
     def _model(self, name: str) -> dict[str, Any]:

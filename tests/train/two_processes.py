@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 
-def start(folder: Path, runs: list[dict[str, Any]]) -> None:
-    """Run them in two processes; each leaves what it learnt beside `out`."""
+def start(folder: Path, runs: list[dict[str, Any]], script: str = __file__) -> None:
+    """Run them in two processes of `script`; each leaves what it learnt beside `out`."""
     listed = folder / "runs.json"
     listed.write_text(json.dumps(runs))
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "--no-python"]
     done = subprocess.run(
-        [*torchrun, sys.executable, __file__, str(listed)],
+        [*torchrun, sys.executable, script, str(listed)],
         capture_output=True,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},

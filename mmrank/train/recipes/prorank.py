@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -23,6 +23,7 @@ from mmrank.train.trainers.base_weights import how_to_load
 from mmrank.train.trainers.grouped import Row, fit, rows_of
 from mmrank.train.trainers.label_logits import MARGIN, LabelScorer
 from mmrank.train.trainers.language_models import complete, load_causal, save_model, spoken
+from mmrank.train.trainers.lora import with_language_lora
 from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
 from mmrank.train.trainers.run_folder import resumes_stage
@@ -33,6 +34,7 @@ class ProRankConfig(RecipeConfig):
     """See prorank.yaml. `warmup` (with `grpo`) holds the settings of the first stage, `trainer` those of the second."""
 
     base: str = "Qwen/Qwen2.5-0.5B-Instruct"
+    stages: list[Literal["warmup", "scores"]] = Field(["warmup", "scores"], min_length=1)
     model: ModelSettings = ModelSettings()
     max_tokens: int = Field(8192, ge=32, description="per prompt; a longer candidate is shortened")
     candidates: int = Field(8, ge=2, description="per question")
@@ -43,8 +45,8 @@ class ProRankConfig(RecipeConfig):
 
 
 def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> TrainingReport:
-    """Run both stages. The report's `before` holds the start, and the figures after the warm-up as `warm_…`."""
-    refuse_split(config.warmup, ["warmup", "scores"])
+    """Run the stages. The report's `before` holds the start, and the figures after the warm-up as `warm_…`."""
+    refuse_split(config.trainer if config.stages == ["scores"] else config.warmup, config.stages)
     examples, held_out = config.source.read()
     rows, tests = (
         rows_of(examples, config.candidates, config.trainer.seed),
@@ -59,33 +61,37 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
     def measure(trained: Any) -> dict[str, float]:
         return judge_metrics(trained, tokenizer, scorer, tests, config.grpo.completion_tokens)
 
-    before = measure(model) if config.measure.baseline and not splits(config.warmup) else {}
-    model = reinforce(
-        model,
-        tokenizer,
-        balanced(examples, scorer, config.trainer.seed),
-        [answer_form, answer_label],
-        settings=config.warmup,
-        grpo=config.grpo,
-        lora=config.lora,
-        out=out / "warmup",
-        resume=resumes_stage(out / "warmup", resume),
-        best=(measure, "form"),
-    )
-    warm = measure(model)
-    before = {**before, **{f"warm_{name}": value for name, value in warm.items()}}
-    fit(
-        model,
-        rows=rows,
-        held_out=tests,
-        scorer=scorer,
-        rank_by=MARGIN,
-        objective=FineScores(config.contrast),
-        settings=config.trainer,
-        out=out / "scores",
-        baseline=config.measure.baseline,
-        resume=resumes_stage(out / "scores", resume),
-    )
+    before = measure(model) if config.measure.baseline and not (splits(config.warmup) or splits(config.trainer)) else {}
+    if "warmup" in config.stages:
+        model = reinforce(
+            model,
+            tokenizer,
+            balanced(examples, scorer, config.trainer.seed),
+            [answer_form, answer_label],
+            settings=config.warmup,
+            grpo=config.grpo,
+            lora=config.lora,
+            out=out / "warmup",
+            resume=resumes_stage(out / "warmup", resume),
+            best=(measure, "form"),
+        )
+        warm = measure(model)
+        before = {**before, **{f"warm_{name}": value for name, value in warm.items()}}
+    else:
+        model = with_language_lora(model, config.lora)
+    if "scores" in config.stages:
+        fit(
+            model,
+            rows=rows,
+            held_out=tests,
+            scorer=scorer,
+            rank_by=MARGIN,
+            objective=FineScores(config.contrast),
+            settings=config.trainer,
+            out=out / "scores",
+            baseline=config.measure.baseline,
+            resume=resumes_stage(out / "scores", resume),
+        )
     after = measure(model)
     save_model(model, tokenizer, out / "model")
     return TrainingReport("prorank", out, before, after, {"shortened candidates": scorer.shortened})
@@ -100,10 +106,11 @@ def works(config: ProRankConfig) -> list[Work]:
         [scorer.length(scorer.chat(row["query"], text)) for text in row["candidates"]]
         for row in rows_of(examples, config.candidates)
     ]
-    return [
+    planned = [
         Work("warmup", config.warmup, config.lora, asked, max(asked), config.grpo),
         Work("scores", config.trainer, config.lora, [sum(each) for each in groups], max(map(max, groups))),
     ]
+    return [work for work in planned if work.name in config.stages]
 
 
 class FineScores:

@@ -16,6 +16,7 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
     """Keyword arguments for any `TrainingArguments`; checkpoints go to `out/checkpoints`."""
     import torch
 
+    sharding = device_settings(settings.fsdp) if settings.fsdp else {}
     return {
         "output_dir": str(out / "checkpoints"),
         "seed": settings.seed,
@@ -39,9 +40,10 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
         "report_to": ["tensorboard"],
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
-        "gradient_checkpointing": settings.gradient_checkpointing,  # trl's own default is True
+        # trl's own default is True. FSDP recomputes by itself where its settings say so; both are refused.
+        "gradient_checkpointing": settings.gradient_checkpointing and not sharding.get("activation_checkpointing"),
         **({"deepspeed": device_settings(settings.deepspeed)} if settings.deepspeed else {}),
-        **({"fsdp": True, "fsdp_config": device_settings(settings.fsdp)} if settings.fsdp else {}),
+        **({"fsdp": True, "fsdp_config": sharding} if sharding else {}),
     }
 
 

@@ -41,7 +41,7 @@ def load_weights(checkpoint: Checkpoint, how: Loading) -> Any:
     """A language model of transformers on the device of this process.
 
     Raises:
-        InputError: for quantised weights that would have to be trained themselves, or without a GPU.
+        InputError: for quantised weights that would have to be trained themselves.
         MissingExtraError: for quantised weights without bitsandbytes.
         MmrankError: when the model cannot be loaded.
     """
@@ -52,8 +52,6 @@ def load_weights(checkpoint: Checkpoint, how: Loading) -> Any:
         return placed(load_language_model(checkpoint, dtype=dtype, attention=how.model.attention), how)
     if not how.adapted:
         raise InputError("quantised weights are not trained themselves: set lora, or leave out model.quantise")
-    if not torch.cuda.is_available():
-        raise InputError("model.quantise needs a GPU; leave it out")
     require("bitsandbytes", "quantise")
     from peft import prepare_model_for_kbit_training
     from transformers import BitsAndBytesConfig

@@ -32,8 +32,11 @@ class BestOnHeldOut(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Ask the trainer to load the best checkpoint at the end, and look for it among those of an earlier run."""
-        args.load_best_model_at_end = True
+        """Ask the trainer to load the best checkpoint at the end, and look for it among those of an earlier run.
+
+        Of a model that is split over processes the last one stays.
+        """
+        args.load_best_model_at_end = not is_split_by(args)
         for row in ranks.said_by_first(self._rows):
             if PREFIX + self._by in row and row["step"] <= state.global_step:
                 self._note(args, state, row["step"], row[PREFIX + self._by])
@@ -57,3 +60,9 @@ class BestOnHeldOut(TrainerCallback):
         folder = Path(str(args.output_dir)) / f"checkpoint-{step}"
         if folder.is_dir() and (state.best_metric is None or value > state.best_metric):
             state.best_metric, state.best_model_checkpoint, state.best_global_step = value, str(folder), step
+
+
+def is_split_by(args: TrainingArguments) -> bool:
+    """Whether a trainer's arguments spread the weights over processes (FSDP, ZeRO-3)."""
+    stage = args.deepspeed.get("zero_optimization", {}).get("stage") if isinstance(args.deepspeed, dict) else None
+    return bool(args.fsdp) or stage == 3

@@ -208,7 +208,7 @@ def fit(
             **common_arguments(settings, out),
             eval_strategy="steps",
             eval_steps=settings.save_steps,
-            load_best_model_at_end=True,
+            load_best_model_at_end=not splits(settings),
             metric_for_best_model="eval_recall",
             greater_is_better=True,
             remove_unused_columns=False,

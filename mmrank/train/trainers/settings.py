@@ -43,7 +43,7 @@ class ModelSettings(BaseModel):
         None, description="by its name in transformers, for instance flash_attention_2; None: what transformers takes"
     )
     quantise: Literal["4bit", "8bit"] | None = Field(
-        None, description="weights in 4 bits (QLoRA) or 8; trains an adapter only, on a GPU, with bitsandbytes"
+        None, description="weights in 4 bits (QLoRA) or 8; trains an adapter only, with bitsandbytes"
     )
 
 

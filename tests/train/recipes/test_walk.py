@@ -12,10 +12,11 @@ from typer.testing import CliRunner
 
 from mmrank.cli.app import app
 
-sys.path.append(str(Path(__file__).parent.parent))
+sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 pytest.importorskip("trl")
 
 import shrunk
+from strict_server import strict_server
 
 DISHES = ("soup of lentils", "bread with seeds", "tea from mint", "rice and beans", "cake of plums", "salad of kale")
 
@@ -70,3 +71,9 @@ def test_from_pdfs_and_questions_to_hits_of_the_trained_reranker(tmp_path: Path,
     tuned = ["--set", "think_tokens=8", "--set", "max_pixels=3136", "--set", "window=3", "--set", "stride=1"]
     found = json.loads(mmrank("search", "Where is soup served?", "-c", library, *reranker, *tuned, "--json"))
     assert found
+    with strict_server(context=32768, images=10) as server:
+        served = ["--rerank", f"listwise:{server.url}#reports", "--unit", "picture", "--set", "flavour=vllm"]
+        assert json.loads(mmrank("search", "Where is soup served?", "-c", library, *served, "--json"))
+        assert not server.refusals
+        shown = [part for body in server.bodies for turn in body["messages"] for part in turn["content"]]
+    assert any(isinstance(part, dict) and part["type"] == "image_url" for part in shown)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import math
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from mmrank.adapters import read_adapter
 from mmrank.errors import InputError
 
+sys.path.append(str(Path(__file__).parent.parent))
 pytest.importorskip("trl")
+
+import shrunk
 
 
 def test_settings_for_several_gpus_are_read_by_name_or_from_a_file(tmp_path: Path) -> None:
@@ -29,3 +37,54 @@ def test_gradient_checkpointing_is_as_the_settings_say(asked: bool, tmp_path: Pa
 
     settings = TrainerSettings(gradient_checkpointing=asked)
     assert common_arguments(settings, tmp_path)["gradient_checkpointing"] is asked
+    split = common_arguments(TrainerSettings(gradient_checkpointing=asked, fsdp="fsdp"), tmp_path)
+    assert split["fsdp_config"]["activation_checkpointing"]
+    assert not split["gradient_checkpointing"]  # the trainers refuse both
+
+
+@pytest.mark.parametrize("where", ["colocate", "server"])
+def test_the_settings_of_vllm_are_those_of_trl(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from trl import GRPOConfig
+
+    from mmrank.errors import MissingExtraError
+    from mmrank.train.trainers import reinforcement
+
+    grpo = reinforcement.GrpoSettings(vllm=where, vllm_server="http://there:8001", vllm_memory=0.4)
+    if find_spec("vllm") is None:
+        with pytest.raises(MissingExtraError, match=r"mmrank\[vllm\]"):
+            reinforcement.rollouts(grpo)
+    monkeypatch.setattr(reinforcement, "require", lambda *_: None)
+    made = GRPOConfig(output_dir=str(tmp_path), bf16=False, **reinforcement.rollouts(grpo))
+    assert made.use_vllm and made.vllm_mode == where
+    assert made.vllm_gpu_memory_utilization == 0.4
+    assert where == "colocate" or made.vllm_server_base_url == "http://there:8001"
+
+
+def wide_llama(folder: Path) -> str:
+    """A shrunk Llama whose layers are as wide as bitsandbytes' blocks of 64."""
+    import tiny_models
+
+    model, tokenizer = tiny_models.tiny_llama(hidden_size=128, intermediate_size=128, num_attention_heads=4)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+@pytest.mark.parametrize("kind", ["4bit", "8bit"])
+def test_quantised_weights_stay_while_their_adapter_learns(kind: str, tmp_path: Path) -> None:
+    from mmrank.train.loading import run_recipe
+
+    base = wide_llama(tmp_path / "llama")
+    lora = {**shrunk.LORA, "modules": shrunk.LANGUAGE}
+    steps = {**shrunk.STEPS, "bf16": False}
+    given = {"base": base, "model": {"quantise": kind}, "source": {"toy": 16, "held_out_limit": 4}, "trainer": steps}
+    with pytest.raises(InputError, match="quantised weights are not trained themselves"):
+        run_recipe("likelihood", out=tmp_path / "whole", lora=None, **given)
+    run_recipe("likelihood", out=tmp_path / "run", lora=lora, **given)
+    assert read_adapter(tmp_path / "run" / "adapter.safetensors").tensors
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
+    steps_taken = [row for row in rows if "loss" in row]
+    assert len(steps_taken) == 3
+    assert all(math.isfinite(row["loss"]) and row["grad_norm"] > 0 for row in steps_taken)
