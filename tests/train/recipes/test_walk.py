@@ -73,6 +73,7 @@ def test_from_pdfs_and_questions_to_hits_of_the_trained_reranker(tmp_path: Path,
     assert found
     with strict_server(context=32768, images=10) as server:
         served = ["--rerank", f"listwise:{server.url}#reports", "--unit", "picture", "--set", "flavour=vllm"]
+        served += ["--set", "image_tokens=1282"]
         assert json.loads(mmrank("search", "Where is soup served?", "-c", library, *served, "--json"))
         assert not server.refusals
         shown = [part for body in server.bodies for turn in body["messages"] for part in turn["content"]]
