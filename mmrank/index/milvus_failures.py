@@ -73,7 +73,9 @@ def _status(error: BaseException) -> tuple[str, str]:
     """
     said = getattr(error, "message", "") or str(error)
     each: BaseException | None = error
-    while each is not None:
+    passed: set[int] = set()
+    while each is not None and id(each) not in passed:  # the client raises errors from themselves
+        passed.add(id(each))
         code = getattr(each, "code", None)
         status = getattr(code(), "name", "") if callable(code) else ""
         if status:

@@ -10,7 +10,7 @@ import pytest
 from milvus_servers import MilvusProcess
 
 from mmrank.errors import MmrankError
-from mmrank.index import MilvusStore, milvus_server
+from mmrank.index import MilvusStore, milvus_failures, milvus_server
 
 grpc = pytest.importorskip("grpc", reason="Milvus is an extra: pip install 'mmrank[scale]'")
 pytest.importorskip("pymilvus", reason="Milvus is an extra: pip install 'mmrank[scale]'")
@@ -60,6 +60,13 @@ def test_a_user_who_may_not_is_told_so_at_once(tmp_path, encoder):
     with answering(refuse) as uri, pytest.raises(MmrankError, match=said):
         MilvusStore.create(tmp_path / "new", uri=uri, name="x", encoder=encoder)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_that_is_its_own_cause_is_read_once():
+    """As the client raises them."""
+    error = ValueError("the lock is there with different parameters")
+    error.__cause__ = error
+    assert "could not create collection (the lock is there" in milvus_failures.failed("u", "create_collection", error)
 
 
 def test_another_service_at_the_address_is_told_from_milvus(tmp_path, encoder):
