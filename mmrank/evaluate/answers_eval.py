@@ -20,6 +20,7 @@ from mmrank.evaluate.answers_match import correctness, exact, held, is_short, nu
 from mmrank.evaluate.bootstrap import Figure, Sample, micro_figures
 from mmrank.evaluate.evidence_eval import load_evidence_questions, page_text
 from mmrank.llm.protocol import ChatModel, Sampling, system, user
+from mmrank.rerankers.presentation import fenced
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -213,8 +214,8 @@ def judged(question: AnswerQuestion, answer: Answer, judge: ChatModel) -> dict[s
         (
             f"Question: {question.text}",
             f"Reference: {question.answer}",
-            f"Answer: {answer.text}",
-            f"Passages: {passages or 'none'}",
+            f"Answer: {fenced(answer.text)}",
+            f"Passages: {fenced(passages) or 'none'}",
         )
     )
     [[written]] = judge.generate([[system(_JUDGE), user(asked)]], Sampling(12))
