@@ -124,7 +124,7 @@ def test_lexical_search_finds_passages_and_documents(library, make_document):
         (Filter(until="2020-05-01"), {"antelope"}),
         (Filter(documents=()), set()),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_a_filter_bounds_every_search_from_within(library, make_document, vectors_of, where, expected):
     ids = {make_document(word, []).id for word in expected}
