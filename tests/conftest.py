@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -68,3 +69,13 @@ def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusPr
     server = MilvusProcess(tmp_path_factory.mktemp("milvus"))
     yield server
     server.stop()
+
+
+@pytest.fixture
+def tmp_path_for_all(tmp_path: Path) -> Path:
+    """`tmp_path`, which other users of the machine may read: pytest closes it to them, and the folders above it."""
+    for place in (tmp_path, *tmp_path.parents):
+        if place == Path(tempfile.gettempdir()) or place.stat().st_uid != os.getuid():
+            break
+        place.chmod(place.stat().st_mode | 0o055)
+    return tmp_path

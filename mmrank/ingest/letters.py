@@ -50,7 +50,7 @@ def clean(text: str) -> str:
     >>> clean("ＥＢＩＴＤＡ of the ﬁrst state\u2010owned bank"), clean("股 东 大 会"), clean("Ballast¹ of 30 m²")
     ('EBITDA of the first state-owned bank', '股东大会', 'Ballast ¹ of 30 m²')
     >>> clean("１，２０４ ｶﾞｲﾄﾞ （１．５％）")
-    '1,204 ガイド （1.5%）'
+    '1,204 ガイド（1.5%）'
     """
     if not text.isascii():
         text = text.translate(_PLAIN)
