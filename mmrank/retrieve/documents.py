@@ -13,7 +13,7 @@ from mmrank.retrieve.bridging import inflections
 from mmrank.retrieve.fusion import standardised
 from mmrank.retrieve.identities import Identities
 from mmrank.retrieve.languages import ENGLISH
-from mmrank.retrieve.words import content_words, without_stop_words
+from mmrank.retrieve.words import without_stop_words
 
 if TYPE_CHECKING:
     from mmrank.index import Filter, Snapshot
@@ -73,7 +73,7 @@ def rank_documents(
 
     vector, text = question.vector, question.analysis.text
     asked, language = question.query.text, question.language
-    unknown = [word for word in content_words(text, language) if not _has(snapshot, word)]
+    unknown = [word for word in question.words if not _has(snapshot, word)]
     inflected = (form for word in unknown for form in inflections(word)) if language == ENGLISH else ()
     forms = [form for form in inflected if snapshot.word_frequency(form)]
     text = " ".join([*without_stop_words(text, language), *forms])
