@@ -16,6 +16,7 @@ from mmrank.types import Document
 sys.path.insert(0, str(Path(__file__).parent.parent))  # child processes import this file by itself
 
 from made_documents import make_document
+from stores_alike import KINDS, make_library
 
 DIMENSION = 16
 
@@ -68,3 +69,33 @@ def vectors_of(key: str, count: int) -> np.ndarray:
 @pytest.fixture(name="vectors_of", scope="session")
 def _vectors_of() -> Callable[[str, int], np.ndarray]:
     return vectors_of
+
+
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory) -> str:
+    """A file of Milvus Lite: opening one takes longer than making a collection in it."""
+    return str(tmp_path_factory.mktemp("lite") / "lite.db")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def library(request, tmp_path_factory, encoder, make_document, vectors_of):
+    """For tests that only read."""
+    store = make_library(request.param, request, tmp_path_factory.mktemp("l"), encoder, make_document, vectors_of)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=KINDS)
+def changing(request, tmp_path, encoder, make_document, vectors_of):
+    """For tests that change it."""
+    store = make_library(request.param, request, tmp_path, encoder, make_document, vectors_of)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=KINDS[1:])
+def shared(request, tmp_path, encoder, make_document, vectors_of):
+    """A collection in Milvus, and what another machine needs to open it."""
+    store = make_library(request.param, request, tmp_path, encoder, make_document, vectors_of)
+    yield store
+    store.close()
