@@ -71,11 +71,9 @@ def running() -> Iterator[ScriptedServer]:
                 script.busy += 1
                 script.most_busy = max(script.most_busy, script.busy)
             time.sleep(script.pause)
-            try:
-                self._act(body, fault)
-            finally:
-                with script.lock:
-                    script.busy -= 1
+            with script.lock:  # before the answer: a client that has it may ask again at once
+                script.busy -= 1
+            self._act(body, fault)
 
         def _act(self, body: dict[str, Any], fault: object) -> None:
             status, data = 200, json.dumps(_reply(self.path, body)).encode()
