@@ -9,7 +9,7 @@ import pytest
 import mmrank.weights
 from mmrank.adapters import read_adapter
 from mmrank.rerankers import load_reranker
-from mmrank.rerankers.loading import AS_TRAINED
+from mmrank.rerankers.building import AS_TRAINED
 from mmrank.types import Candidate, Part, PartKind, Query
 from mmrank.weights import LISTWISE, shipped
 

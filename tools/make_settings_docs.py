@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from mmrank.config import FREE, PROFILES, Settings
 from mmrank.llm.loading import ENGINES
-from mmrank.rerankers.loading import AS_TRAINED, FAMILIES, Family
+from mmrank.rerankers.building import AS_TRAINED
+from mmrank.rerankers.loading import FAMILIES, Family
 from mmrank.serve.settings import ServeSettings
 from mmrank.setting_models import allowed
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mmrank.errors import InputError, MmrankError
+from mmrank.errors import InputError
 from mmrank.llm.loading import EMBEDDED, ENGINES, engine_of, engine_section, load_chat_model
 from mmrank.llm.settings import ServerSettings
+from mmrank.rerankers import building
+from mmrank.rerankers.building import SCORES, WRITES, Further
 from mmrank.rerankers.presentation import PIXELS_PER_TOKEN
 from mmrank.rerankers.protocol import Reranker
 from mmrank.rerankers.settings import (
@@ -29,171 +31,9 @@ from mmrank.rerankers.settings import (
 from mmrank.setting_models import SettingsModel, SettingsSection, check_settings
 
 if TYPE_CHECKING:
-    from mmrank.llm.protocol import ChatModel
-    from mmrank.rerankers.listwise import Listwise
     from mmrank.rerankers.profiles import FamilyName
-    from mmrank.rerankers.selector import Selector
-
-SCORES, WRITES = "smollm2-torch", "smollm2"
-"""The embedded model as it is fastest at scoring given text, and as it is fastest at writing."""
-
-AS_TRAINED: dict[str, Any] = {
-    "window": 4,
-    "stride": 2,
-    "words": 11,
-    "passage_words": 44,
-    "by": "first-id",
-    "rotations": 2,
-    "think_tokens": 140,
-}
-"""Settings of `listwise` without a model: how the adapter that comes with mmrank was trained."""
 
 _OF_ENGINES = {name for engine in ENGINES.values() for name in engine.settings.model_fields}
-Further = dict[str, Any]
-"""Settings that a family passes on: those that are not its own."""
-
-
-def _late_interaction(model: str, settings: LateInteractionSettings, _: Further) -> Reranker:
-    from mmrank.encoders.loading import load_encoder
-    from mmrank.encoders.minilm import MiniLM
-    from mmrank.encoders.protocol import EncoderInfo
-    from mmrank.rerankers.late_interaction import LateInteraction, WeightedLateInteraction
-    from mmrank.weights import LATE_INTERACTION, shipped
-
-    device, dtype = settings.device, settings.dtype
-    if not model:
-        weights = settings.weights or shipped(LATE_INTERACTION)
-        return WeightedLateInteraction(MiniLM(device=device, dtype=dtype), weights)
-    if settings.weights is not None:
-        raise InputError(
-            f"weights of tokens are for the embedded MiniLM: late-interaction, not late-interaction:{model}"
-        )
-    encoder: Any = load_encoder(model, device=device, dtype=dtype)
-    info: EncoderInfo = encoder.info
-    if not info.multi_vector:
-        raise InputError(f"{model} gives one vector per passage; late interaction needs one per token")
-    return LateInteraction(encoder)
-
-
-def _cross_encoder(model: str, settings: CrossEncoderSettings, _: Further) -> Reranker:
-    from mmrank.rerankers.cross_encoder import CrossEncoderReranker, MiniLMCrossEncoder
-
-    device, dtype, weights = settings.device, settings.dtype, settings.weights
-    if model and weights is not None:
-        raise InputError(f"weights are for the embedded MiniLM: cross-encoder, not cross-encoder:{model}")
-    if model:
-        return CrossEncoderReranker.load(model, **settings.model_dump(exclude={"weights"}))
-    if weights is None:
-        raise InputError(
-            "a cross-encoder needs a model (cross-encoder:owner/name) or weights that were trained for the embedded"
-            " MiniLM (weights=runs/pointwise/adapter.safetensors, written by mmrank train pointwise)"
-        )
-    if not weights.is_file():
-        raise MmrankError(f"the cross-encoder's weights {weights} are not there")
-    return CrossEncoderReranker(MiniLMCrossEncoder(weights, device=device, dtype=dtype))
-
-
-def _likelihood(model: str, settings: LikelihoodSettings, of_model: Further) -> Reranker:
-    from mmrank.llm.protocol import LikelihoodModel
-    from mmrank.rerankers.likelihood import Likelihood
-
-    chat = load_chat_model(model or SCORES, **of_model)
-    if not isinstance(chat, LikelihoodModel):
-        raise InputError(
-            f"{model or SCORES} gives no log-probability of a given text; use a model that transformers or"
-            " llama.cpp runs"
-        )
-    return Likelihood(chat, max_tokens=settings.max_tokens)
-
-
-def _pointwise(model: str, settings: PointwiseSettings, of_model: Further) -> Reranker:
-    from mmrank.rerankers.pointwise import Pointwise
-    from mmrank.rerankers.profiles import find_profile
-    from mmrank.rerankers.prompts import YES_NO
-
-    profile = find_profile("pointwise", settings.prompt, model)
-    return Pointwise(
-        load_chat_model(model or SCORES, **of_model),
-        prompt=profile.judge if profile else YES_NO,
-        instruction=settings.instruction or None,
-        scale=settings.scale,
-        shift=settings.shift,
-        max_tokens=settings.max_tokens,
-        total_tokens=settings.total_tokens,
-        neutral=settings.neutral,
-    )
-
-
-def _reader(model: str, settings: ReaderSettings, of_model: Further) -> Reranker:
-    from mmrank.rerankers.reader import load_reader
-
-    return load_reader(model, settings, of_model)
-
-
-def _setwise(model: str, settings: SetwiseSettings, of_model: Further) -> Reranker:
-    from mmrank.rerankers.answering import Thinking
-    from mmrank.rerankers.profiles import find_profile
-    from mmrank.rerankers.setwise import Setwise
-
-    profile = find_profile("setwise", settings.prompt, model)
-    return Setwise(
-        load_chat_model(model or WRITES, **of_model),
-        children=settings.children,
-        top=settings.top,
-        votes=settings.votes,
-        seed=settings.seed,
-        mode=settings.mode,
-        thinking=Thinking(settings.think_tokens, settings.temperature, settings.top_p, settings.seed, settings.hold),
-        layout=profile.layout if profile else None,
-    )
-
-
-def _listwise(model: str, settings: ListwiseSettings, of_model: Further) -> Reranker:
-    from mmrank.weights import LISTWISE, shipped
-
-    if not model:
-        given = settings.model_dump(exclude_unset=True)
-        trained = dict(AS_TRAINED)
-        if given.get("by") == "answer":
-            del trained["rotations"]  # of first ids alone
-        settings = ListwiseSettings(**(trained | given))
-        of_model = {"adapter": shipped(LISTWISE)} | of_model
-    return _listwise_of(load_chat_model(model or WRITES, **of_model), model, settings)
-
-
-def _listwise_of(chat: ChatModel, model: str, settings: ListwiseSettings) -> Listwise:
-    from mmrank.rerankers.answering import Thinking
-    from mmrank.rerankers.listwise import Listwise
-    from mmrank.rerankers.profiles import find_profile
-
-    profile = find_profile("listwise", settings.prompt, model)
-    style = settings.style
-    if profile is not None and profile.answer != style:
-        raise InputError(f"the prompt {profile.name} asks for the style {profile.answer}, not {style}")
-    tokens, temperature, top_p = (8192, 0.3, 1.0) if style == "list" else (1024, 0.5, 0.9)
-    if model in EMBEDDED or not model or settings.by == "first-id":
-        tokens, temperature, top_p = 512, 0.0, 1.0
-    thinking = Thinking(
-        tokens if settings.think_tokens is None else settings.think_tokens,
-        temperature if settings.temperature is None else settings.temperature,
-        top_p if settings.top_p is None else settings.top_p,
-        settings.seed,
-        settings.hold,
-    )
-    return Listwise(
-        chat,
-        style=style,
-        window=settings.window,
-        stride=settings.stride,
-        head=settings.head,
-        words=settings.words,
-        passage_words=settings.passage_words,
-        by=settings.by,
-        rotations=settings.rotations,
-        mode=settings.mode,
-        thinking=thinking,
-        layout=profile.layout if profile else None,
-    )
 
 
 def _dual_stage(model: str, settings: DualStageSettings, of_model: Further) -> Reranker:
@@ -205,23 +45,13 @@ def _dual_stage(model: str, settings: DualStageSettings, of_model: Further) -> R
     engine = engine_section(model or WRITES).model.model_fields
     chat = load_chat_model(model or WRITES, **{name: value for name, value in of_model.items() if name in engine})
     of_second = settings.model_dump(include={"prompt", "style", "think_tokens", "temperature"})
-    second = _listwise_of(chat, model, ListwiseSettings(**of_second))
+    second = building.listwise_of(chat, model, ListwiseSettings(**of_second))
     if shared:
         from mmrank.rerankers.pointwise import Pointwise
 
         return DualStage(Pointwise(chat), second, head=settings.head)
     of_first = {name: value for name, value in of_model.items() if name in own}
     return DualStage(load_reranker(settings.first, **of_first), second, head=settings.head)
-
-
-def _attention(model: str, settings: AttentionSettings, of_model: Further) -> Reranker:
-    from mmrank.llm.protocol import AttentionModel
-    from mmrank.rerankers.attention import Attention
-
-    chat = load_chat_model(model or SCORES, **of_model)
-    if not isinstance(chat, AttentionModel):
-        raise InputError(f"the attention of {model or SCORES} cannot be read; use a model that transformers runs")
-    return Attention(chat, task=settings.task, words=settings.words, window=settings.window, mode=settings.mode)
 
 
 def _cascade(model: str, settings: CascadeSettings, of_expensive: Further) -> Reranker:
@@ -235,7 +65,7 @@ def _document_cascade(model: str, settings: DocumentCascadeSettings, of_expensiv
     from mmrank.rerankers.document_cascade import DocumentCascade
 
     return DocumentCascade(
-        _selector(settings),
+        building.selector(settings),
         load_reranker(_named(settings.expensive, model), **of_expensive),
         keep=settings.keep,
         top=settings.top,
@@ -246,43 +76,6 @@ def _document_cascade(model: str, settings: DocumentCascadeSettings, of_expensiv
         overlap=settings.overlap,
         mode=settings.mode,
     )
-
-
-def _idcm(model: str, settings: IdcmSettings, _: Further) -> Reranker:
-    from mmrank.rerankers.idcm import Idcm
-
-    if not model:
-        raise InputError(
-            "idcm needs a cascade: idcm:runs/idcm/model, written by mmrank train idcm, or a folder or name on the hub"
-            " with the weights of the paper's authors as safetensors"
-        )
-    return Idcm.load(model, **settings.model_dump())
-
-
-def _selector(settings: DocumentCascadeSettings) -> Selector:
-    if settings.selector == "minilm":
-        from mmrank.rerankers.minilm_selector import MiniLMSelector
-
-        return MiniLMSelector()
-    if settings.selector == "lexical":
-        from mmrank.rerankers.selector import LexicalSelector
-
-        return LexicalSelector()
-    from mmrank.rerankers.ck import CKSelector
-
-    return CKSelector.load(settings.selector, mode=settings.mode)
-
-
-def _served(model: str, settings: ServedSettings, of_server: Further) -> Reranker:
-    from mmrank.llm.http import ModelServer
-    from mmrank.rerankers.served import Served
-
-    url, _, name = model.partition("#")
-    if not url or not name:
-        raise InputError("where is the server, and which model? Name both: served:http://host:8000/v1#model")
-    [checked] = check_settings("served", [SettingsSection("the server", ServerSettings)], of_server)
-    server = ModelServer(url, **checked.model_dump())
-    return Served(server, name, **settings.model_dump())
 
 
 Given = Mapping[str, Any]
@@ -352,19 +145,19 @@ class Family:
 
 
 FAMILIES: dict[str, Family] = {
-    "late-interaction": Family(LateInteractionSettings, _late_interaction),
-    "cross-encoder": Family(CrossEncoderSettings, _cross_encoder),
-    "likelihood": Family(LikelihoodSettings, _likelihood, _of_engine(SCORES)),
-    "pointwise": Family(PointwiseSettings, _pointwise, _of_engine(SCORES)),
-    "reader": Family(ReaderSettings, _reader, _of_reader),
-    "setwise": Family(SetwiseSettings, _setwise, _of_engine(WRITES)),
-    "listwise": Family(ListwiseSettings, _listwise, _of_engine(WRITES)),
+    "late-interaction": Family(LateInteractionSettings, building.late_interaction),
+    "cross-encoder": Family(CrossEncoderSettings, building.cross_encoder),
+    "likelihood": Family(LikelihoodSettings, building.likelihood, _of_engine(SCORES)),
+    "pointwise": Family(PointwiseSettings, building.pointwise, _of_engine(SCORES)),
+    "reader": Family(ReaderSettings, building.reader, _of_reader),
+    "setwise": Family(SetwiseSettings, building.setwise, _of_engine(WRITES)),
+    "listwise": Family(ListwiseSettings, building.listwise, _of_engine(WRITES)),
     "dual-stage": Family(DualStageSettings, _dual_stage, _of_dual_stage),
-    "attention": Family(AttentionSettings, _attention, _of_engine(SCORES)),
+    "attention": Family(AttentionSettings, building.attention, _of_engine(SCORES)),
     "cascade": Family(CascadeSettings, _cascade, _of_pointwise),
     "document-cascade": Family(DocumentCascadeSettings, _document_cascade, _of_expensive),
-    "idcm": Family(IdcmSettings, _idcm),
-    "served": Family(ServedSettings, _served, _of_server),
+    "idcm": Family(IdcmSettings, building.idcm),
+    "served": Family(ServedSettings, building.served, _of_server),
 }
 
 

@@ -15,10 +15,11 @@ from mmrank.llm.settings import ChatServerSettings, LlamaCppSettings, ServerSett
 from mmrank.llm.transformers_engine import TransformersChat
 from mmrank.rerankers import FAMILIES, load_reranker
 from mmrank.rerankers.attention import Attention
+from mmrank.rerankers.building import AS_TRAINED
 from mmrank.rerankers.compose import Cascade, DualStage
 from mmrank.rerankers.likelihood import Likelihood
 from mmrank.rerankers.listwise import Listwise
-from mmrank.rerankers.loading import AS_TRAINED, sections_of
+from mmrank.rerankers.loading import sections_of
 from mmrank.rerankers.served import Served
 from mmrank.rerankers.settings import DocumentCascadeSettings, ListwiseSettings, SetwiseSettings
 from mmrank.rerankers.setwise import Setwise
