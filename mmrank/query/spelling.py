@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from mmrank.errors import MmrankError
-from mmrank.index.tokenizer import tokenize
-from mmrank.query.finance import figure_names
-from mmrank.query.instructions import ANSWERING
+from mmrank.query.asking_words import ASKING, COMMONEST, FUNCTION_WORDS, completing, figure_words, is_asking, is_phrase
 from mmrank.query.slips import slip_cost
 
 SHORTEST = 3
@@ -29,16 +27,18 @@ COMMON = 5
 """Passages that must have a word of `SHORT` letters for another to be read as it, or one that a name is read as."""
 FREQUENT = 0.15
 """What a word that ten times as many passages have may cost more, of one slip."""
+OFTEN = 0.3
+"""What one of the commonest words of questions may cost more."""
+ASKED = 0.15
+"""The same for other words that questions are made of."""
+TOGETHER = 0.6
+"""What a word may cost more that makes a phrase of questions with the word before or after it."""
+RARE = 1000
+"""Times that the list of English words counts a word, below which it may be a slip of another."""
+FEW = 2
+"""Passages, at most, that have such a word."""
 ELSEWHERE = 0.5
 """What a word costs that none of the documents has that are searched."""
-FUNCTION_WORDS = ANSWERING | frozenset(
-    "the and for are was were has have had does did how many much what which who whom whose when where why "
-    "that this these those with from into than then there their they between among about each page figure "
-    "table chart section chapter slide document report number total percent percentage year name list give "
-    "tell show does not can could would should all any both enumerate more most less least other after before "
-    "during under over per according".split()
-)
-"""Words of questions, and of how to answer them, that a collection need not have."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
@@ -84,16 +84,32 @@ class Speller:
     def mend(self, question: str) -> tuple[str, tuple[Mended, ...]]:
         """The question with its slips mended, and what was changed."""
         mended: list[Mended] = []
-        cased = any(letter.islower() for letter in question)
+        cased = 2 * sum(map(str.islower, question)) >= sum(map(str.isalpha, question))
+        words = [(found.start(), found.group().casefold()) for found in _WORD.finditer(question)]
+        beside = {
+            start: (words[at - 1][1] if at else "", words[at + 1][1] if at + 1 < len(words) else "")
+            for at, (start, _) in enumerate(words)
+        }
+        before = ""
 
         def read(found: re.Match[str]) -> str:
+            nonlocal before
+            made = mend(found, before)
+            before = made.casefold()
+            return made
+
+        def mend(found: re.Match[str], before: str) -> str:
             word = found.group()
             inside = cased and word[0].isupper() and found.start() > 0
             if len(word) < SHORTEST or "'" in word or "’" in word or (word.isupper() and (cased or len(word) <= LONG)):
                 return word
-            if _beside(question, found) or self._is_word(word.casefold()):
+            if _beside(question, found):
                 return word
-            better = self._best(word.casefold(), name=inside)
+            after = beside[found.start()][1]
+            known = self._is_word(word.casefold())
+            if known and (inside or not self._is_doubtful(word.casefold(), before, after)):
+                return word
+            better = self._best(word.casefold(), before, after, name=inside, known=known)
             if better is None:
                 return word
             better = better.capitalize() if word[0].isupper() else better
@@ -103,13 +119,31 @@ class Speller:
         return _WORD.sub(read, question), tuple(mended)
 
     def _is_word(self, word: str) -> bool:
-        if word in FUNCTION_WORDS or word in _figures() or self._known(word):
+        if word in FUNCTION_WORDS or word in figure_words() or self._known(word):
             return True
-        forms = {f"{word}s", *(word.removesuffix(ending) for ending in ("s", "es", "d", "ed", "ing"))}
-        return is_english(word) or any(self._known(form) for form in forms if len(form) >= SHORTEST)
+        return is_english(word) or any(self._known(form) for form in _forms(word) if len(form) >= SHORTEST)
 
-    def _best(self, word: str, *, name: bool) -> str | None:
-        """The word that was meant; None where none is near enough."""
+    def _is_doubtful(self, word: str, before: str, after: str) -> bool:
+        """Whether a short known word is rarer than the slip of a word that questions have in its place: "how manny"."""
+        if len(word) > LONG or word in FUNCTION_WORDS:
+            return False
+        from rapidfuzz.distance import OSA
+
+        # The lists are only loaded where a word that would fit is one slip away.
+        if not any(OSA.distance(word, one, score_cutoff=1) == 1 for one in completing(before, after)):
+            return False
+        return _english().get(word, 0) < RARE and self._frequencies().get(word, 0) <= FEW
+
+    def _best(self, word: str, before: str, after: str, *, name: bool, known: bool = False) -> str | None:
+        """The word that was meant; None where none is near enough.
+
+        Args:
+            word: as it was written.
+            before: the word before it, as it was read.
+            after: the word after it, as it was written.
+            name: whether it was written as a name.
+            known: whether it is a word; then only one with which it makes a phrase was meant.
+        """
         from rapidfuzz import process
         from rapidfuzz.distance import OSA
 
@@ -118,37 +152,56 @@ class Speller:
         if short and name:
             return None
         counts = {} if short else self._frequencies()
-        candidates = sorted(FUNCTION_WORDS) if short else self._words()
+        candidates = sorted(ASKING) if short else self._words()
         ranked = []
         for one, slips, _ in process.extract(word, candidates, scorer=OSA.distance, score_cutoff=2, limit=None):
             # A first letter too many is part of the word ("eprom"), unless it is there twice.
             if one == word[1:] and one[0] != word[0]:
                 continue
             cost, count = slip_cost(word, one), counts.get(one, 0)
-            asking = one in FUNCTION_WORDS
+            asking = one in FUNCTION_WORDS or (is_asking(one) and not name)
+            together = is_phrase(before, one) or is_phrase(one, after)
+            if not count and not short and not asking:
+                continue
+            if known and not (together and slips == 1 and asking):
+                continue
+            if short and one not in FUNCTION_WORDS and not together:
+                continue
             if len(word) == SHORT and not asking and count < COMMON:
                 continue
             if slips == 2 and len(word) < (LONG_NAME if name else LONG):
                 common = count >= COMMON and len(word) >= LONG if name else asking
-                if cost > LIKELY or not common:
+                if not common or (cost > LIKELY and not together):
                     continue
             elsewhere = self._searched is not None and not asking and not self._searched(one)
-            ranked.append((cost - FREQUENT * math.log10(1 + count) + ELSEWHERE * elsewhere, one))
+            cost += ELSEWHERE * elsewhere - TOGETHER * together - (OFTEN if one in COMMONEST else ASKED * asking)
+            ranked.append((cost - FREQUENT * math.log10(1 + count), one))
         return min(ranked)[1] if ranked else None
 
     def _words(self) -> list[str]:
         if not self._candidates:
             known = self._frequencies()
-            self._candidates[:] = sorted(
-                {*(one for one in known if one.isalpha() and len(one) >= SHORTEST), *FUNCTION_WORDS}
-            )
+            self._candidates[:] = sorted({*(one for one in known if one.isalpha() and len(one) >= SHORTEST), *ASKING})
         return self._candidates
 
 
-@cache
-def _figures() -> frozenset[str]:
-    """Words of the names of figures that reports are asked for, which a report may not have: "roa", "capex"."""
-    return frozenset(word for name in figure_names() for word in tokenize(name))
+def _forms(word: str) -> Iterator[str]:
+    """What a word may be a form of, or have as a form: not of "chapters" ("chapterss"), nor of "web" ("webes")."""
+    yield f"{word}s"
+    if _PLURAL.search(word):
+        yield word[:-1]
+    if _HISSING.search(word):
+        yield word[:-2]
+    if word.endswith("ed"):
+        yield word[:-1]
+        if not word.endswith("eed"):
+            yield word[:-2]
+    if word.endswith("ing"):
+        yield word[:-3]
+
+
+_PLURAL = re.compile(r"[^s]s$")
+_HISSING = re.compile(r"(?:[sxzo]|ch|sh)es$")
 
 
 def _beside(question: str, found: re.Match[str]) -> bool:
@@ -184,8 +237,8 @@ def _common() -> frozenset[str]:
 
 
 @cache
-def _english() -> frozenset[str]:
-    """Some 160,000 words and their forms, as pyspellchecker lists them."""
+def _english() -> Mapping[str, int]:
+    """Some 160,000 words and their forms, as pyspellchecker lists and counts them."""
     from spellchecker import SpellChecker
 
-    return frozenset(SpellChecker(language="en").word_frequency.dictionary)
+    return dict(SpellChecker(language="en").word_frequency.dictionary)

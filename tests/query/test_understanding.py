@@ -72,10 +72,31 @@ def test_two_slips_in_a_short_word_are_mended_where_they_are_likely(speller: Spe
 
 
 def test_of_two_words_the_one_that_the_searched_documents_have_is_meant() -> None:
-    words = {"logic": 9, "logo": 6}
+    words = {"lodge": 9, "ledge": 6}
     speller = Speller(lambda: words, words.__contains__)
-    assert speller.mend("How large is the logio?")[0] == "How large is the logic?"
-    assert speller.within({"logo"}.__contains__).mend("How large is the logio?")[0] == "How large is the logo?"
+    assert speller.mend("How large is the lxdge?")[0] == "How large is the lodge?"
+    assert speller.within({"ledge"}.__contains__).mend("How large is the lxdge?")[0] == "How large is the ledge?"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("boq many ferries sailed?", "how many ferries sailed?"),  # two slips, but "many" follows
+        ("how manny ferries sailed?", "how many ferries sailed?"),  # "manny" is a word, but a rare one
+        ("who sailed in teh ferry to ghe harbour?", "who sailed in the ferry to the harbour?"),
+        ("what is the quixk rstip of the ferry?", "what is the quick ratio of the ferry?"),  # the name of a figure
+        ("what is on the cvrr page?", "what is on the cover page?"),
+        ("how many chapterss are there?", "how many chapters are there?"),  # no plural of a plural
+    ],
+)
+def test_a_word_is_read_by_the_words_beside_it(written: str, read: str) -> None:
+    words = {**WORDS, "teh": 1, "chapters": 3, "ration": 8, "rasp": 8}
+    assert Speller(lambda: words, words.__contains__).mend(written)[0] == read
+
+
+@pytest.mark.parametrize("question", ["who is manny?", "how may ferries sail?", "what ate the fish?", "use sed"])
+def test_a_known_word_is_left_alone_where_it_may_be_meant(speller: Speller, question: str) -> None:
+    assert speller.mend(question)[0] == question
 
 
 def test_a_question_without_marks_is_given_its_own(speller: Speller) -> None:
