@@ -16,7 +16,7 @@ from mmrank.retrieve.pool import Pool
 from mmrank.retrieve.question import Question
 from mmrank.retrieve.signals import TEXT_SIGNALS
 from mmrank.retrieve.structure import STRUCTURAL_SIGNALS
-from mmrank.zscores import zscores
+from mmrank.zscores import grouped_zscores, zscores
 
 PAGE_WEIGHT = 0.4
 """Weight of a page's z-score beside the score of an element on it, where elements of several pages are compared."""
@@ -93,8 +93,12 @@ class PageRanking:
 
 
 def measure_signals(question: Question, pool: Pool) -> dict[str, NDArray[np.float64]]:
-    """All signals, (pages,) each; text signals as z-scores within the pool."""
-    signals = {name: zscores(signal(question, pool)) for name, signal in TEXT_SIGNALS.items()}
+    """All signals, (pages,) each; text signals as z-scores within each document.
+
+    So a weight means the same over a collection as where the document is given: which document is meant is for the
+    documents' own scores to say, and a heading that few of a thousand pages have counts no more than among fifty.
+    """
+    signals = {name: grouped_zscores(signal(question, pool), pool.owner) for name, signal in TEXT_SIGNALS.items()}
     signals.update((name, signal(question, pool)) for name, signal in STRUCTURAL_SIGNALS.items())
     return signals
 

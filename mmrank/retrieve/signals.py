@@ -1,7 +1,7 @@
 """Text signals: what the words and vectors of a page have in common with a question.
 
-One function per signal, one number per page of the pool; the numbers are turned into z-scores within the pool. What a
-question names by its place or kind ("Figure 2", "page 7") is in `structure.py`.
+One function per signal, one number per page of the pool; the numbers are turned into z-scores within each document.
+What a question names by its place or kind ("Figure 2", "page 7") is in `structure.py`.
 """
 
 from __future__ import annotations
