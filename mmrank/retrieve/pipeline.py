@@ -108,7 +108,8 @@ class Pipeline:
         if not documents:
             return None
         pool = self._features.pool(snapshot, list(documents), question, whole=whole)
-        return rank_pages(question, pool, documents=documents)
+        given = where is not None and len(where.names or where.documents or ()) == 1
+        return rank_pages(question, pool, documents=None if given else documents)
 
     def rank_document(
         self,

@@ -59,6 +59,15 @@ def test_a_filter_keeps_other_documents_out(library: mmrank.Collection) -> None:
     assert {hit.document for hit in hits} == {"harbour-letter-1987.pdf"}
 
 
+def test_a_search_in_one_named_document_is_its_ranking(library: mmrank.Collection) -> None:
+    name, question = "brisa-dehumidifier-manual.pdf", "What does error code E2 mean?"
+    hits = library.search(question, k=3, where=Filter(names=(name,)))
+    ranking = library.rank_document(name, question)
+    assert [hit.page for hit in hits] == ranking.order()[:3].tolist()
+    assert [hit.score for hit in hits] == sorted(ranking.scores.tolist(), reverse=True)[:3]
+    assert hits[0].confidence > library.search(question, k=1)[0].confidence  # which document is meant is known
+
+
 def test_one_document_can_be_ranked_page_by_page(library: mmrank.Collection) -> None:
     ranking = library.rank_document("brisa-dehumidifier-manual.pdf", "What does error code E2 mean?")
     assert ranking.scores.shape == (len(library.document("brisa-dehumidifier-manual.pdf").pages),)

@@ -30,6 +30,16 @@ def test_a_weight_of_zero_is_a_signal_left_out(pool_of, ask) -> None:
     assert without.scores == pytest.approx(without.signals["lexical"])
 
 
+@pytest.mark.parametrize("others", [10, 200])
+def test_a_signal_tells_a_page_from_those_of_its_own_document(features_of, ask, others) -> None:
+    plain = [[("text", "An index of terms.")]] * others
+    pool = Pool([features_of(*FERRY, name="ferry"), features_of(*plain, name="plain")])
+    ranking = rank_pages(ask("Which fares are there?"), pool)
+    assert ranking.signals["heading"].argmax() == 1
+    assert 1.2 < ranking.signals["heading"][1] < 2  # however many pages other documents have
+    assert abs(ranking.signals["heading"][3:]).max() < 1
+
+
 def test_pages_without_any_difference_stay_in_reading_order(pool_of, ask) -> None:
     assert rank_pages(ask("zebra"), pool_of([], [], [])).order().tolist() == [0, 1, 2]
 
