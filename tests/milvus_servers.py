@@ -7,11 +7,19 @@ import signal
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens at."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,7 @@ class MilvusProcess:
     def __init__(self, folder: Path, authorised: bool = False) -> None:
         milvus = pytest.importorskip("milvus", reason="the Milvus server is a package for Linux on x86-64 only")
         self._milvus, self._folder, self._authorised = milvus, folder, authorised
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        [self.port] = free_ports(1)
         self.uri = f"http://127.0.0.1:{self.port}"
         self.start()
 
@@ -46,13 +52,34 @@ class MilvusProcess:
         # A server that was killed leaves its lock with etcd for some seconds, and gives up when it finds it.
         for attempt in range(5):
             try:
-                self._server.start()
+                with self._own_etcd():
+                    self._server.start()
                 return
             except (RuntimeError, TimeoutError):
                 self._server.stop()
                 if attempt == 4:
                     raise
                 time.sleep(5)
+
+    @contextmanager
+    def _own_etcd(self) -> Iterator[None]:
+        """Ports of its own for the etcd inside: without them a second server finds those of the first taken."""
+        client, peer = free_ports(2)
+        at, among = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+        lines = {
+            "listen-client-urls": at,
+            "advertise-client-urls": at,
+            "listen-peer-urls": among,
+            "initial-advertise-peer-urls": among,
+            "initial-cluster": f"default={among}",
+        }
+        self._folder.mkdir(exist_ok=True)
+        path = self._folder / "etcd.yaml"
+        path.write_text("".join(f"{name}: {value}\n" for name, value in lines.items()))
+        self._server.config.update(etcd_port=client)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ETCD_CONFIG_PATH", str(path))  # for the process that is started
+            yield
 
     @property
     def pid(self) -> int:
