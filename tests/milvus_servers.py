@@ -22,6 +22,16 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
+def probe(port: int) -> socket.socket | None:
+    """Whether a server can listen at a port. The package's own probe minds connections that are still being closed,
+    and starts a server that was killed at another port.
+    """
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return None
+
+
 @dataclass(frozen=True)
 class Running:
     """A server that somebody else runs."""
@@ -48,6 +58,7 @@ class MilvusProcess:
         self._server = self._milvus.MilvusServer()
         self._server.set_base_dir(str(self._folder))
         self._server.listen_port = self.port
+        self._server.config.try_bind_port = probe
         self._server.config.set("authorization_enabled", self._authorised)
         # A server that was killed leaves its lock with etcd for some seconds, and gives up when it finds it.
         for attempt in range(5):

@@ -104,7 +104,10 @@ def repair(
 
 def compact(
     collection: CollectionPath = DEFAULT,
-    index: Annotated[str | None, typer.Option(help="Change the FAISS index: a factory string, Flat or auto.")] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(help="Change the index: auto, or of FAISS a factory string or Flat, in Milvus HNSW, DISKANN, …"),
+    ] = None,
     wait: Wait = 0.0,
     json: Json = False,
 ) -> None:

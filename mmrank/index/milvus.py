@@ -26,8 +26,9 @@ from mmrank.index.catalog import CatalogConnection
 from mmrank.index.creation import check_vacant, create
 from mmrank.index.loaded_version import LoadedVersion
 from mmrank.index.milvus_changes import Change, kept_of, listed_after, told
-from mmrank.index.milvus_checks import missing
+from mmrank.index.milvus_checks import check_made, missing
 from mmrank.index.milvus_failures import TOKEN
+from mmrank.index.milvus_index import change_index, index_name
 from mmrank.index.milvus_lock import Lease, writing
 from mmrank.index.milvus_server import SETTLED, MilvusServer
 from mmrank.index.milvus_snapshot import Fetched, MilvusSnapshot
@@ -99,7 +100,7 @@ class MilvusStore(Store):
             MissingExtraError: when pymilvus is not installed.
         """
         path, uri = Path(path), absolute(uri)
-        index = "AUTOINDEX" if index == "auto" else index
+        index = index_name(index)
         check_vacant(path)  # so that nothing is made in Milvus where nothing can be made here
         server = MilvusServer(uri, name)
         try:
@@ -140,6 +141,7 @@ class MilvusStore(Store):
         server = MilvusServer(absolute(uri), name)
         try:
             held = server.properties()
+            check_made(server, held)
             if encoder is not None:
                 check_encoder(path, held.encoder, encoder)
             return cls._join(path, server, held)
@@ -179,6 +181,7 @@ class MilvusStore(Store):
         server = MilvusServer(absolute(uri) if uri else pointer.uri, pointer.name)
         try:
             held = server.properties()
+            check_made(server, held)
             if held.identity != pointer.identity:
                 raise MmrankError(
                     f"{server.uri} holds another collection {pointer.name!r} than the one that {path} belongs to;"
@@ -214,20 +217,28 @@ class MilvusStore(Store):
         self._noted()
 
     def compact(self, index: str | None = None, wait: float = 0.0, on_step: Step = lambda _: None) -> None:
-        """Free what removed documents take, in Milvus and here; see `Store.compact`.
+        """Free what removed documents take, in Milvus and here, and change Milvus's index; see `Store.compact`.
+
+        Until another index is loaded, questions wait for it, and fail after 15 seconds.
 
         Raises:
-            InputError: for another index: Milvus's is chosen when a collection is made.
+            InputError: for what is no index of Milvus; nothing was changed.
         """
         if index is not None:
-            raise InputError(
-                f"{self.path} keeps its vectors in Milvus; its index was chosen when it was made: {self._milvus_index}"
-            )
+            self._reindex(index_name(index), wait)
         with self.write(wait, on_step) as writer:
             assert isinstance(writer, MilvusWriter)
             writer.purge(older=0.0)
             writer.compact()  # as a version of its own: readers know segments by it
         self._server.compact()
+
+    def _reindex(self, index: str, wait: float) -> None:
+        if self.read_only:
+            raise InputError(f"{self.path} was opened read-only")
+        with self._server.patient(), writing(self._server, wait) as lease:
+            self._take_over(lease)
+            change_index(self._server, index, self.encoder.dimension)
+        self._milvus_index = index
 
     def snapshot(self) -> Snapshot:
         """The newest version, for reading."""

@@ -1,4 +1,4 @@
-"""Whether everything that a replica lists is in Milvus, undamaged."""
+"""Whether a collection in Milvus is as mmrank made it, and everything that a replica lists is there, undamaged."""
 
 from __future__ import annotations
 
@@ -7,11 +7,44 @@ from collections.abc import Iterator
 from mmrank.errors import MmrankError
 from mmrank.index.milvus_blobs import Layout, joined, keys
 from mmrank.index.milvus_changes import listed_after, told
-from mmrank.index.milvus_server import MilvusServer
+from mmrank.index.milvus_index import REINDEXING, put_index
+from mmrank.index.milvus_server import FIELDS, WRITING, MilvusServer
+from mmrank.index.properties import Properties
 from mmrank.index.verification import Problem
 
 Listed = tuple[int, str, int, bytes]
 """Number, name, passages and layout of a document."""
+
+
+def check_made(server: MilvusServer, held: Properties) -> None:
+    """Refuse Milvus collections that are not as mmrank makes them, and load them where they are not.
+
+    An index whose change was cut off is made.
+
+    Raises:
+        MmrankError: says what somebody changed.
+    """
+    whole = server.whole_name()
+    for part, fields in FIELDS.items():
+        name, dimension = f"{server.name}_{part}", held.encoder.dimension if part == "passages" else 2
+        if not server.call("has_collection", name):
+            raise MmrankError(f"{whole} lacks {name}: somebody deleted it; nothing was read")
+        found = {field["name"]: field for field in server.call("describe_collection", name)["fields"]}
+        kinds = {key: getattr(field["type"], "name", "") for key, field in found.items()}
+        if kinds != fields or int(found["vector"].get("params", {}).get("dim", 0)) != dimension:
+            raise MmrankError(
+                f"{whole}: the fields of {name} are not those that mmrank makes: somebody changed it; nothing was read"
+            )
+        indexes = server.call("list_indexes", name, "vector")
+        if not indexes and part == "passages" and server.said(REINDEXING):
+            put_index(server, held.index)
+            continue
+        if not indexes or server.call("describe_index", name, indexes[0])["metric_type"] != "IP":
+            raise MmrankError(
+                f"{whole}: the index of {name} is not the one that mmrank makes: somebody changed it; nothing was read"
+            )
+        if "Loaded" not in str(server.call("get_load_state", name)["state"]):
+            server.call("load_collection", name, patience=WRITING)
 
 
 def missing(server: MilvusServer, documents: list[Listed]) -> Iterator[Problem]:

@@ -40,6 +40,8 @@ SENT = 4 << 20
 """Letters and bytes of the rows that are sent at once, about."""
 KEYS = 300
 """Rows that are asked for by key at once."""
+RECONNECTING = {"grpc.use_local_subchannel_pool": 1}
+"""So that a server that comes back is found at once. Else gRPC waits ever longer, to two minutes, before it looks."""
 READING, WRITING = 15.0, 180.0
 """Seconds for which a server that does not answer is asked again."""
 SETTLED = 10.0
@@ -89,7 +91,9 @@ class MilvusServer:
         causes: Any = (*failures(), OSError, ValueError, RuntimeError)
         try:
             # Not milvus_client's default of waiting for minutes for a server that is not there.
-            self._client = pymilvus.MilvusClient(uri, token=os.environ.get(TOKEN, ""), timeout=READING)
+            self._client = pymilvus.MilvusClient(
+                uri, token=os.environ.get(TOKEN, ""), timeout=READING, grpc_options=RECONNECTING
+            )
         except causes as error:
             raise UnreachableError(unreachable(self.uri, error)) from error
 
@@ -132,9 +136,9 @@ class MilvusServer:
         with ThreadPoolExecutor(len(FIELDS)) as pool:  # Milvus takes seconds for each
             dimension = properties.encoder.dimension
             made = [
-                pool.submit(self._make, "passages", dimension, said, index),
-                pool.submit(self._make, "blobs", 2, said, "FLAT"),
-                pool.submit(self._make, "changes", 2, said, "FLAT"),
+                pool.submit(self.make, "passages", dimension, said, index),
+                pool.submit(self.make, "blobs", 2, said, "FLAT"),
+                pool.submit(self.make, "changes", 2, said, "FLAT"),
             ]
         for each in made:
             each.result()
@@ -168,41 +172,14 @@ class MilvusServer:
             identity, index = held[f"{PREFIX}identity"], held[f"{PREFIX}index"]
         except (KeyError, ValueError) as error:
             raise MmrankError(
-                f"{self._whole_name()} was not made by mmrank, or was changed by hand ({error})"
+                f"{self.whole_name()} was not made by mmrank, or was changed by hand ({error})"
             ) from error
         if made > FORMAT:
             raise InputError(
-                f"{self._whole_name()} was made in format {made}, and this mmrank reads format {FORMAT}:"
+                f"{self.whole_name()} was made in format {made}, and this mmrank reads format {FORMAT}:"
                 " install a newer mmrank"
             )
-        for part in FIELDS:
-            self._check_made(part, encoder.dimension if part == "passages" else 2)
         return Properties(version, encoder, settings, index, identity)
-
-    def _check_made(self, part: str, dimension: int) -> None:
-        """Refuse a Milvus collection that is not as `create` makes it, and load it where it is not.
-
-        Raises:
-            MmrankError: says what somebody changed.
-        """
-        if not self.call("has_collection", f"{self.name}_{part}"):
-            raise MmrankError(f"{self._whole_name()} lacks {self.name}_{part}: somebody deleted it; nothing was read")
-        described = self.call("describe_collection", f"{self.name}_{part}")
-        found = {field["name"]: field for field in described["fields"]}
-        kinds = {name: getattr(field["type"], "name", "") for name, field in found.items()}
-        if kinds != FIELDS[part] or int(found["vector"].get("params", {}).get("dim", 0)) != dimension:
-            raise MmrankError(
-                f"{self._whole_name()}: the fields of {self.name}_{part} are not those that mmrank makes:"
-                " somebody changed it; nothing was read"
-            )
-        indexes = self.call("list_indexes", f"{self.name}_{part}", "vector")
-        if not indexes or self.call("describe_index", f"{self.name}_{part}", indexes[0])["metric_type"] != "IP":
-            raise MmrankError(
-                f"{self._whole_name()}: the index of {self.name}_{part} is not the one that mmrank makes: somebody"
-                " changed it; nothing was read"
-            )
-        if "Loaded" not in str(self.call("get_load_state", f"{self.name}_{part}")["state"]):
-            self.call("load_collection", f"{self.name}_{part}", patience=WRITING)
 
     def head(self) -> tuple[int, str]:
         """Number and token of the last change."""
@@ -341,7 +318,12 @@ class MilvusServer:
         described = self.call("describe_collection", f"{self.name}_{part}")
         return {str(key): str(value) for key, value in (described.get("properties") or {}).items()}
 
-    def _make(self, part: str, dimension: int, said: Mapping[str, str], index: str) -> None:
+    def make(self, part: str, dimension: int, said: Mapping[str, str], index: str) -> None:
+        """Make one of the Milvus collections, with an index of its vectors.
+
+        Raises:
+            MmrankError: when Milvus refuses, as it does an index that it does not know.
+        """
         import pymilvus
 
         kinds = pymilvus.DataType
@@ -354,19 +336,24 @@ class MilvusServer:
         else:
             schema.add_field("body", kinds.VARCHAR, max_length=LIMIT)
         schema.add_field("vector", kinds.FLOAT_VECTOR, dim=dimension)
-        indexes = self._client.prepare_index_params()
-        indexes.add_index("vector", index_type=index, metric_type="IP", params=_parameters(index))
         self.call(
             "create_collection",
             f"{self.name}_{part}",
             schema=schema,
-            index_params=indexes,
+            index_params=self.indexed(index),
             consistency_level="Bounded",
             properties={PREFIX + key: value for key, value in said.items()},
             patience=60.0,
         )
 
-    def _whole_name(self) -> str:
+    def indexed(self, index: str) -> Any:
+        """What the client is told of an index of the vectors."""
+        parameters = self._client.prepare_index_params()
+        parameters.add_index("vector", index_type=index, metric_type="IP", params=_parameters(index))
+        return parameters
+
+    def whole_name(self) -> str:
+        """For messages."""
         return f"the collection {self.name!r} at {self.uri}"
 
 
