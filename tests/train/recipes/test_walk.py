@@ -11,6 +11,9 @@ import yaml
 from typer.testing import CliRunner
 
 from mmrank.cli.app import app
+from mmrank.rerankers import Ranking
+from mmrank.rerankers.listwise import Listwise
+from mmrank.types import Candidate, Query
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 pytest.importorskip("trl")
@@ -71,6 +74,33 @@ def test_from_pdfs_and_questions_to_hits_of_the_trained_reranker(tmp_path: Path,
     tuned = ["--set", "think_tokens=8", "--set", "max_pixels=3136", "--set", "window=3", "--set", "stride=1"]
     found = json.loads(mmrank("search", "Where is soup served?", "-c", library, *reranker, *tuned, "--json"))
     assert found
+    annotations = [
+        {
+            "doc_name": f"{number}.pdf",
+            "domain": "Kitchens",
+            "page_indices": [0, len(DISHES)],
+            "layout_indices": [0, len(DISHES)],
+            "questions": [
+                {"Q": f"Where is {dish} served?", "A": "", "page_id": [page], "type": "['Text']", "layout_mapping": []}
+                for page, dish in enumerate(DISHES[:2])
+            ],
+        }
+        for number in range(2)
+    ]
+    (tmp_path / "annotations.jsonl").write_text("".join(json.dumps(line) + "\n" for line in annotations))
+    (tmp_path / "documents").symlink_to(reports)
+    measured = ["--weight", 1, "--cache", tmp_path / "cache", "--run", "run.jsonl", "--json"]
+    ranked, rerank = [], Listwise.rerank
+
+    def noted(self: Listwise, query: Query, candidates: list[Candidate]) -> Ranking:
+        ranked.append(candidates)
+        return rerank(self, query, candidates)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Listwise, "rerank", noted)
+        assert mmrank("eval", "mmdocir", "--data", tmp_path, *reranker, *tuned, *measured)
+    assert len((tmp_path / "run.jsonl").read_text().splitlines()) == len(ranked) == 4
+    assert all(len(candidates) == 3 and any(part.image for part in candidates[0].parts) for candidates in ranked)
     with strict_server(context=32768, images=10) as server:
         served = ["--rerank", f"listwise:{server.url}#reports", "--unit", "picture", "--set", "flavour=vllm"]
         served += ["--set", "image_tokens=1282"]
