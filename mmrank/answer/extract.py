@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mmrank.answer.candidates import Candidate
 from mmrank.answer.cells import cell_candidates
@@ -13,6 +14,7 @@ from mmrank.answer.report_lines import line_candidates
 from mmrank.answer.texts import text_candidates
 from mmrank.answer.units import FoundPage, sentences_of, tables_of
 from mmrank.answer.wording import Wording
+from mmrank.index.numbers import folded_numbers
 
 PAGE = 0.75
 """What the confidence in a page counts beside the share of the question's words, 0 to 1."""
@@ -40,10 +42,30 @@ def extract(wanted: Expectation, pages: Sequence[FoundPage]) -> list[Candidate]:
         *text_candidates(wanted, wording, sentences),
     ]
     scored = [(candidate.score + _prior(candidate), candidate) for candidate in made]
-    from dataclasses import replace
-
     ranked = [replace(candidate, score=score) for score, candidate in scored]
+    asked = amounts_in_currencies(wanted.text)
+    if asked:
+        ranked = [candidate for candidate in ranked if not _in_other_currency(candidate, asked)]
     return sorted(ranked, key=lambda candidate: -candidate.score)
+
+
+def amounts_in_currencies(text: str) -> dict[str, set[str]]:
+    """The large amounts of a text whose currency is named, each with the currencies that may be meant.
+
+    >>> amounts_in_currencies("Who sold for 1.2 billion yen?")
+    {'1200000000': {'jpy'}}
+    """
+    found: dict[str, set[str]] = {}
+    for _, form in folded_numbers(text.lower()):
+        if form[0].isalpha():
+            found.setdefault(form[3:], set()).add(form[:3])
+    return found
+
+
+def _in_other_currency(candidate: Candidate, asked: Mapping[str, set[str]]) -> bool:
+    """Whether a candidate holds an amount of the question, but in another currency."""
+    held = amounts_in_currencies(" ".join(text for text, _ in candidate.lines))
+    return any(amount in held and held[amount].isdisjoint(codes) for amount, codes in asked.items())
 
 
 def _prior(candidate: Candidate) -> float:

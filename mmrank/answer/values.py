@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SCALES = {
-    "thousand": 1e3, "k": 1e3, "million": 1e6, "millions": 1e6, "mn": 1e6, "m": 1e6, "billion": 1e9, "billions": 1e9,
-    "bn": 1e9, "trillion": 1e12,
-}  # fmt: skip
+from mmrank.amounts import SCALE, power
+
+_LETTERS = {"k": 1e3, "m": 1e6}
 _NUMBER = re.compile(
     r"(?P<open>\()?(?P<sign>[-−–](?=[$€£¥]?\d))?(?P<unit>[$€£¥]|US\$)?\s?(?P<sign2>[-−–](?=\d))?"
-    r"(?P<digits>\d{1,3}(?:[,\u202f\u00a0]\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+    rf"(?P<digits>\d+,\d{{1,2}}(?=\s?(?:{SCALE}))|\d{{1,3}}(?:[,\u202f\u00a0]\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?P<close>\))?"
-    r"(?:\s?(?P<share>%|per ?cent\b|percent\b)|\s(?P<scale>thousand|millions?|mn|billions?|bn|trillion)\b"
-    r"|(?P<letter>[kmKM]|bn)\b)?",
+    rf"(?:\s?(?P<share>%|per ?cent\b|percent\b)|\s?(?P<scale>{SCALE})|(?P<letter>[kmKM])(?![^\W_]))?",
     re.IGNORECASE,
 )
+"""With a comma before decimals only where a scale follows: "1,2 Mrd."."""
+_COMMA = re.compile(r"\d+,\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,14 @@ def _values(text: str) -> Iterator[Value]:
         start = found.start("digits")
         if start and (text[start - 1].isalnum() or text[start - 1] == ".") and not found["unit"]:
             continue  # part of a name: B12, v1.2
-        digits = re.sub(r"[,\u202f\u00a0]", "", found["digits"])
+        digits = re.sub(r"[,\u202f\u00a0]", "." if _COMMA.fullmatch(found["digits"]) else "", found["digits"])
         bracketed = bool(found["open"] and found["close"]) or _in_accounts(text, found)
         negative = bool(found["sign"] or found["sign2"]) or bracketed
         if found["sign"] and start > 1 and text[max(found.start() - 1, 0)].isalnum():
             negative = False  # a range or a hyphen: 10-12
-        scale = _SCALES.get((found["scale"] or found["letter"] or "").lower(), 1.0)
+        scale = _LETTERS.get((found["letter"] or "").lower(), 1.0)
+        if found["scale"]:
+            scale = 10.0 ** power(found["scale"].lower())
         number = -float(digits) if negative else float(digits)
         decimals = len(digits.partition(".")[2])
         whole = found.group().strip()

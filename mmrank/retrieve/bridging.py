@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -15,6 +16,9 @@ SHORTEST_BRIDGED = 4
 LONG = 8
 """From so many letters on two mistakes are bridged, below one."""
 _ENDINGS = ("", "e", "y", "s", "es", "ies", "d", "ed", "ied", "ing", "er", "ers", "ion", "ions", "al", "ly", "ment")
+
+_IN_CURRENCY = re.compile(r"[a-z]{3}\d{7,}")
+"""An amount with its currency, as `mmrank.index.numbers` writes it."""
 
 
 class Vocabulary(Protocol):
@@ -52,6 +56,8 @@ def bridged(asked: Sequence[str], vocabulary: Vocabulary, language: str = ENGLIS
         beside = asked[at + 1] if at + 1 < len(asked) and not there[at + 1] else None
         if there[at]:
             found.append(word)
+        elif _IN_CURRENCY.fullmatch(word) and len(asked) > 1:
+            pass  # the amount without its currency is among the words too
         elif beside is not None and vocabulary.known([word + beside]) == [True]:
             found.append(word + beside)
             at += 1

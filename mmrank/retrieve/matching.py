@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
+from mmrank.amounts import SCALE
 from mmrank.retrieve.words import words
 
 PREFIX = 4
 """Letters by which a word that may be one of the question's is found; then the whole word is compared."""
 
 _NUMBER = (
-    r"(?<![^\W_])\d(?:[\d.,’\u00a0\u2009\u202f]*\d)?(?:\s?(?:%|(?:thousand|million|billion|trillion)\b))?(?![^\W_])"
+    rf"(?:(?<![^\W_])|(?<=[\u3040-\u9fff]))\d(?:[\d.,’\u00a0\u2009\u202f]*\d)?(?:\s?(?:%|{SCALE}))?"
+    r"(?:(?![^\W_])|(?=[\u3040-\u9fff]))"
 )
 """A number, which may be written in several pieces."""
 

@@ -175,3 +175,17 @@ def test_a_change_is_worked_out_within_one_row(found: Found) -> None:
     other = [["", "2020"], ["Total net revenue", "400"]]  # a segment's, elsewhere
     answer = best("What was the revenue growth rate from 2020 to 2021?", found(rows, other))
     assert answer.computation == "(1,200 − 1,000) / 1,000 = 20.0 %"
+
+
+def test_an_amount_in_another_currency_is_not_the_one_that_was_asked_for(found: Found) -> None:
+    page = found(
+        "# Sales of firms", "Lunna Lines sold tickets for $1.2 billion.", "Hallan Ships sold for ¥1.2 billion."
+    )
+    assert "Hallan" in best("Which firm sold tickets for 1.2 billion yen?", page).lines[0][0]
+    assert "Lunna" in best("Which firm sold tickets for 1.2 billion dollars?", page).lines[0][0]
+
+
+def test_a_table_in_mio_is_converted_but_never_into_another_currency(found: Found) -> None:
+    page = found("# Umsatz", "(in Mio. €)", [["", "2021"], ["Umsatz", "1.5"], ["Kosten", "1,200"]])
+    assert best("How high were the Kosten in 2021, in billions of euros?", page).short == "1.2 billion"
+    assert best("How high were the Kosten in 2021, in billions of yen?", page).short == "1,200"

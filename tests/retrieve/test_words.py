@@ -42,6 +42,33 @@ def test_amounts_meet_where_the_statement_says_in_what_it_counts():
     assert "2019000000" not in words("(in millions) Revenue 1,200 in 2019")
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1,2 Milliarden Euro", "1,2 Mrd. €", "€1.2bn", "EUR 1.200 Mio.", "1 200 millions d’euros",
+        "1,2 mil millones de euros", "12億ユーロ", "€1,200,000,000", "1,2 млрд евро", "1.2 billion euros",
+        "120 crore euros", "1,2 miliardi di euro",
+    ],
+)  # fmt: skip
+def test_an_amount_is_one_in_every_language_and_has_its_currency(written):
+    assert {"1200000000", "eur1200000000"} <= set(words(written))
+    assert not {"usd1200000000", "jpy1200000000"} & set(words(written))
+
+
+def test_an_amount_in_japanese_is_read_whole_and_the_yen_sign_may_be_of_two_currencies():
+    assert "jpy1230000000" in words("売上高は12億3,000万円です")
+    assert {"jpy1200000000", "cny1200000000"} <= set(words("¥1.2 billion"))
+
+
+def test_a_table_says_in_other_languages_in_what_it_counts():
+    for said in ("(in Mio. €) Umsatz 1.200", "(en millones de euros) Ventas 1.200", "(百万円) 売上 1,200"):
+        assert "1200000000" in words(said)
+
+
+def test_a_number_before_another_word_is_no_amount():
+    assert words("5 m wide, 3 km, 12 miles, 2019 Mia") == "5 m wide 3 km 12 mile 2019 mia".split()
+
+
 def test_percent_is_written_in_two_ways():
     assert "12%" in words("12%") and "12%" in words("12 percent") and "12.5%" in words("12.5 per cent")
 
