@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -42,8 +43,8 @@ class PageQuestion:
 def page_questions(document: Document, *, count: int = 8, seed: int = 0) -> list[PageQuestion]:
     """Up to `count` questions about a document, of as many kinds (`origin`) as it has.
 
-    They are: table, statement, caption, list, heading, which asks for a section by its title, and part, which asks what
-    a section is made of.
+    They are: table, statement, caption, list, heading, which asks for a section by its title, part, which asks what a
+    section is made of, and count, which asks how many tables, figures or charts a section shows.
 
     Args:
         document: as ingested.
@@ -58,6 +59,7 @@ def page_questions(document: Document, *, count: int = 8, seed: int = 0) -> list
         "list": list(_lists(document)),
         "heading": list(_headings(document)),
         "part": list(_parts(document)),
+        "count": list(_counts(document)),
     }
     for found in kinds.values():
         rng.shuffle(found)
@@ -129,8 +131,7 @@ def _lists(document: Document) -> Iterator[PageQuestion]:
         if element.kind in (ElementKind.HEADING, ElementKind.TITLE):
             heading = element
         elif element.kind is ElementKind.LIST_ITEM and heading is not None and heading.page == element.page:
-            title = re.sub(r"^[\d.]+\s*", "", " ".join(heading.text.split())).strip(" .:")
-            if 2 <= len(title.split()) <= 10:
+            if title := _title(heading):
                 yield PageQuestion(f"What are the {_lower(title)}?", element.page, "list")
             heading = None
 
@@ -154,6 +155,25 @@ def _parts(document: Document) -> Iterator[PageQuestion]:
         title = " ".join(document.sections[parent].title.split()).strip(" .:")
         if len(pages) > 1 and 2 <= len(title.split()) <= 12:
             yield PageQuestion(f"Which subsections does the section {title} have?", pages[0], "part")
+
+
+def _counts(document: Document) -> Iterator[PageQuestion]:
+    """How many tables does a section show? Of sections that show some on the page where they begin, and end there."""
+    for page in document.pages:
+        title, shown = "", Counter[str]()
+        for element in page.elements:
+            if element.kind in (ElementKind.HEADING, ElementKind.TITLE):
+                for kind in (kind for kind, count in shown.items() if count > 1 and title):
+                    yield PageQuestion(f"How many {kind}s does the section {title} show?", page.page, "count")
+                title, shown = _title(element), Counter()
+            elif element.kind in (ElementKind.TABLE, ElementKind.FIGURE, ElementKind.CHART):
+                shown[element.kind.value] += 1
+
+
+def _title(element: Element) -> str:
+    """A heading of two to ten words without its number, or nothing."""
+    title = re.sub(r"^[\d.]+\s*", "", " ".join(element.text.split())).strip(" .:")
+    return title if 2 <= len(title.split()) <= 10 else ""
 
 
 def _lower(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,35 +19,37 @@ from mmrank.evaluate.reading import Read, cascade_figures, fitted_weight, fold_w
 from mmrank.train.data.examples import RankingExample
 from mmrank.train.data.page_folds import examples_of, folds_of, training_groups
 from mmrank.train.data.page_groups import MADE, PageGroup, read_groups, toy_groups
-from mmrank.train.data.splits import split
+from mmrank.train.data.splits import fold_of, split
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.trainers import ranks
 from mmrank.train.trainers.base_weights import how_to_load
-from mmrank.train.trainers.grouped import Row, fit, rows_of
-from mmrank.train.trainers.language_models import load_causal, spoken
+from mmrank.train.trainers.grouped import Objective, Row, fit, rows_of
+from mmrank.train.trainers.kept_prompts import KeptSettings, ReadOnce, frozen_layers
+from mmrank.train.trainers.language_models import load_causal
 from mmrank.train.trainers.lora import save_adapter, with_language_lora
-from mmrank.train.trainers.page_reading import OBJECTIVES, Pointwise, Setwise, TaughtTogether, read_pages
+from mmrank.train.trainers.page_reading import OBJECTIVES, Pointwise, Rewarded, TaughtTogether, read_pages
 from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.reader_card import write_card
-from mmrank.train.trainers.reinforcement import GrpoSettings, reinforce
-from mmrank.train.trainers.run_folder import METRICS, resumes_stage
+from mmrank.train.trainers.run_folder import resumes_stage
 from mmrank.train.trainers.settings import LoraSettings, ModelSettings, RecipeConfig, TrainerSettings
 from mmrank.train.trainers.teachers import load_teacher, with_teacher
 
 Arm = Literal["untrained", "sft", "cl", "distilled", "grpo", "sft+grpo"]
-STAGES: Mapping[str, tuple[str, str]] = {
-    "sft": ("sft", "sft"),
-    "cl": ("cl", "cl"),
-    "distilled": ("cl", "distil"),
-    "grpo": ("grpo", "grpo"),
-    "sft+grpo": ("choose", "grpo"),
+STAGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "sft": ("sft", ("sft",)),
+    "cl": ("cl", ("cl",)),
+    "distilled": ("cl", ("distil",)),
+    "grpo": ("grpo", ("grpo",)),
+    "sft+grpo": ("sft", ("sft", "grpo")),
 }
 """Arm → how it learns from paragraphs and tables, then from pages."""
-SETWISE = ("grpo", "sft+grpo")
 RETRIEVAL = "retrieval"
 ALL = -1
 """In the place of a fold: no document is left out."""
+COSTS = ("seconds", "tokens", "judging", "reading", "read tokens")
+"""Of all stages, of judging, and of reading prompts that no arm had read (within both)."""
 COST = "cost.json"
+KEPT = "kept"
 TABLE = "table.jsonl"
 """One line per arm, written when it is done."""
 
@@ -65,9 +66,11 @@ class ReaderConfig(RecipeConfig):
     folds: int = Field(5, ge=2, description="of documents; each is judged by a reader trained on the others")
     depths: list[int] = Field([3], min_length=1, description="first pages that are read, one table for each")
     candidates: int = Field(5, ge=2, description="pages per question to train on, an answering one included")
-    choices: int = Field(4, ge=2, le=9, description="pages per question of the setwise arms, an answering one included")
     made: int = Field(300, ge=0, description="questions made from documents, per fold at most")
-    max_tokens: int = Field(400, ge=32, description="of a prompt with one page; setwise, of a page")
+    max_tokens: int = Field(400, ge=32, description="of a prompt with one page")
+    kept: KeptSettings | None = Field(
+        None, description="prompts are read once, and the adapter acts on their last tokens; None: on all tokens"
+    )
     batch: int = Field(16, ge=1, description="questions that are read together when a fold is judged")
     teacher: str = Field(RETRIEVAL, description="whose scores `distilled` learns: retrieval, or as in the recipe dear")
     alpha: float = Field(0.3, ge=0, le=1, description="share of the teacher")
@@ -77,10 +80,12 @@ class ReaderConfig(RecipeConfig):
     )
     final: Arm | None = Field(None, description="train this arm on all documents, and write adapter.safetensors")
     lora: LoraSettings = LoraSettings()
-    first: TrainerSettings = Field(TrainerSettings(), description="of the stage on paragraphs and tables")
+    first: TrainerSettings | None = Field(
+        TrainerSettings(), description="of the stage on paragraphs and tables; None: no such stage"
+    )
     trainer: TrainerSettings = Field(TrainerSettings(), description="of the stage on pages")
     rl: TrainerSettings = Field(TrainerSettings(), description="of both stages of GRPO")
-    grpo: GrpoSettings = GrpoSettings()
+    completions: int = Field(8, ge=2, description="answers that are drawn per question of GRPO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ def train(config: ReaderConfig, out: Path, *, resume: bool = False) -> TrainingR
     and kind of questions. With `final`, the adapter of one arm is trained on all documents where its near misses reach
     the gate.
     """
+    if config.kept and config.final:
+        raise InputError("final: an adapter that acts on the last tokens alone is not written; leave out kept")
     data = _data(config)
     start, tokenizer = load_causal(config.base, _texts(data), config.trainer.seed, how_to_load(config, adapted=True))
     before: dict[str, float] = {}
@@ -135,18 +142,13 @@ def works(config: ReaderConfig) -> list[Work]:
     data = _data(config)
     scorer = Pointwise(tokenizer_of(config.base), config.max_tokens)
     made = []
-    for name, settings, examples in (
-        ("first", config.first, data.paragraphs),
-        ("pages", config.trainer, examples_of(training_groups(data.groups, data.folds, 0))),
-    ):
+    pages = examples_of(training_groups(data.groups, data.folds, 0))
+    for name, settings, examples in (("first", config.first, data.paragraphs), ("pages", config.trainer, pages)):
+        if settings is None:
+            continue
         lengths = [sum(scorer.lengths(row)) for row in rows_of(examples, config.candidates)]
         made.append(Work(name, settings, config.lora, lengths, config.max_tokens))
     return made
-
-
-def label_reward(completions: Sequence[Any], gold: Sequence[int], **_: Any) -> list[float]:
-    """1 for the right label and nothing else, in the form of trl."""
-    return [float(spoken(said).strip() == str(label)) for said, label in zip(completions, gold, strict=True)]
 
 
 class _Run:
@@ -156,14 +158,14 @@ class _Run:
         self, config: ReaderConfig, arm: Arm, data: _Data, base: Any, tokenizer: Any, out: Path, resume: bool
     ) -> None:
         self.config, self.arm, self.data, self.out, self.resume = config, arm, data, out, resume
-        self.tokenizer = tokenizer
         seed = config.trainer.seed
-        self.scorer: Pointwise | Setwise = (
-            Setwise(tokenizer, config.max_tokens, seed) if arm in SETWISE else Pointwise(tokenizer, config.max_tokens)
-        )
         torch.manual_seed(seed)
-        self.model = base if arm == "untrained" else with_language_lora(base, config.lora)
-        self.seconds, self.tokens = 0.0, 0
+        frozen = frozen_layers(base, config.kept) if config.kept else 0
+        self.model = base if arm == "untrained" else with_language_lora(base, config.lora, frozen=frozen)
+        kept = config.kept and (config.kept.folder or out.parent / KEPT)
+        self.once = ReadOnce(self.model, config.kept, kept) if config.kept and kept else None
+        self.scorer = Pointwise(tokenizer, config.max_tokens, self.once)
+        self.seconds = 0.0
 
     def judged(self) -> dict[str, Any]:
         """The arm's line of the table."""
@@ -179,7 +181,7 @@ class _Run:
             costs.append(found)
             for group, margins in zip(tests, found["margins"], strict=True):
                 reads.setdefault(group.kind, []).append(_read_of(group, margins, fold))
-        if self.arm != "untrained":
+        if self.arm != "untrained" and self.config.first is not None:
             first = self.out.parent / f"first-{STAGES[self.arm][0]}" / COST
             costs.append(json.loads(first.read_text(encoding="utf-8")))
         everything = [read for some in reads.values() for read in some]
@@ -188,8 +190,7 @@ class _Run:
         pairs = [right for read in everything for right in read.near_misses(depth)]
         return {
             "arm": self.arm,
-            "seconds": round(sum(cost["seconds"] for cost in costs), 1),
-            "tokens": sum(cost["tokens"] for cost in costs),
+            **{name: round(sum(cost.get(name, 0) for cost in costs), 1) for name in COSTS},
             "weight": fitted_weight(everything, depth),
             "pairs": float(np.mean(pairs)) if pairs else 0.0,
             "kinds": {
@@ -204,8 +205,9 @@ class _Run:
         if self.arm != "untrained":
             self.learn(fold)
         rows = [{"query": g.query, "candidates": [p.view for p in g.pages[: max(self.config.depths)]]} for g in tests]
-        spent = self._spent()
-        found = {"margins": read_pages(self.model, self.scorer, rows, self.config.batch), **spent}
+        begun = time.perf_counter()
+        margins = read_pages(self.model, self.scorer, rows, self.config.batch)
+        found = {"margins": margins, "judging": time.perf_counter() - begun, **self._spent()}
         if ranks.writes():
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(found), encoding="utf-8")
@@ -215,11 +217,12 @@ class _Run:
         """Both stages, without the documents of a fold; the first one is run once, for all arms that have it."""
         from peft import load_peft_weights, set_peft_model_state_dict
 
-        first, second = STAGES[self.arm]
-        folder = self.out.parent / f"first-{first}"
+        first, stages = STAGES[self.arm]
+        folder = self.out.parent / ("first-none" if self.config.first is None else f"first-{first}")
         ready, cost = folder / "adapter", folder / COST
         if not cost.is_file():
-            self._stage(first, self.data.paragraphs, self.data.held_out, self.config.first, folder, {})
+            if self.config.first is not None:
+                self._stage(first, self.data.paragraphs, self.data.held_out, self.config.first, folder, {})
             spent = self._spent()
             if ranks.writes():
                 self.model.save_pretrained(ready)
@@ -231,18 +234,25 @@ class _Run:
         own, watched = split(examples, folds=10, seed=self.config.trainer.seed + 1)
         scores = {(g.query, p.view): p.score for g in groups for p in g.pages}
         folder = self.out / ("all" if fold == ALL else f"fold-{fold}")
-        self._stage(second, own or examples, watched or examples, self.config.trainer, folder, scores)
+        for stage in stages:
+            at = folder / stage if len(stages) > 1 else folder
+            self._stage(stage, own or examples, watched or examples, self.config.trainer, at, scores)
 
     def _spent(self) -> dict[str, float]:
-        """Seconds and tokens of the stages since the last call."""
-        spent = {"seconds": self.seconds, "tokens": self.tokens + self.scorer.tokens}
-        self.seconds, self.tokens, self.scorer.tokens = 0.0, 0, 0
+        """Seconds and tokens since the last call, see `COSTS`; `judging` is not counted here."""
+        spent = {"seconds": self.seconds, "tokens": self.scorer.tokens}
+        self.seconds, self.scorer.tokens = 0.0, 0
+        if self.once is not None:
+            spent |= {"reading": self.once.seconds, "read tokens": self.once.tokens}
+            self.once.seconds, self.once.tokens = 0.0, 0
         return spent
 
     def _groups(self, fold: int) -> list[PageGroup]:
         groups = training_groups(self.data.groups, self.data.folds, fold)
         made = [group for group in groups if group.kind == MADE]
-        random.Random(self.config.trainer.seed).shuffle(made)
+        made.sort(
+            key=lambda group: fold_of(group.query, 1 << 30, self.config.trainer.seed)
+        )  # the same ones in all folds
         return [group for group in groups if group.kind != MADE] + made[: self.config.made]
 
     def _stage(
@@ -255,28 +265,8 @@ class _Run:
         scores: Mapping[tuple[str, str], float],
     ) -> None:
         begun, config, resume = time.perf_counter(), self.config, resumes_stage(out, self.resume)
-        shown = config.choices if self.arm in SETWISE else config.candidates
-        rows = rows_of(examples, shown, settings.seed)
-        if how == "grpo":
-            assert isinstance(self.scorer, Setwise)
-            reinforce(
-                self.model,
-                self.tokenizer,
-                [self.scorer.asked(row) for row in rows],
-                [label_reward],
-                settings=config.rl,
-                grpo=config.grpo,
-                lora=config.lora,
-                out=out,
-                resume=resume,
-            )
-            if "ref" in self.model.peft_config:
-                self.model.delete_adapter("ref")  # trl's copy of where the stage began
-            logged = [json.loads(line) for line in (out / METRICS).read_text(encoding="utf-8").splitlines()]
-            self.tokens += int(max((row.get("num_tokens", 0) for row in logged), default=0))
-            self.seconds += time.perf_counter() - begun
-            return
-        tests = rows_of(held_out, shown)
+        rows = rows_of(examples, config.candidates, settings.seed)
+        tests = rows_of(held_out, config.candidates)
         if how == "distil":
             rows, tests = (self._taught(some, scores) for some in (rows, tests))
         fit(
@@ -284,14 +274,19 @@ class _Run:
             rows=rows,
             held_out=tests,
             scorer=self.scorer,
-            objective=TaughtTogether(config.alpha, config.temperature) if how == "distil" else OBJECTIVES[how],
-            settings=settings,
+            objective=self._objective(how),
+            settings=config.rl if how == "grpo" else settings,
             out=out,
             baseline=False,
             plus=config.lora.plus,
             resume=resume,
         )
         self.seconds += time.perf_counter() - begun
+
+    def _objective(self, how: str) -> Objective:
+        if how == "distil":
+            return TaughtTogether(self.config.alpha, self.config.temperature)
+        return Rewarded(self.config.completions) if how == "grpo" else OBJECTIVES[how]
 
     def _taught(self, rows: Sequence[Row], scores: Mapping[tuple[str, str], float]) -> list[Row]:
         if self.config.teacher != RETRIEVAL:
@@ -300,7 +295,7 @@ class _Run:
 
 
 def _data(config: ReaderConfig) -> _Data:
-    paragraphs, held_out = config.source.read()
+    paragraphs, held_out = ([], []) if config.first is None else config.source.read()
     if config.source.toy and not config.pages:
         groups = toy_groups(40, candidates=config.source.toy_candidates, held_out=True)
     else:
@@ -316,12 +311,11 @@ def _data(config: ReaderConfig) -> _Data:
 
 def _texts(data: _Data) -> list[str]:
     """What a tiny model must know."""
-    from mmrank.rerankers.prompts import YES_NO, setwise_chat
+    from mmrank.rerankers.prompts import YES_NO
 
     shown = [text for e in (*data.paragraphs, *data.held_out) for text in (e.query, *e.positives, *e.negatives)]
     shown += [page.view for group in data.groups for page in group.pages]
-    frames = [YES_NO.frame("yes no", ""), *(m.text for m in setwise_chat(("",), [("",)] * 9, reason=False))]
-    return [*shown, *frames, "yes", "no"]
+    return [*shown, YES_NO.frame("yes no", ""), "yes", "no"]
 
 
 def _read_of(group: PageGroup, margins: Sequence[float], fold: int) -> Read:

@@ -79,13 +79,14 @@ def language_lora(lora: LoraSettings | None, *, sees: bool = False) -> Any:
     return lora_config(lora, exclude_modules=VISION_TOWER if sees else None, task_type="CAUSAL_LM")
 
 
-def with_language_lora(model: Any, lora: LoraSettings | None, *, whole: str | None = None) -> Any:
+def with_language_lora(model: Any, lora: LoraSettings | None, *, whole: str | None = None, frozen: int = 0) -> Any:
     """A language model with a fresh adapter; the model itself where `lora` is None.
 
     Args:
         model: its vision tower, if it has one, is left as it is.
         lora: rank, layers and so on.
         whole: name of a module that is trained in full.
+        frozen: layers from the first that are left as they are.
     """
     if lora is None:
         return model
@@ -93,6 +94,8 @@ def with_language_lora(model: Any, lora: LoraSettings | None, *, whole: str | No
 
     sees = hasattr(model.config, "vision_config")
     excluded = [VISION_TOWER] * sees + [rf"(.*\.)?{whole}"] * (whole is not None)
+    if frozen:
+        excluded.append(rf"(.*\.)?layers\.({'|'.join(map(str, range(frozen)))})\..*")
     config = lora_config(
         lora,
         exclude_modules="|".join(excluded) or None,
