@@ -174,10 +174,9 @@ class _Run:
         for fold in range(self.config.folds):
             kept = self.out / f"fold-{fold}" / "margins.json"
             tests = self.data.tests(fold)
-            if self.resume and kept.is_file():
-                found = json.loads(kept.read_text(encoding="utf-8"))
-            else:
-                found = self._fold(fold, tests, kept)
+            found = json.loads(kept.read_text(encoding="utf-8")) if self.resume and kept.is_file() else None
+            if found is None or not self._deep_enough(tests, found["margins"]):
+                found = self._fold(fold, tests, kept, found or {})
             costs.append(found)
             for group, margins in zip(tests, found["margins"], strict=True):
                 reads.setdefault(group.kind, []).append(_read_of(group, margins, fold))
@@ -201,13 +200,25 @@ class _Run:
             "cascade": cascade_figures(everything, depth, weights[depth]),
         }
 
-    def _fold(self, fold: int, tests: Sequence[PageGroup], kept: Path) -> dict[str, Any]:
+    def _deep_enough(self, tests: Sequence[PageGroup], margins: Sequence[Sequence[float]]) -> bool:
+        depth = max(self.config.depths)
+        return all(len(row) >= len(group.pages[:depth]) for group, row in zip(tests, margins, strict=True))
+
+    def _fold(self, fold: int, tests: Sequence[PageGroup], kept: Path, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Judge a fold by the reader that did not see it, trained now or, where fewer pages were judged, before."""
         if self.arm != "untrained":
-            self.learn(fold)
+            trained = kept.parent / "adapter"
+            if before:
+                self._load(trained)
+            else:
+                self.learn(fold)
+                if ranks.writes():
+                    self.model.save_pretrained(trained)
         rows = [{"query": g.query, "candidates": [p.view for p in g.pages[: max(self.config.depths)]]} for g in tests]
         begun = time.perf_counter()
         margins = read_pages(self.model, self.scorer, rows, self.config.batch)
-        found = {"margins": margins, "judging": time.perf_counter() - begun, **self._spent()}
+        spent = {"judging": time.perf_counter() - begun, **self._spent()}
+        found = {"margins": margins, **{name: before.get(name, 0) + value for name, value in spent.items()}}
         if ranks.writes():
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_text(json.dumps(found), encoding="utf-8")
@@ -215,8 +226,6 @@ class _Run:
 
     def learn(self, fold: int) -> None:
         """Both stages, without the documents of a fold; the first one is run once, for all arms that have it."""
-        from peft import load_peft_weights, set_peft_model_state_dict
-
         first, stages = STAGES[self.arm]
         folder = self.out.parent / ("first-none" if self.config.first is None else f"first-{first}")
         ready, cost = folder / "adapter", folder / COST
@@ -228,7 +237,7 @@ class _Run:
                 self.model.save_pretrained(ready)
                 cost.write_text(json.dumps(spent), encoding="utf-8")
             ranks.wait()
-        set_peft_model_state_dict(self.model, load_peft_weights(str(ready), device=str(ranks.device())))
+        self._load(ready)
         groups = self._groups(fold)
         examples = examples_of(groups)
         own, watched = split(examples, folds=10, seed=self.config.trainer.seed + 1)
@@ -237,6 +246,11 @@ class _Run:
         for stage in stages:
             at = folder / stage if len(stages) > 1 else folder
             self._stage(stage, own or examples, watched or examples, self.config.trainer, at, scores)
+
+    def _load(self, adapter: Path) -> None:
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        set_peft_model_state_dict(self.model, load_peft_weights(str(adapter), device=str(ranks.device())))
 
     def _spent(self) -> dict[str, float]:
         """Seconds and tokens since the last call, see `COSTS`; `judging` is not counted here."""
