@@ -7,16 +7,26 @@ takes longer than everything else that a single question needs.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmrank.encoders.minilm_weights import DIMENSION, EPSILON, HEADS, LAYERS, verified_bytes
 
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
+
 States = NDArray[np.float32]
+Pair = tuple[States, States]
+"""Weight and bias of a linear layer or a layer norm."""
+WIDTH = DIMENSION // HEADS
+SMALL = 1_000_000
+"""Multiplications up to which OpenBLAS multiplies without copying first, on processors with AVX-512."""
+WITH_SMALL_PRODUCTS = frozenset({"SkylakeX", "Cooperlake", "SapphireRapids"})
+"""OpenBLAS's names for these processors."""
 
 
 class QuestionNetwork:
@@ -48,24 +58,8 @@ class QuestionNetwork:
         segment = take("embeddings.token_type_embeddings.weight")[0]
         self._positions = take("embeddings.position_embeddings.weight") + segment  # (512, 384)
         self._norm = (take("embeddings.LayerNorm.weight"), take("embeddings.LayerNorm.bias"))
-        self._layers = []  # weights laid out (in, out) in memory: products of few tokens take half the time
-        for number in range(LAYERS):
-            at = f"encoder.layer.{number}."
-            joint = [
-                np.concatenate([take(f"{at}attention.self.{name}.{kind}") for name in ("query", "key", "value")])
-                for kind in ("weight", "bias")
-            ]
-            pairs = {
-                name: (np.ascontiguousarray(take(f"{at}{name}.weight").T), take(f"{at}{name}.bias"))
-                for name in (
-                    "attention.output.dense",
-                    "attention.output.LayerNorm",
-                    "intermediate.dense",
-                    "output.dense",
-                    "output.LayerNorm",
-                )
-            }
-            self._layers.append({"joint": (np.ascontiguousarray(joint[0].T), joint[1]), **pairs})
+        columns = WIDTH if _multiplies_small(self._threads) else None
+        self._layers = [_Layer(f"encoder.layer.{number}.", take, columns) for number in range(LAYERS)]
 
     def hidden(self, token_ids: Sequence[int]) -> States:
         """Last hidden states of one text, (tokens, 384)."""
@@ -73,39 +67,95 @@ class QuestionNetwork:
         with self._threads.limit(limits=1, user_api="blas"):
             x = _norm(self._words[list(token_ids)] + self._positions[: len(token_ids)], self._norm)
             for layer in self._layers:
-                x = _layer(x, layer)
+                x = layer(x)
         return x
 
 
-def _layer(x: States, layer: dict[str, tuple[States, States]]) -> States:
-    tokens, width = len(x), DIMENSION // HEADS
-    joint = _linear(x, layer["joint"]).reshape(tokens, 3, HEADS, width)
-    query, key, value = joint.transpose(1, 2, 0, 3)  # each (heads, tokens, 32)
-    scores = (query * np.float32(width**-0.5)) @ key.transpose(0, 2, 1)  # (heads, tokens, tokens)
-    scores = np.exp(scores - scores.max(-1, keepdims=True))
-    scores /= scores.sum(-1, keepdims=True)
-    mixed = (scores @ value).transpose(1, 0, 2).reshape(tokens, DIMENSION)
-    x = _norm(_linear(mixed, layer["attention.output.dense"]) + x, layer["attention.output.LayerNorm"])
-    wide = _gelu(_linear(x, layer["intermediate.dense"]))  # (tokens, 1536)
-    return _norm(_linear(wide, layer["output.dense"]) + x, layer["output.LayerNorm"])
+def _multiplies_small(threads: ThreadpoolController) -> bool:
+    libraries = [library for library in threads.info() if library["user_api"] == "blas"]
+    return bool(libraries) and all(library.get("architecture") in WITH_SMALL_PRODUCTS for library in libraries)
 
 
-def _linear(x: States, weights: tuple[States, States]) -> States:
-    return np.asarray(x @ weights[0] + weights[1], np.float32)
+class _Layer:
+    """One layer of BERT, (tokens, 384) to (tokens, 384).
+
+    Args:
+        at: what the names of its weights begin with.
+        take: gives the weights by name.
+        columns: outputs that are computed together, None for all. A question's few tokens times a few columns is a
+            small product, and for it OpenBLAS takes half the time.
+    """
+
+    def __init__(self, at: str, take: Callable[[str], States], columns: int | None) -> None:
+        def linear(names: Sequence[str], columns: int | None) -> Pair:
+            weight = np.concatenate([take(f"{at}{name}.weight") for name in names])  # (outputs, inputs)
+            bias = np.concatenate([take(f"{at}{name}.bias") for name in names])
+            together = columns or len(weight)
+            blocks = weight.reshape(-1, together, weight.shape[1]).transpose(0, 2, 1)
+            # Laid out (blocks, inputs, columns) in memory: of products of few tokens the quickest.
+            return np.ascontiguousarray(blocks), bias.reshape(-1, 1, together)
+
+        def norm(name: str) -> Pair:
+            return take(f"{at}{name}.LayerNorm.weight"), take(f"{at}{name}.LayerNorm.bias")
+
+        self._joint = linear([f"attention.self.{name}" for name in ("query", "key", "value")], columns)
+        self._mix, self._mix_norm = linear(["attention.output.dense"], columns), norm("attention.output")
+        self._widen = linear(["intermediate.dense"], columns)
+        self._narrow, self._narrow_norm = linear(["output.dense"], None), norm("output")
+
+    def __call__(self, x: States) -> States:
+        joint = _side_by_side(_linear(x, self._joint)).reshape(len(x), 3, HEADS, WIDTH)
+        query, key, value = joint.transpose(1, 2, 0, 3)  # each (heads, tokens, 32)
+        query *= np.float32(WIDTH**-0.5)
+        scores: States = query @ key.transpose(0, 2, 1)  # (heads, tokens, tokens)
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        x = _norm(_side_by_side(_linear(_side_by_side(scores @ value), self._mix)) + x, self._mix_norm)
+        wide = _side_by_side(_gelu(_linear(x, self._widen)))  # (tokens, 1536)
+        return _norm(_side_by_side(_linear(wide, self._narrow)) + x, self._narrow_norm)
 
 
-def _norm(x: States, weights: tuple[States, States]) -> States:
+def _linear(x: States, weights: Pair) -> States:
+    """The outputs of a linear layer in blocks, (blocks, tokens, columns)."""
+    blocks, inputs, columns = weights[0].shape
+    most = SMALL // (inputs * columns)
+    if blocks == 1 or len(x) <= most:
+        product: States = x @ weights[0]
+    else:
+        product = np.concatenate([part @ weights[0] for part in np.array_split(x, -(-len(x) // most))], axis=1)
+    product += weights[1]
+    return product
+
+
+def _side_by_side(blocks: States) -> States:
+    """(blocks, tokens, columns) to (tokens, blocks · columns)."""
+    return blocks.transpose(1, 0, 2).reshape(blocks.shape[1], -1)
+
+
+def _norm(x: States, weights: Pair) -> States:
     x = x - x.mean(-1, keepdims=True)
     x /= np.sqrt((x * x).mean(-1, keepdims=True) + np.float32(EPSILON))
-    return np.asarray(x * weights[0] + weights[1], np.float32)
+    x *= weights[0]
+    x += weights[1]
+    return x
 
 
 def _gelu(x: States) -> States:
     """x times the normal distribution function of x, whose error function is that of Abramowitz and Stegun, 7.1.26."""
-    z = np.abs(x) * np.float32(0.5**0.5)
-    t = 1 / (1 + np.float32(0.3275911) * z)
-    series = np.full_like(t, 1.061405429)
+    z = np.abs(x)
+    z *= np.float32(0.5**0.5)
+    t = z * np.float32(0.3275911)
+    t += 1
+    np.reciprocal(t, out=t)
+    series = t * np.float32(1.061405429)
     for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        series = series * t + np.float32(factor)
-    error = 1 - series * t * np.exp(-z * z)
-    return np.asarray(0.5 * x * (1 + np.copysign(error, x)), np.float32)
+        series += np.float32(factor)
+        series *= t
+    z *= -z
+    series *= np.exp(z, out=z)
+    error = np.copysign(np.subtract(1, series, out=series), x, out=series)
+    error += 1
+    error *= x
+    error *= np.float32(0.5)
+    return error
