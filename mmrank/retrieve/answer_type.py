@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from mmrank.plurals import singular
 from mmrank.retrieve.words import words
 
 
@@ -40,6 +41,8 @@ _HELD = {
     AnswerKind.NUMBER: re.compile(r"\d[\d.,]*"),
     AnswerKind.NAME: re.compile(r"\b(?-i:[A-Z][\w.'’-]*)(?: (?-i:[A-Z][\w.'’-]*))+"),
 }
+
+_FIRST = re.compile(r"[a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +77,8 @@ class AnswerType:
 
     def _places(self, text: str, asked: Collection[str]) -> Iterator[int]:
         for match in _HELD[self.kind].finditer(text):
-            if not all(word in asked for word in words(match.group())):
+            written = match.group()
+            first = _FIRST.match(written.lower()) if written.isascii() else None
+            # Mostly the first word tells already, without making words of the rest.
+            if (first and singular(first.group()) not in asked) or not all(word in asked for word in words(written)):
                 yield match.start()

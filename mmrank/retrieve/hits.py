@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 from mmrank.hits import Hits
 from mmrank.retrieve.confidence import confidences
@@ -49,7 +50,8 @@ def page_hit(ranking: PageRanking, at: int, matcher: WordMatcher | None = None) 
             page = replace(page, elements=tuple(one for one in page.elements if one.id in written.grounds))
     finder = SpotFinder(matcher, question.analysis.text)
     beside = number - 1 if number else 1
-    spots = finder.spots(page, document.pages[beside] if beside < len(document.pages) else None, evidence)
+    neighbour = cache(lambda: document.pages[beside] if beside < len(document.pages) else None)
+    spots = finder.spots(page, neighbour, evidence)
     snippet = next((spot.text for spot in spots if spot.text), "")
     shown = tuple(element for spot in spots for element in spot.elements)
     return Hit(
@@ -62,7 +64,7 @@ def page_hit(ranking: PageRanking, at: int, matcher: WordMatcher | None = None) 
         snippet=snippet,
         marks=finder.marks(snippet),
         element_ids=tuple(element.id for element in shown),
-        label=document.pages[number].label,
+        label=page.label,
         heading_path=features.heading_path(shown[0].id) if shown else (),
         reasoning=written.text if written is not None else reason(ranking, at, evidence, matcher),
         scores={name: float(values[at]) for name, values in ranking.signals.items()},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mmrank.retrieve.answer_type import AnswerType
-from mmrank.retrieve.evidence import Evidence, readable, repeats
+from mmrank.retrieve.evidence import LONGEST_HEAD, Evidence, readable, repeats
 from mmrank.retrieve.matching import WordMatcher
 from mmrank.retrieve.spots import row_box, sentences, text_box
 from mmrank.types import FURNITURE, PICTURED, BBox, Element, ElementKind, Page
@@ -58,12 +58,13 @@ class SpotFinder:
         self._wanted = AnswerType.of(question)
         self._several = bool(_SEVERAL.search(question))
 
-    def spots(self, page: Page, neighbour: Page | None, evidence: Sequence[Evidence]) -> list[Spot]:
+    def spots(self, page: Page, neighbour: Callable[[], Page | None], evidence: Sequence[Evidence]) -> list[Spot]:
         """The best spots of a page, best first; one at least where the page has elements.
 
         Args:
             page: the page.
-            neighbour: the page before or after it, by which running heads are known.
+            neighbour: gives the page before or after it, by which running heads are known; asked for only when an
+                element is short enough to be one.
             evidence: its elements, best first.
         """
         chosen: list[Spot] = []
@@ -74,7 +75,8 @@ class SpotFinder:
                 break
             if item.element.id in used:
                 continue
-            if neighbour is not None and repeats(item.element, neighbour):
+            beside = neighbour() if len(item.element.text) <= LONGEST_HEAD else None
+            if beside is not None and repeats(item.element, beside):
                 last.append(item)
                 continue
             spot = self._spot(item.element, page)
