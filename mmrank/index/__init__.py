@@ -13,6 +13,7 @@ from mmrank.index.filters import Filter, iso_date
 from mmrank.index.milvus import MilvusStore, absolute
 from mmrank.index.milvus_repair import repair_in_milvus
 from mmrank.index.multivector import MaxSim, pool_tokens
+from mmrank.index.products import inner_products
 from mmrank.index.records import (
     DocumentPlace,
     DocumentRecord,
@@ -57,6 +58,7 @@ __all__ = [
     "export_archive",
     "import_archive",
     "import_into_milvus",
+    "inner_products",
     "is_remote",
     "is_saved_name",
     "is_vacant",

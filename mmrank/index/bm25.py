@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ K1, B = 1.2, 0.75
 LONG = 2048
 """For a word with fewer postings than this, scoring them all is cheaper than looking some of them up."""
 
+FOUND = 1024
+"""Words whose postings are remembered for each segment: a question looks each of its words up several times."""
+
 Units = NDArray[np.int32]
 Runs = Sequence[tuple[int, int]]
 
@@ -33,6 +36,7 @@ class WordsSegment:
     def __init__(self, postings: Postings, alive: NDArray[np.bool_] | None) -> None:
         self.postings = postings
         self.alive = alive
+        self._find = lru_cache(maxsize=FOUND)(postings.find)
 
     @cached_property
     def _document_starts(self) -> NDArray[np.int32]:
@@ -82,7 +86,7 @@ class WordsSegment:
 
     def all(self, term: bytes, level: Level) -> tuple[Units, NDArray[Any]]:
         """The units, except removed ones, that hold a word, ascending, and how often each does."""
-        rows, counts = self.postings.find(term)
+        rows, counts = self._find(term)
         if self.alive is not None and len(rows):
             alive = self.alive[rows]
             rows, counts = rows[alive], counts[alive]
@@ -94,7 +98,7 @@ class WordsSegment:
 
     def at(self, term: bytes, level: Level, units: Units) -> NDArray[Any]:
         """How often a word occurs in each of these units (ascending)."""
-        rows, counts = self.postings.find(term)
+        rows, counts = self._find(term)
         found = np.zeros(len(units), np.int64)
         if not len(rows) or not len(units):
             return found

@@ -68,7 +68,7 @@ class Postings:
         return [blob[begin:end] for begin, end in pairwise(bounds)]
 
     def _term(self, at: int) -> bytes:
-        return self.terms[self.term_offsets[at] : self.term_offsets[at + 1]].tobytes()
+        return self.terms[self.term_offsets.item(at) : self.term_offsets.item(at + 1)].tobytes()
 
 
 class PostingsBuilder:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mmrank.errors import InputError, MmrankError
 from mmrank.index.beneath import is_segment_name, open_file
 from mmrank.index.faiss_gpu import MOST, GpuIndex, load_faiss, on_gpus
+from mmrank.index.products import inner_products
 from mmrank.index.seal import is_sealed, seal
 from mmrank.index.segment_data import SegmentData
 
@@ -259,7 +260,9 @@ class VectorSegment:
         data = self.data
         if allowed is not None and sum(rows for _, rows in allowed) <= GATHERED:
             rows = np.concatenate([np.arange(start, start + count) for start, count in allowed])
-            scores = np.concatenate([data.vectors[start : start + count] @ query for start, count in allowed])
+            scores = np.concatenate(
+                [inner_products(data.vectors[start : start + count], query) for start, count in allowed]
+            )
             return _top(rows, scores, k)
         keep = self.alive
         if allowed is not None:
@@ -268,7 +271,7 @@ class VectorSegment:
                 keep[start : start + count] = True
         index = self._cache.get() if data.info.rows > SCANNED else None
         if index is None:
-            scores = data.vectors @ query
+            scores = inner_products(data.vectors, query)
             if keep is None:
                 return _top(np.arange(len(scores)), scores, k)
             rows = np.flatnonzero(keep)
@@ -280,7 +283,7 @@ class VectorSegment:
             here = rows >= 0
             rows, scores = rows[here], scores[here]
         if not index.exact_scores:
-            scores = data.vectors[rows] @ query
+            scores = inner_products(data.vectors[rows], query)
             return _top(rows, scores, k)
         return rows, scores
 

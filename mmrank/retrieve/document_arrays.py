@@ -29,11 +29,12 @@ class DocumentArrays:
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self.arrays = arrays
+        # In one type with the pages' bounds: looking a place up among places of another type copies them all.
+        self.arrays = {**arrays, "positions": arrays["positions"].astype(np.int32)}
         self.page_count = len(arrays["kinds"])
         self.passage_pages: NDArray[np.int64] = arrays["passage_pages"].astype(np.int64)
         self._texts: dict[int, str] = {}
-        self._phrases: dict[tuple[int, ...], NDArray[np.int64]] = {}
+        self._phrases: dict[tuple[int, ...], NDArray[np.int32]] = {}
 
     @property
     def nbytes(self) -> int:
@@ -58,7 +59,7 @@ class DocumentArrays:
         at = np.arange(int(lengths.sum())) + np.repeat(begin - (np.cumsum(lengths) - lengths), lengths)
         return np.repeat(present, lengths), *(self.arrays[value][at].astype(np.int64) for value in values)
 
-    def pages_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    def pages_of(self, positions: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
         """The pages on which word positions lie."""
         return np.searchsorted(self.arrays["page_bounds"], positions, side="right") - 1
 
@@ -66,13 +67,13 @@ class DocumentArrays:
         """Whether a page holds a word."""
         starts, bounds = self.arrays["page_starts"], self.arrays["page_bounds"]
         places = self.arrays["positions"][starts[number] : starts[number + 1]]
-        at = int(np.searchsorted(places, bounds[page]))
-        return at < len(places) and int(places[at]) < int(bounds[page + 1])
+        at = places.searchsorted(bounds[page])
+        return bool(at < len(places) and places[at] < bounds[page + 1])
 
-    def phrase(self, numbers: tuple[int, ...]) -> NDArray[np.int64]:
+    def phrase(self, numbers: tuple[int, ...]) -> NDArray[np.int32]:
         """Positions at which words stand one after the other, by their numbers; −1 is a word it does not have."""
         if -1 in numbers:
-            return np.zeros(0, np.int64)
+            return np.zeros(0, np.int32)
         found = self._phrases.get(numbers)
         if found is None:
             found = self._positions(numbers)
@@ -80,16 +81,17 @@ class DocumentArrays:
                 self._phrases[numbers] = found
         return found
 
-    def _positions(self, numbers: tuple[int, ...]) -> NDArray[np.int64]:
+    def _positions(self, numbers: tuple[int, ...]) -> NDArray[np.int32]:
         starts, places = self.arrays["page_starts"], self.arrays["positions"]
-        begin = places[starts[numbers[0]] : starts[numbers[0] + 1]].astype(np.int64)
+        begin = places[starts[numbers[0]] : starts[numbers[0] + 1]]
         for step, number in enumerate(numbers[1:], start=1):
             there = places[starts[number] : starts[number + 1]]
             if not len(there):
-                return np.zeros(0, np.int64)
-            at = np.searchsorted(there, begin + step)
+                return there
+            wanted = begin + np.int32(step)
+            at = there.searchsorted(wanted)
             at[at == len(there)] = 0
-            begin = begin[there[at] == begin + step]
+            begin = begin[there[at] == wanted]
         return begin
 
     def text(self, page: int) -> str:

@@ -92,17 +92,17 @@ def rank_documents(
     first = np.argsort(-claims, kind="stable")[: POOL * documents]
     closest = [identities.ids[at] for at in first if claims[at] > 0]
     pool = list(dict.fromkeys([*sorted(dense), *sorted(lexical), *best, *closest]))
-    similar = {name: snapshot.document_vectors(name) @ vector for name in pool}  # (m,) each
-    pool = [name for name in pool if len(similar[name])]  # one without passages is never found
     if not pool:
         return []
-    found = {
-        match.document_id: match.score
-        for match in snapshot.search_lexical(text, len(pool), "document", Filter(documents=tuple(pool)))
-    }
+    within = Filter(documents=tuple(pool))
+    similar = {match.document_id: match.score for match in snapshot.search_dense(vector, len(pool), "document", within)}
+    pool = [name for name in pool if name in similar]  # one without passages is never found
+    if not pool:
+        return []
+    found = {match.document_id: match.score for match in snapshot.search_lexical(text, len(pool), "document", within)}
     lowest = min(best.values(), default=0.0)
     scores: dict[str, dict[str, float]] = {
-        "dense": {name: float(similar[name].max()) for name in pool},
+        "dense": {name: similar[name] for name in pool},
         "best passage": {name: best.get(name, lowest) for name in pool},
         "lexical": {name: found.get(name, 0.0) for name in pool},
         **{kind: {name: float(values[identities.place(name)]) for name in pool} for kind, values in fits.items()},

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmrank.index import inner_products
 from mmrank.lexical import bm25, idf
 from mmrank.retrieve.document_arrays import DocumentArrays, PageView
 from mmrank.retrieve.features import DocumentFeatures
@@ -75,7 +76,7 @@ class Pool:
         for document, start in zip(self.documents, self._passage_starts.tolist(), strict=False):
             chosen = document.vectors[max(begin - start, 0) : max(end - start, 0)]
             if len(chosen):
-                found.append(chosen @ vector)
+                found.append(inner_products(chosen, vector))
         return _joined(found, np.float64)
 
     def page_max(self, passage_scores: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
@@ -212,8 +213,11 @@ class PageWords:
         wanted = [[place[word] for word in phrase] for phrase in phrases]
         found = np.zeros((len(phrases), len(self._pool)), np.bool_)
         for one, numbers, first in self._each(asked):
+            known = numbers.tolist()
             for at, words in enumerate(wanted):
-                positions = one.phrase(tuple(numbers[words].tolist()))
+                positions = one.phrase(tuple([known[word] for word in words]))
+                if not len(positions):
+                    continue
                 pages = one.pages_of(positions)
                 if within is not None:
                     pages = pages[positions - one.arrays["page_bounds"][pages] < within]
