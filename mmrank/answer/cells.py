@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from mmrank.answer.candidates import Candidate, Cite
 from mmrank.answer.expected import Expectation, Expected, Operation
 from mmrank.answer.grid import Grid, GridCell
+from mmrank.answer.measures import Measure, gives, gives_another
 from mmrank.answer.scales import scaled
 from mmrank.answer.units import TableUnit
 from mmrank.answer.values import written
@@ -29,6 +30,8 @@ WHOLE = 0.75
 ASKED = 0.1
 """What it counts that a value is worked out as the question asks."""
 TYPED = 0.12
+MEASURED = 0.15
+"""What it counts that a named row's cell is in a column that gives what is asked for: "Rent" what it costs."""
 SHORTER = 0.3
 """What a row's head loses where a longer head that begins with it is named."""
 NO_ROW = 0.5
@@ -41,6 +44,10 @@ AROUND = 3
 """Rows above and below in that box: where a row stands is known only about."""
 
 _BRACKETED = re.compile(r"\s*(?:[(\[][^()\[\]]*[)\]]\s*)+$")
+_DATE = re.compile(
+    r"(?:19|20)\d\d|\b\d{1,2}[:.]\d\d\b|\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|\d[./]\d\d?[./]\d",
+    re.I,
+)
 _SAYS_NUMBER = re.compile(r"\b(?:total|number of|count|amount of)\b", re.I)
 
 
@@ -102,7 +109,9 @@ def _lookups(wanted: Expectation, wording: Wording, table: TableUnit, around: fr
         elif wanted.kind in {Expected.NAME, Expected.EXPLANATION, Expected.THING, Expected.LIST}:
             score += -TYPED if value is not None else 0.0
         elif wanted.kind is Expected.DATE:
-            score += TYPED if re.search(r"(?:19|20)\d\d", cell.text) else -TYPED
+            score += TYPED if _DATE.search(cell.text) else -TYPED
+        if wanted.measure is not None and wording.found(cell.row_head):
+            score += _measured(wanted.measure, cell)
         items = _enumerated(cell.text) if wanted.kind is Expected.COUNT else 0
         if items and not wanted.counted & set(stems(cell.row_head)):
             counted = f"counted {items}: {cell.text}"
@@ -121,6 +130,17 @@ def _lookups(wanted: Expectation, wording: Wording, table: TableUnit, around: fr
             head = wording.found(heads[0]) if heads else frozenset()
             score = wording.weight(own | head) + UNDER * wording.weight(rest - own - head)
             yield Candidate(score, ((cell_text(cell), (cell_cite(table, [cell]),)),), cell.row_head, "row")
+
+
+def _measured(measure: Measure, cell: GridCell) -> float:
+    """What a cell counts more, or less, by what its column gives."""
+    value = cell.value
+    if measure.numeric and value is None:
+        return 0.0
+    if gives(measure, cell.column_head, cell.text):
+        return MEASURED
+    other = gives_another(measure, cell.column_head) or (measure.numeric and value is not None and value.is_year)
+    return -TYPED if other else 0.0
 
 
 def _enumerated(text: str) -> int:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mmrank.answer.measures import Measure, measured
 from mmrank.answer.wording import STEM
 from mmrank.query.analysis import analyse
 from mmrank.retrieve.words import content_words
@@ -55,6 +56,8 @@ _NUMBER = re.compile(
     r"|\bwhat (?:is|was|are|were|did)\b.{0,60}?\b(?:number|amount|total|value|cost|price|rate|sum|ratio|score|size"
     r"|population|capacity|margin|turnover|age|weight|height|length|speed|temperature|revenue|income|expense|earnings"
     r"|assets?|liabilit(?:y|ies)|cash|capital|cycle|average|maximum|minimum|difference|gap)\b"
+    r"|\bwhat (?:does|do|did|must|would|will)\b.{0,60}\b(?:cost|weigh|earn|pay|charge)\b"
+    r"|\bwhat (?:is|was|are|were) (?:to be )?(?:paid|charged|earned)\b"
     r"|\bin (?:usd |us\$ )?(?:millions?|billions?|thousands?)\b|\bdecimals?\b|\b(?:float|int|integer)\b",
     re.I,
 )
@@ -77,7 +80,8 @@ _LIST = re.compile(
     re.I,
 )
 _EXPLAIN = re.compile(
-    r"^(?:why|how (?!many|much|long|far|high|old|often|big|large|deep|low))"
+    r"^(?:why|how (?!many|much|long|far|high|old|often|big|large|deep|low|fast|heavy|tall|wide|hot|cold|warm|expensive"
+    r"))"
     r"|\b(?:describe|explain|definition|define[sd]?)\b",
     re.I,
 )
@@ -141,6 +145,7 @@ class Expectation:
         form: of a date, as the question wishes it: "YYYY-MM-DD".
         placed: whether a date is asked for by the place where it stands alone, as "the date on the first page".
         asked: the question with them.
+        measure: what is asked for without its name, as by "cost" or "when"; None for nothing of the kind.
         identifies: whether the number asked for names something: of a case, a model, a serial number.
     """
 
@@ -155,6 +160,7 @@ class Expectation:
     form: str = ""
     placed: bool = False
     asked: str = ""
+    measure: Measure | None = None
 
 
 def expectation(question: str) -> Expectation:
@@ -186,6 +192,7 @@ def expectation(question: str) -> Expectation:
         form=_form(raw),
         placed=kind is Expected.DATE and _PLACED.search(raw) is not None,
         asked=raw,
+        measure=measured(text),
     )
 
 

@@ -96,7 +96,7 @@ def tables_of(found: FoundPage) -> list[TableUnit]:
     for element in found.page.elements:
         if element.kind in FURNITURE:
             continue
-        years = _years(element.text) if len(element.text) < LINE else ()
+        years = _years(element.text) if element.table is None and len(element.text) < LINE else ()
         above = years if len(years) > 1 else above
         if element.kind in HEADS:
             heading = " ".join(element.text.split())

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from mmrank.answer.candidates import Candidate
 from mmrank.answer.expected import expectation
 from mmrank.answer.extract import extract
@@ -175,6 +177,38 @@ def test_a_change_is_worked_out_within_one_row(found: Found) -> None:
     other = [["", "2020"], ["Total net revenue", "400"]]  # a segment's, elsewhere
     answer = best("What was the revenue growth rate from 2020 to 2021?", found(rows, other))
     assert answer.computation == "(1,200 − 1,000) / 1,000 = 20.0 %"
+
+
+PLOTS = [
+    ["Plot", "Holder", "Area (m²)", "Let since", "Rent (€)"],
+    ["1", "Ada Byron", "300", "1994", "120"],
+    ["2", "Ben Crane", "250", "2001", "95"],
+    ["3", "Cora Dunn", "410", "1987", "140"],
+]
+SHIPS = [
+    ["Ship", "Captain", "Built", "Length", "Crossing", "Fare"],
+    ["Kittiwake", "Ada Byron", "1994", "42 m", "40 min", "4.20"],
+    ["Skua", "Ben Crane", "2001", "55 m", "55 min", "6.80"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "short"),
+    [
+        ("What does plot 3 cost?", "140"),
+        ("How much is plot 3?", "140"),
+        ("How much must the holder of plot 1 pay?", "120"),
+        ("How big is plot 3?", "410"),
+        ("When was plot 3 let?", "1987"),
+        ("Whose is plot 1?", "Ada Byron"),
+        ("What does a trip on the Skua cost?", "6.80"),
+        ("How long is the Skua?", "55 m"),
+        ("How long does the Skua take?", "55 min"),
+        ("Who commands the Kittiwake?", "Ada Byron"),
+    ],
+)
+def test_the_column_is_told_by_what_is_measured(found: Found, question: str, short: str) -> None:
+    assert best(question, found("# Harbour", PLOTS if "lot" in question else SHIPS)).short == short
 
 
 def test_an_amount_in_another_currency_is_not_the_one_that_was_asked_for(found: Found) -> None:
