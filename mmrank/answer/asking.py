@@ -233,7 +233,7 @@ def breadth(part: SubQuestion) -> int:
 def chosen_of(wanted: Expectation, candidates: Sequence[Candidate]) -> list[Candidate]:
     """The best candidate, and for an open question those beside it that say something else."""
     chosen = [candidates[0]]
-    if wanted.kind not in OPEN or candidates[0].origin in {"computed", "list", "count", "extreme"}:
+    if wanted.kind not in OPEN or candidates[0].origin in {"computed", "list", "count", "extreme", "verdict"}:
         return chosen
     for candidate in candidates[1:]:
         if len(chosen) == MOST_SENTENCES or candidate.score < BESIDE * candidates[0].score:

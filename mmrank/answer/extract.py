@@ -13,6 +13,7 @@ from mmrank.answer.ratios import ratio_candidates
 from mmrank.answer.report_lines import line_candidates
 from mmrank.answer.texts import text_candidates
 from mmrank.answer.units import FoundPage, sentences_of, tables_of
+from mmrank.answer.verdicts import verdict_candidates
 from mmrank.answer.wording import Wording
 from mmrank.index.numbers import folded_numbers
 
@@ -40,6 +41,7 @@ def extract(wanted: Expectation, pages: Sequence[FoundPage]) -> list[Candidate]:
         *cell_candidates(wanted, wording, tables),
         *list_candidates(wanted, wording, pages, tables),
         *text_candidates(wanted, wording, sentences),
+        *verdict_candidates(wanted, wording, sentences, tables),
     ]
     scored = [(candidate.score + _prior(candidate), candidate) for candidate in made]
     ranked = [replace(candidate, score=score) for score, candidate in scored]

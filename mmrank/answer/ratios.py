@@ -126,6 +126,22 @@ def _line_in(text: str, *, last: bool) -> str | None:
     return best[2]
 
 
+def line_named(question: str) -> str | None:
+    """The line of a report whose longest name a question has; None for none, and where it asks for a figure of several.
+
+    >>> line_named("Did the total assets of Nike increase in 2021?"), line_named("Did fares increase?")
+    ('total_assets', None)
+    """
+    if formula_of(question) is not None:
+        return None
+    asked = f" {plain(question)} "
+    found = max(
+        ((len(name), line) for line, names in line_names().items() for name in names if f" {name} " in asked),
+        default=None,
+    )
+    return None if found is None else found[1]
+
+
 def ratio_candidates(wanted: Expectation, tables: Sequence[TableUnit]) -> list[Candidate]:
     """The figure that a question asks for, where all its lines are in the tables of one document.
 

@@ -77,7 +77,7 @@ def scaled(question: str, table: TableUnit, cell: GridCell) -> Scaled | None:
         return None
     if _EACH.search(f"{cell.row_head} {cell.column_head}"):
         return None
-    printed, said, cites = _printed(table)
+    printed, said, cites = printed_scale(table)
     if printed is None or printed == wanted or _other_currency(question, f"{said} {cell.text}"):
         return None
     up, down = SCALES[printed], SCALES[wanted]
@@ -91,7 +91,7 @@ def scaled(question: str, table: TableUnit, cell: GridCell) -> Scaled | None:
     return Scaled(f"{digits} {wanted}", f"{computation} {wanted}", cites)
 
 
-def _printed(table: TableUnit) -> tuple[str | None, str, tuple[Cite, ...]]:
+def printed_scale(table: TableUnit) -> tuple[str | None, str, tuple[Cite, ...]]:
     """The unit that a table says it is in, in its first rows or in a line above it, the text that says so, and where
     that line stands."""
     top = table.grid.rows[: max(table.grid.heads, 1) + 2]
