@@ -233,7 +233,7 @@ class Questions:
             return self._pipeline.speller(where)
 
         reranker = self._pipeline.reranker(rerank)
-        source = Source(search, self._documents_of, understander(understand, speller), reranker)
+        source = Source(search, self._documents_of, understander(understand, speller), reranker, where is not None)
         if model is None:
             return AnswerStream(answer_by_extraction(question, source, k=k))
         from mmrank.answer.writing import answer_by_model, load_writer

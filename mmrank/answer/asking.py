@@ -11,6 +11,7 @@ from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
 from mmrank.answer.joining import join, rerank_joined
 from mmrank.answer.links import links_in, without_links
+from mmrank.answer.meant import documents_meant
 from mmrank.answer.ratios import formula_of
 from mmrank.answer.report_lines import as_reports_say
 from mmrank.answer.result import Answer, AnswerSentence, Step
@@ -53,12 +54,14 @@ class Source:
         read: the documents with these ids.
         understand: what is searched for; None where questions are taken as they are.
         reranker: orders the pages of several questions once more, by the whole question; None where none is set.
+        chosen: whether the user chose the documents that are searched.
     """
 
     search: Callable[[str, int], Hits]
     read: Callable[[Sequence[str]], list[Document]]
     understand: Callable[[str], Understanding] | None = None
     reranker: Reranker | None = None
+    chosen: bool = False
 
 
 def understander(chosen: str | ChatModel, speller: Callable[[], Speller]) -> Callable[[str], Understanding] | None:
@@ -90,6 +93,8 @@ class Asked:
     text: str
     wanted: Expectation
     pages: list[FoundPage]
+    meant: frozenset[str] | None = None
+    """Ids of the documents that alone may answer; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,9 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
     chosen: list[Candidate] = []
     sentences: list[AnswerSentence] = []
     for asked in found.asked:
-        candidates = [candidate for candidate in extract(asked.wanted, asked.pages) if sure(candidate) >= LEAST]
+        candidates = [
+            candidate for candidate in extract(asked.wanted, asked.pages, asked.meant) if sure(candidate) >= LEAST
+        ]
         about = f"{asked.text}: " if len(found.asked) > 1 else ""
         found.trace.append(Step("extract", f"{about}expected: {asked.wanted.kind}; {len(candidates)} possible answers"))
         for candidate in chosen_of(asked.wanted, candidates) if candidates else []:
@@ -205,10 +212,14 @@ def find(question: str, source: Source, k: int) -> Found:
         trace.append(Step("rerank", f"{len(hits)} pages by the whole question, {source.reranker.name}"))
     named = ", ".join(page_name(hit) for hit in hits[:NEAREST]) or "nothing"
     trace.append(Step("search", f"{len(hits)} pages in {len(runs)} searches: {named}"))
-    asked = [
-        Asked(part.text, expectation(part.text), found_pages(run, documents))
-        for part, run in zip(parts, runs, strict=False)
-    ]
+    asked = []
+    for part, run in zip(parts, runs, strict=False):
+        wanted = expectation(part.text)
+        meant = None if source.chosen else documents_meant(wanted, documents)
+        if meant is not None and len(meant) < len(documents):
+            names = ", ".join(document.name for document in documents if document.id in meant)
+            trace.append(Step("search", f"figures only from: {names or 'none of these documents, by its name'}"))
+        asked.append(Asked(part.text, wanted, found_pages(run, documents), meant))
     return Found(tuple(asked), hits, trace)
 
 
