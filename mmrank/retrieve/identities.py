@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value", bound=Hashable)
 
+_NONE: NDArray[np.int64] = np.zeros(0, np.int64)
+
 LONGEST_JOINED = 3
 """Words of a question that a file name may write as one: "General Mills", GENERALMILLS_2019_10K.pdf."""
 LONGEST_INITIALS = 5
@@ -40,6 +42,8 @@ _LATEST = re.compile(r"\b(?:latest|newest|most recent(?:ly)?)\b", re.IGNORECASE)
 _SHORT_NAME = re.compile(r"\b[^\W\d_](?:[^\W\d_]|&){1,5}(?!\w)")
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 _NAME_WORD = re.compile(r"[^\W\d_]+|&")
+_GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+(?!\d)")
+_SHORT_NUMBER = re.compile(r"\d{1,2}")
 _SMALL_WORDS = frozenset("and of the for de la le du der die das und et y".split())
 
 
@@ -73,7 +77,9 @@ class Identities:
         """How well each document is named, (documents,): 1 for the best named one, 0 for one that is not named.
 
         A name counts by its rarity (IDF) among the names of this collection. A file may write the words of a question
-        as one ("General Mills", GENERALMILLS.pdf), a question a name by its first letters ("J&J"), or with a mistake.
+        as one ("General Mills", GENERALMILLS.pdf), a question a name by its first letters ("J&J"), or with a mistake. A
+        number of one or two digits names a document only together with a word beside it ("chapter 7"), and an amount
+        ("1,200") names none.
 
         Args:
             text: the question.
@@ -81,17 +87,27 @@ class Identities:
         """
         found = np.zeros(len(self.ids))
         meant = {name for word in unknown if word not in self._by_word for name in self._respelled(word)}
-        for word in _with_joined(words(_POSSESSIVE.sub("", text))) | meant:
-            holding = self._by_word.get(word)
-            if holding is not None:
-                found[holding] += idf(len(self.ids), len(holding))
+        asked = words(_GROUPED.sub(" ", _POSSESSIVE.sub("", text)))
+        for word in _with_joined(asked) | meant:
+            holding = self._holding(word, asked)
+            if len(holding):
+                found[holding] += idf(len(self.ids), len(self._by_word[word]))
         for short in _short_names(text):
-            holding = self._by_initials.get(short)
-            if holding is not None:
-                new = np.setdiff1d(holding, self._by_word.get(short, ()))  # what has the word itself is counted above
-                found[new] += idf(len(self.ids), len(holding))
+            called = self._by_initials.get(short)
+            if called is not None:
+                new = np.setdiff1d(called, self._by_word.get(short, ()))  # what has the word itself is counted above
+                found[new] += idf(len(self.ids), len(called))
         best = float(found.max(initial=0.0))
         return found / best if best > 0 else found
+
+    def _holding(self, word: str, asked: Sequence[str]) -> NDArray[np.int64]:
+        """The documents that a word of a question names."""
+        holding = self._by_word.get(word, _NONE)
+        if not len(holding) or not _SHORT_NUMBER.fullmatch(word):
+            return holding
+        beside = {near for at, one in enumerate(asked) if one == word for near in asked[max(at - 1, 0) : at + 2]}
+        named = [self._by_word.get(near, _NONE) for near in beside if near.isalpha() and near not in STOPWORDS]
+        return np.intersect1d(holding, np.concatenate([_NONE, *named]))
 
     def _respelled(self, word: str) -> list[str]:
         return respelled(word, (name for name in self._by_word if name[:1] == word[:1]))

@@ -50,6 +50,25 @@ def test_an_unknown_word_may_be_a_misspelled_name(written: str, expected: list[s
     assert not identities.named(f"What did {written} show?").any()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("What does chapter 2 say?", ["chapter 1.pdf", "chapter-2.pdf"]),
+        ("What is in manual 2.0?", ["manual-1.0.pdf", "manual-2.0.pdf"]),
+        ("What stands on page 2?", []),
+        ("Which contract is worth 2.5 billion?", []),
+        ("Which contract is worth $2,001,200?", []),
+        ("What does form 990 ask?", ["form 990.pdf"]),
+    ],
+)
+def test_numbers_name_a_document_beside_a_word_of_its_name(text: str, expected: list[str]) -> None:
+    names = ["chapter 1.pdf", "chapter-2.pdf", "n2.pdf", "2.pdf", "001.pdf", "form 990.pdf"]
+    identities = Identities([record(name) for name in [*names, "manual-1.0.pdf", "manual-2.0.pdf"]])
+    named = identities.named(text)
+    assert [name for name in identities.ids if named[identities.place(name)]] == expected
+    assert not expected or identities.ids[named.argmax()] == expected[-1]
+
+
 def test_initials_and_the_abbreviation_are_one_name() -> None:
     identities = Identities([*FERRIES, record("d.pdf", abbreviations="NNN")])
     named = identities.named("How is NnN doing?")
