@@ -9,13 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mmrank.adding import AddReport
-from mmrank.adding.addition import add_sources
-from mmrank.adding.describing import correct, renew_identities
-from mmrank.adding.files import add_files
-from mmrank.adding.naming import without_names
-from mmrank.adding.renaming import delete_files, place_documents, renew_arrays
-from mmrank.adding.sources import Source
 from mmrank.config import FREE, Settings, load_settings
 from mmrank.consent import allow, check_allowed, check_server, obeyed
 from mmrank.encoding import encode_document, encoder_of, identity_of
@@ -26,6 +19,8 @@ from mmrank.questions import Questions
 from mmrank.types import Document
 
 if TYPE_CHECKING:
+    from mmrank.adding import AddReport
+    from mmrank.adding.sources import Source
     from mmrank.encoders.protocol import Vectors
     from mmrank.encoding import AnyEncoder
     from mmrank.index import DocumentRecord, RepairReport
@@ -181,6 +176,9 @@ class Collection(Questions):
         else:
             report = repair(path, encode=encode, wait=wait)
         with cls.open(path, encoder=encoder) as library:
+            from mmrank.adding.describing import renew_identities
+            from mmrank.adding.renaming import renew_arrays
+
             renewed = renew_identities(library.store, wait)
             renew_arrays(library.store, wait)
             return replace(report, renewed=tuple(renewed))
@@ -255,6 +253,8 @@ class Collection(Questions):
         """
         if self._store.read_only:
             raise InputError(f"{self.path} was opened read-only")
+        from mmrank.adding.addition import add_sources
+        from mmrank.adding.files import add_files
 
         with self._machines(engine, address) as cluster:
 
@@ -322,6 +322,8 @@ class Collection(Questions):
             progress: as `add` takes it.
             wait: seconds to wait for another writer to finish.
         """
+        from mmrank.adding.files import add_files
+
         return add_files(
             self._store,
             lambda: self.encoder,
@@ -353,6 +355,7 @@ class Collection(Questions):
             InputError: when there is no such document, a value cannot be stored, or nothing was said that could be
                 taken back; then nothing is changed.
         """
+        from mmrank.adding.describing import correct
 
         record = self.record(name)
         correct(self._store, record, changes, wait)
@@ -367,6 +370,9 @@ class Collection(Questions):
         Raises:
             InputError: when one of them does not exist; then nothing is removed.
         """
+        from mmrank.adding.naming import without_names
+        from mmrank.adding.renaming import delete_files, place_documents
+
         records = {name: self.record(name) for name in names}
         wholly = [record.id for name, record in records.items() if name == record.id]
         places = {record.id: () if record.id in wholly else without_names(record, names) for record in records.values()}

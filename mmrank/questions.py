@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -169,10 +168,14 @@ class Questions:
 
     async def asearch(self, query: str | Query, **options: Unpack[SearchOptions]) -> Hits:
         """`search`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
+        import asyncio
+
         return await asyncio.to_thread(self.search, query, **options)
 
     async def asearch_many(self, queries: Sequence[str | Query], **options: Unpack[SearchOptions]) -> list[Hits]:
         """`search_many`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
+        import asyncio
+
         return await asyncio.to_thread(self.search_many, queries, **options)
 
     def ask(
@@ -243,6 +246,8 @@ class Questions:
 
     async def aask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """`ask`, with its options, in a thread of its own, so that an event loop goes on meanwhile."""
+        import asyncio
+
         return await asyncio.to_thread(self.ask, question, **options)
 
     def speller(self, where: Filter | None = None) -> Speller:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmrank.errors import InputError
-from mmrank.ingest.identity import IDENTITY_KEYS, IDENTITY_VERSION, identity
+from mmrank.ingest.identity import IDENTITY_VERSION, identity
+from mmrank.ingest.identity_keys import IDENTITY_KEYS
 from mmrank.names import ATTACHED, JOINT, TWINS, UNREAD
 from mmrank.periods import Period
 from mmrank.types import Document

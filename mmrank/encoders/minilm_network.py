@@ -20,7 +20,7 @@ from mmrank.encoders.minilm_weights import (
     HEADS,
     LAYERS,
     PAD,
-    verified_bytes,
+    verified_map,
 )
 
 PLACES = {
@@ -43,7 +43,7 @@ def verified_weights(folder: Path) -> dict[str, Tensor]:
     """
     from safetensors.torch import load
 
-    return load(verified_bytes(folder))
+    return load(verified_map(folder)[:])
 
 
 class MiniLMNetwork:

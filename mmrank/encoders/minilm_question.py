@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.encoders.minilm_weights import DIMENSION, EPSILON, HEADS, LAYERS, verified_bytes
+from mmrank.encoders.minilm_weights import DIMENSION, EPSILON, HEADS, LAYERS, verified_map
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -42,7 +42,7 @@ class QuestionNetwork:
     def __init__(self, folder: Path) -> None:
         from threadpoolctl import ThreadpoolController
 
-        data = verified_bytes(folder)
+        data = verified_map(folder)
         self._threads = ThreadpoolController()
         length = int.from_bytes(data[:8], "little")
         header: dict[str, Any] = json.loads(data[8 : 8 + length])

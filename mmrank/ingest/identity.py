@@ -7,6 +7,19 @@ from __future__ import annotations
 
 from mmrank.ingest.dates import document_date
 from mmrank.ingest.entities import Words, abbreviations, about, organisations, people
+from mmrank.ingest.identity_keys import (
+    ABBREVIATIONS,
+    ABOUT,
+    DATE,
+    FORM,
+    HEADINGS,
+    KIND,
+    LANGUAGE,
+    ORGANISATIONS,
+    PEOPLE,
+    PERIOD,
+    TITLE,
+)
 from mmrank.ingest.kinds import form_name, kind_of
 from mmrank.ingest.language import language_of
 from mmrank.ingest.titles import document_title, registrant_of
@@ -14,15 +27,6 @@ from mmrank.names import JOINT
 from mmrank.periods import reported_period
 from mmrank.types import FURNITURE, PICTURED, Document, ElementKind
 
-TITLE, PERIOD, DATE, HEADINGS = "title", "period", "date", "front_headings"
-KIND, FORM, LANGUAGE = "kind", "form", "language"
-ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS = "organisations", "people", "about", "abbreviations"
-IDENTITY_KEYS = frozenset(
-    {TITLE, PERIOD, DATE, HEADINGS, KIND, FORM, LANGUAGE, ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS}
-)
-"""Keys of a document's metadata that hold what is found."""
-SEVERAL = frozenset({ORGANISATIONS, PEOPLE, ABOUT, ABBREVIATIONS})
-"""Keys with several values, joined by `JOINT`."""
 IDENTITY_VERSION = 2
 """Raised whenever the same document would get another identity."""
 MAX_HEADINGS = 400

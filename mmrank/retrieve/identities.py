@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.ingest.identity import ABBREVIATIONS, ABOUT, DATE, FORM, KIND, ORGANISATIONS, PEOPLE, PERIOD
+from mmrank.ingest.identity_keys import ABBREVIATIONS, ABOUT, DATE, FORM, KIND, ORGANISATIONS, PEOPLE, PERIOD
 from mmrank.ingest.kinds import named_forms, named_kinds
 from mmrank.lexical import idf
 from mmrank.names import JOINT

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from mmrank.ingest.identity import PERIOD
+from mmrank.ingest.identity_keys import PERIOD
 from mmrank.llm.estimate import estimated_tokens
 from mmrank.types import FURNITURE, Document, ElementKind, Part, PartKind, Passage
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmrank.rerankers.protocol import Ranking
 from mmrank.retrieve.bridging import bridged
 from mmrank.retrieve.documents import RankedDocument
 from mmrank.retrieve.evidence import Evidence, page_evidence
@@ -17,6 +17,9 @@ from mmrank.retrieve.question import Question
 from mmrank.retrieve.signals import TEXT_SIGNALS
 from mmrank.retrieve.structure import STRUCTURAL_SIGNALS
 from mmrank.zscores import grouped_zscores, zscores
+
+if TYPE_CHECKING:
+    from mmrank.rerankers.protocol import Ranking
 
 PAGE_WEIGHT = 0.4
 """Weight of a page's z-score beside the score of an element on it, where elements of several pages are compared."""

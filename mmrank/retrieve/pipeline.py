@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from mmrank.config import EMBEDDED_WEIGHT, Settings
 from mmrank.errors import InputError
 from mmrank.hits import Hits
-from mmrank.rerankers.protocol import habits_of
 from mmrank.retrieve.confidence import first_confidence
 from mmrank.retrieve.documents import RankedDocument, rank_documents
 from mmrank.retrieve.explanations import explain_hits
@@ -24,7 +23,6 @@ from mmrank.retrieve.hits import page_hits
 from mmrank.retrieve.identities import Identities
 from mmrank.retrieve.pages import PageRanking, rank_pages
 from mmrank.retrieve.question import Question, understand, understand_all
-from mmrank.retrieve.reranking import rerank_pages
 from mmrank.types import Hit, Query
 
 if TYPE_CHECKING:
@@ -183,6 +181,9 @@ class Pipeline:
 
     def _rerank(self, ranking: PageRanking, reranker: Reranker, shown: int = 1) -> PageRanking:
         """Step 4: order the first pages again. Step 5, `page_hits`, makes hits."""
+        from mmrank.rerankers.protocol import habits_of
+        from mmrank.retrieve.reranking import rerank_pages
+
         settings, habits = self._settings, habits_of(reranker)
         limit = habits.confidence if settings.rerank_confidence is None else settings.rerank_confidence
         if limit < 1 and first_confidence(ranking) >= limit:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmrank.errors import InputError
-from mmrank.ingest.identity import FORM, ORGANISATIONS
+from mmrank.ingest.identity_keys import FORM, ORGANISATIONS
 from mmrank.names import JOINT
 from mmrank.retrieve.confidence import first_confidence
 from mmrank.retrieve.reranking import page_views
