@@ -55,10 +55,12 @@ class Place:
         Raises:
             InputError: when something is there already, or Milvus is asked for without its uri.
         """
-        from mmrank.index import MilvusStore, Store
+        from mmrank.index import Store
 
         if self.store != "milvus":
             return Store.create(path, encoder=encoder, settings=settings.content(), index=index)
+        from mmrank.index import MilvusStore
+
         uri, name = self._uri(), self.name or name_of(path)
         if join and MilvusStore.holds(uri, name):
             made: Store = MilvusStore.attach(path, uri=uri, name=name, encoder=encoder)
@@ -100,16 +102,20 @@ class Place:
             InputError: when there is none, or it is kept elsewhere than was said, or in a Milvus that its user did not
                 name.
         """
-        from mmrank.index import MilvusStore, Store, is_remote, is_vacant, read_pointer
+        from mmrank.index import Store, is_remote, is_vacant, read_pointer
 
         if not is_remote(path):
             if self.uri and is_vacant(path):
+                from mmrank.index import MilvusStore
+
                 attached = MilvusStore.attach(path, uri=self.uri, name=self.name or name_of(path), encoder=encoder)
                 allow_server(self.uri)
                 return attached
             if self.store == "milvus" or self.uri:
                 raise InputError(f"{path} keeps its documents in its own folder, not in Milvus")
             return Store.open(path, encoder=encoder, read_only=read_only)
+        from mmrank.index import MilvusStore
+
         pointer = read_pointer(path)
         if self.store == "local":
             raise InputError(f"{path} keeps its documents in Milvus at {pointer.uri}")
