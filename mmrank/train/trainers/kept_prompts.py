@@ -22,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import DynamicCache
-from transformers.modeling_outputs import CausalLMOutput
 
 from mmrank.errors import InputError
 
@@ -96,8 +95,8 @@ class States:
             self._seen[path] = at
 
 
-class ReadOnce(nn.Module):
-    """A causal language model whose adapter acts on the last tokens of a prompt; called as the model itself is.
+class ReadOnce:
+    """A causal language model whose adapter acts on the last tokens of a prompt.
 
     Args:
         model: with or without an adapter; its weights are used, not copied.
@@ -109,12 +108,11 @@ class ReadOnce(nn.Module):
     """
 
     def __init__(self, model: Any, settings: KeptSettings, folder: Path) -> None:
-        super().__init__()
         causal = model.get_base_model() if hasattr(model, "peft_config") else model
         frozen = frozen_layers(causal, settings)
         layers = causal.model.layers
-        above = _with_children(causal, model=_with_layers(causal.model, slice(frozen, len(layers))))
-        self._parts: tuple[Any, Any, Any] = model, causal, above  # not registered: the weights belong to the model
+        above = _with_layers(causal.model, slice(frozen, len(layers)))
+        self._parts = model, causal, above
         self._frozen, self._last = frozen, settings.tokens
         weight = next(iter(layers[-1].parameters()))
         self._dtype, self._device = weight.dtype, weight.device
@@ -127,13 +125,13 @@ class ReadOnce(nn.Module):
         self._states = States(folder, whose.hexdigest(), self._dtype)
         self.seconds, self.tokens = 0.0, 0
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **options: Any) -> CausalLMOutput:
-        """Logits (prompts, 1, vocabulary) of the token after each prompt.
+    def logits(self, input_ids: Tensor, attention_mask: Tensor, labels: Sequence[int]) -> Tensor:
+        """(prompts, labels) in float32: logits of these tokens after each prompt.
 
         Args:
             input_ids: (prompts, tokens), padded on the left.
             attention_mask: (prompts, tokens).
-            options: as for the model; without effect, since one logit is made of each prompt in any case.
+            labels: tokens; only their rows of the head are computed.
         """
         prompts = [ids[mask.bool()].tolist() for ids, mask in zip(input_ids, attention_mask, strict=True)]
         read = self._read(prompts)
@@ -142,22 +140,23 @@ class ReadOnce(nn.Module):
         past, layers = DynamicCache(), len(self._parts[1].model.layers)
         length = torch.zeros(len(prompts), 1, size - self._last, 1, dtype=self._dtype, device=self._device)
         for layer in range(layers):  # of the layers below only the length matters
-            own = [torch.stack([one[layer - self._frozen] for one in each]) for each in (keys, values)]
-            pair = (length, length) if layer < self._frozen else own
+            pair = [length, length]
+            if layer >= self._frozen:
+                pair = [torch.stack([one[layer - self._frozen] for one in each]) for each in (keys, values)]
             past.update(*pair, layer)
         lengths = torch.tensor([len(prompt) for prompt in prompts], device=self._device)
         places = lengths[:, None] - self._last + torch.arange(self._last, device=self._device)
         mask = torch.arange(size, device=self._device) >= size - lengths[:, None]
-        made = self._parts[2].model(
+        made = self._parts[2](
             inputs_embeds=torch.stack(hidden),
             attention_mask=mask.long(),
             position_ids=places,
             past_key_values=past,
             use_cache=True,
         )
-        # In two dimensions: in three, torch copies the whole head for each prompt.
         head = self._parts[1].get_output_embeddings()
-        return CausalLMOutput(logits=head(made.last_hidden_state[:, -1].contiguous())[:, None])
+        bias = None if head.bias is None else head.bias[labels].float()
+        return F.linear(made.last_hidden_state[:, -1].float(), head.weight[labels].float(), bias)
 
     def _apart(self, numbers: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Keys and values (layers, heads, tokens, width), padded on the left, and states of the last tokens."""

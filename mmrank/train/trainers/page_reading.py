@@ -14,7 +14,7 @@ from mmrank.rerankers.presentation import fenced, quote_tags
 from mmrank.rerankers.prompts import YES_NO
 from mmrank.train.objectives.distillation import dear_loss, softmax_cross_entropy
 from mmrank.train.trainers import ranks
-from mmrank.train.trainers.grouped import Objective, Row
+from mmrank.train.trainers.grouped import Objective, Row, ungroup
 from mmrank.train.trainers.kept_prompts import ReadOnce
 from mmrank.train.trainers.label_logits import MARGIN, LabelScorer
 
@@ -60,7 +60,10 @@ class Pointwise:
     def scores(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """(batch, candidates, 1): the margin."""
         self.tokens += int(inputs["attention_mask"].sum()) if model.training else 0
-        return self._judge.scores(self._once or model, inputs)[..., MARGIN : MARGIN + 1]
+        if self._once is None:
+            return self._judge.scores(model, inputs)[..., MARGIN : MARGIN + 1]
+        labels = self._once.logits(inputs["input_ids"], inputs["attention_mask"], self._judge.labels)
+        return ungroup(labels[:, :1] - labels[:, 1:], inputs["mask"])
 
 
 def judged_alone(scores: Tensor, batch: Mapping[str, Tensor]) -> Tensor:

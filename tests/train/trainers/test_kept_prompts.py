@@ -16,6 +16,7 @@ from mmrank.train.trainers.settings import LoraSettings
 
 TEXTS = ["a short page of words", "a much longer page with many more words than the short one has", "of words a page"]
 SETTINGS = KeptSettings(tokens=2, layers=1)
+LABELS = [3, 5]
 
 
 def _model_and_inputs() -> tuple[Any, dict[str, torch.Tensor]]:
@@ -34,29 +35,29 @@ def test_a_model_without_an_adapter_says_what_it_says_of_whole_prompts(tmp_path:
     model, inputs = _model_and_inputs()
     with torch.no_grad():
         places = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
-        whole = model(**inputs, position_ids=places, logits_to_keep=1).logits
+        whole = model(**inputs, position_ids=places).logits[:, -1, LABELS]
         once = ReadOnce(model, SETTINGS, tmp_path)
-        assert torch.allclose(once(**inputs, logits_to_keep=1).logits, whole, atol=1e-5)
+        assert torch.allclose(once.logits(**inputs, labels=LABELS), whole, atol=1e-5)
         assert once.tokens == int(inputs["attention_mask"].sum())
         again = ReadOnce(model, SETTINGS, tmp_path)
-        assert torch.allclose(again(**inputs, logits_to_keep=1).logits, whole, atol=1e-5)
+        assert torch.allclose(again.logits(**inputs, labels=LABELS), whole, atol=1e-5)
     assert again.tokens == 0  # what another one read was found
 
 
 def test_the_adapter_learns_on_the_last_tokens_and_leaves_the_others_as_they_were(tmp_path: Path) -> None:
     model, inputs = _adapted()
     once = ReadOnce(model, SETTINGS, tmp_path)
-    before = once(**inputs, logits_to_keep=1).logits.detach()
+    before = once.logits(**inputs, labels=LABELS).detach()
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=1.0)
     for _ in range(3):
-        once(**inputs, logits_to_keep=1).logits[:, 0, 5].sum().neg().backward()
+        once.logits(**inputs, labels=[5]).sum().neg().backward()
         optimizer.step()
         optimizer.zero_grad()
-    changed = once(**inputs, logits_to_keep=1).logits.detach()
-    assert (changed[:, 0, 5] > before[:, 0, 5]).all()
+    changed = once.logits(**inputs, labels=LABELS).detach()
+    assert (changed[:, 1] > before[:, 1]).all()
     anew = ReadOnce(model, SETTINGS, tmp_path / "other")  # read with the trained adapter in place, which is not asked
-    assert torch.allclose(anew(**inputs, logits_to_keep=1).logits, changed, atol=1e-5)
+    assert torch.allclose(anew.logits(**inputs, labels=LABELS), changed, atol=1e-5)
 
 
 def test_only_the_upper_layers_are_adapted() -> None:
@@ -94,8 +95,8 @@ def test_what_prompts_have_in_common_at_their_beginning_is_read_once(tmp_path: P
     given = {name: inputs[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
         places = (given["attention_mask"].cumsum(1) - 1).clamp(min=0)
-        whole = model.eval()(**given, position_ids=places, logits_to_keep=1).logits
+        whole = model.eval()(**given, position_ids=places).logits[:, -1, LABELS]
         once = ReadOnce(model, SETTINGS, tmp_path)
-        assert torch.allclose(once(**given, logits_to_keep=1).logits, whole, atol=1e-5)
+        assert torch.allclose(once.logits(**given, labels=LABELS), whole, atol=1e-5)
     shared = len(tokenizer(question)["input_ids"])
     assert once.tokens == int(given["attention_mask"].sum()) - 2 * shared
