@@ -11,7 +11,7 @@ from mmrank.answer.expected import Expectation, Expected, expectation
 from mmrank.answer.extract import extract
 from mmrank.answer.joining import join, rerank_joined
 from mmrank.answer.links import links_in, without_links
-from mmrank.answer.meant import documents_meant
+from mmrank.answer.meant import documents_meant, with_names
 from mmrank.answer.ratios import formula_of
 from mmrank.answer.report_lines import as_reports_say
 from mmrank.answer.result import Answer, AnswerSentence, Step
@@ -214,7 +214,7 @@ def find(question: str, source: Source, k: int) -> Found:
     trace.append(Step("search", f"{len(hits)} pages in {len(runs)} searches: {named}"))
     asked = []
     for part, run in zip(parts, runs, strict=False):
-        wanted = expectation(part.text)
+        wanted = expectation(with_names(part.text, documents))
         meant = None if source.chosen else documents_meant(wanted, documents)
         if meant is not None and len(meant) < len(documents):
             names = ", ".join(document.name for document in documents if document.id in meant)

@@ -61,6 +61,25 @@ def documents_meant(wanted: Expectation, documents: Sequence[Document]) -> froze
     return about if about or figure else None
 
 
+def with_names(question: str, documents: Sequence[Document]) -> str:
+    """A question without capitals, with those of the names that titles and file names of documents have.
+
+    Args:
+        question: the question.
+        documents: those in which pages were found.
+    """
+    if any(map(str.isupper, question)):
+        return question
+    titles = [f" {_words(f'{document.title} {_stem(document)}'.casefold())} " for document in documents]
+
+    def write(found: re.Match[str]) -> str:
+        word = _bare(found.group())
+        known = _tells(word) and len(word) > 3 and any(_has(title, word) for title in titles)
+        return found.group().capitalize() if known else found.group()
+
+    return _TOKEN.sub(write, question)
+
+
 def _names(question: str) -> Iterator[str]:
     """The words of a question that are written as names, in lower case."""
     for found in _TOKEN.finditer(question):
@@ -97,9 +116,12 @@ def _line_words() -> frozenset[str]:
 def _identity(document: Document) -> str:
     """What is known of a document, its words in lower case between spaces."""
     known = (document.metadata.get(key, "") for key in ("title", "about", "organisations", "abbreviations", "period"))
-    stem = document.name.rsplit(".", 1)[0]
-    text = " ".join((document.title, stem, *known)).casefold()
-    return f" {_words(text)} "
+    return f" {_words(' '.join((document.title, _stem(document), *known)).casefold())} "
+
+
+def _stem(document: Document) -> str:
+    """The name of its file, without the ending and with spaces for what joins words."""
+    return document.name.rsplit(".", 1)[0].replace("_", " ")
 
 
 def _words(text: str) -> str:

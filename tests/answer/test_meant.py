@@ -42,6 +42,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("What is the current ratio of Hallan Mills in FY2021?", "2.50"),
         ("What is the current ratio of Lunna Lines in FY2021?", "4.00"),
         ("What was the revenue of Lunna Lines in 2021?", "300"),
+        ("what was the revenue of lunna lines in 2021?", "300"),
+        ("what is the current ratio of hallan mills in fy2021", "2.50"),
         ("What was Hallan Mills' revenue in 2021?", "120"),
     ],
 )
