@@ -150,9 +150,8 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
     chosen: list[Candidate] = []
     sentences: list[AnswerSentence] = []
     for asked in found.asked:
-        candidates = [
-            candidate for candidate in extract(asked.wanted, asked.pages, asked.meant) if sure(candidate) >= LEAST
-        ]
+        possible = extract(asked.wanted, asked.pages, asked.meant)
+        candidates = [one for one in possible if max(sure(one), _sure_of_report(one, asked)) >= LEAST]
         about = f"{asked.text}: " if len(found.asked) > 1 else ""
         found.trace.append(Step("extract", f"{about}expected: {asked.wanted.kind}; {len(candidates)} possible answers"))
         for candidate in chosen_of(asked.wanted, candidates) if candidates else []:
@@ -258,6 +257,14 @@ def sure(candidate: Candidate) -> float:
     """The least confidence in a page that a candidate rests on; of a computed value, which needs them all, the most."""
     sure_of = [cite.found.hit.confidence or 0.0 for _, cites in candidate.lines for cite in cites]
     return max(sure_of) if candidate.origin == "computed" else min(sure_of)
+
+
+def _sure_of_report(candidate: Candidate, asked: Asked) -> float:
+    """The confidence in all pages of a report that the question names: its lines are told by their names."""
+    if asked.meant is None or candidate.origin not in {"computed", "line", "verdict"}:
+        return 0.0
+    cited = {cite.found.hit.document_id for _, cites in candidate.lines for cite in cites}
+    return sum(found.hit.confidence or 0.0 for found in asked.pages if found.hit.document_id in cited)
 
 
 def abstention(question: str, hits: Hits, trace: Sequence[Step], model: str = "extract") -> Answer:

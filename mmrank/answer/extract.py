@@ -9,13 +9,14 @@ from mmrank.answer.candidates import Candidate
 from mmrank.answer.cells import cell_candidates
 from mmrank.answer.expected import Expectation
 from mmrank.answer.lists import list_candidates
-from mmrank.answer.ratios import ratio_candidates
+from mmrank.answer.ratios import formula_of, ratio_candidates
 from mmrank.answer.report_lines import line_candidates
 from mmrank.answer.texts import text_candidates
 from mmrank.answer.units import FoundPage, sentences_of, tables_of
 from mmrank.answer.verdicts import verdict_candidates
-from mmrank.answer.wording import Wording
+from mmrank.answer.wording import Wording, stems
 from mmrank.index.numbers import folded_numbers
+from mmrank.retrieve.words import STOPWORDS
 
 PAGE = 0.75
 """What the confidence in a page counts beside the share of the question's words, 0 to 1."""
@@ -45,12 +46,27 @@ def extract(wanted: Expectation, pages: Sequence[FoundPage], meant: frozenset[st
         *text_candidates(wanted, wording, sentences),
         *verdict_candidates(wanted, wording, sentences, tables),
     ]
+    named = _figure_stems(wanted.text)
+    if named:  # what does not even name the figure is no answer for it
+        made = [one for one in made if one.origin in {"computed", "verdict"} or named & _said(one)]
     scored = [(candidate.score + _prior(candidate), candidate) for candidate in made]
     ranked = [replace(candidate, score=score) for score, candidate in scored]
     asked = amounts_in_currencies(wanted.text)
     if asked:
         ranked = [candidate for candidate in ranked if not _in_other_currency(candidate, asked)]
     return sorted(ranked, key=lambda candidate: -candidate.score)
+
+
+def _figure_stems(question: str) -> frozenset[str]:
+    """Stems of the name of the figure that a question asks for, one that is computed from lines of a report."""
+    formula = formula_of(question)
+    return frozenset() if formula is None else frozenset(stems(formula[0])) - STOPWORDS
+
+
+def _said(candidate: Candidate) -> frozenset[str]:
+    return frozenset(
+        stems(" ".join(f"{text} {' '.join(cite.text for cite in cites)}" for text, cites in candidate.lines))
+    )
 
 
 def amounts_in_currencies(text: str) -> dict[str, set[str]]:

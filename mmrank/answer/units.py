@@ -92,20 +92,23 @@ def tables_of(found: FoundPage) -> list[TableUnit]:
     made = []
     heading = previous = ""
     above: tuple[str, ...] = ()
+    repeated = False
     captions = _captions(found.page)
     for element in found.page.elements:
         if element.kind in FURNITURE:
             continue
         years = _years(element.text) if element.table is None and len(element.text) < LINE else ()
-        above = years if len(years) > 1 else above
+        above, repeated = (years, False) if len(years) > 1 else (above, repeated)
         if element.kind in HEADS:
             heading = " ".join(element.text.split())
         if element.table is not None and element.table.cells:
             caption = captions.get(element.id) or previous
             grid = Grid(element, above)
+            if repeated and len(grid.valued) != len(above):
+                grid = Grid(element)  # a table before it had years, which are not this one's
             made.append(TableUnit(found, grid, f"{heading} {caption}".strip()))
             dated = _years(" ".join(grid.column_heads[column] for column in grid.valued))
-            above = dated if len(dated) == len(grid.valued) > 1 else above
+            above, repeated = (dated, True) if len(dated) == len(grid.valued) > 1 else (above, repeated)
         previous = " ".join(element.text.split()) if len(element.text) < 200 else ""
     return made
 

@@ -7,7 +7,7 @@ no; a sentence that says all of what is asked, in its order, with or without a n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from mmrank.amounts import currencies
 from mmrank.answer.candidates import Candidate, Cite
@@ -71,9 +71,10 @@ def verdict_candidates(
     """Yes or no with what decides it; none where the rules decide nothing, or differently."""
     if wanted.kind is not Expected.YES_NO or not _START.match(wanted.text):
         return []
-    counted = [*_figure_against_number(wanted, tables), *_trend(wanted, wording, tables)]
-    if _THAN.search(wanted.text):
-        counted += _compared(wanted, wording, tables)
+    counted = [*_figure_against_number(wanted, tables), *_line_compared(wanted, tables)] or [
+        *_trend(wanted, wording, tables),
+        *_compared(wanted, wording, tables),
+    ]
     made = counted or [*_cells(wording, tables), *_said(wanted, wording, sentences)]
     return made if len({one.short for one in made}) == 1 else []
 
@@ -103,41 +104,43 @@ def _compared(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]
     if asked is None:
         return
     direction, end = asked
-    if _BY.search(wanted.text) or _RISES.search(wanted.text) or _FALLS.search(wanted.text):
+    if _BY.search(wanted.text) or _changes(wanted.text):
         return
     left, right = set(stems(wanted.text[:end])), set(stems(wanted.text[end:]))
-    if any(not value.is_year for value in values(wanted.text[:end])):
-        return
-    limits = [value for value in values(wanted.text[end:]) if not value.is_year]
     best: list[tuple[float, Candidate]] = []
     for table in tables:
         around = wording.found(table.context)
         cells = [cell for cell in table.grid.cells if cell.value is not None and wording.found(cell_heads(cell))]
+        heads = {head for cell in cells for head in (cell.row_head, cell.column_head)}  # "plot 3" is a name
+        if _numbers(wanted.text[:end], heads):
+            continue
+        limits = _numbers(wanted.text[end:], heads)
         for one in cells:
             own = wording.found(cell_heads(one))
-            whole = wording.precision(one.row_head) >= WHOLE and wording.found(one.row_head)
+            row = wording.found(one.row_head)
+            whole = wording.precision(one.row_head) >= WHOLE and row and row <= left
             if len(limits) == 1 and whole and _only(wanted.text[end:], own):
                 score = cell_score(wording, one, around) + TYPED
                 best += _against(one, limits[0], wanted.text[end:], direction, score, table)
             for other in cells if not limits else ():
                 if one is other or (one.row == other.row) == (one.column == other.column):
                     continue
-                if one.value is None or other.value is None or one.value.share != other.value.share:
-                    continue
                 theirs = wording.found(cell_heads(other))
                 first, second = own - theirs, theirs - own
                 if not first or not second or not first <= left - right or not second <= right - left:
                     continue
-                heads = (one.column_head, other.column_head) if one.row == other.row else (one.row_head, other.row_head)
-                if min(map(wording.precision, heads)) < WHOLE:
+                apart = (one.column_head, other.column_head) if one.row == other.row else (one.row_head, other.row_head)
+                if min(map(wording.precision, apart)) < WHOLE:
                     continue
-                sign, shown = _shown(one.value, other.value)
                 score = cell_score(wording, one, around) + TYPED + ASKED + wording.weight(second)
-                cites = (cell_cite(table, [one]), cell_cite(table, [other]))
-                text = f"{cell_text(one)}; {cell_text(other)}; {shown}"
-                best.append((score, _verdict(sign == direction, score, text, cites, shown)))
+                best += ((score, candidate) for candidate in _both(one, other, direction, score, table))
     top = max((score for score, _ in best), default=0.0)
     yield from (candidate for score, candidate in best if score >= top - 1e-9)  # all of them must agree
+
+
+def _numbers(text: str, heads: Set[str]) -> list[Value]:
+    """The numbers of a text that are neither years nor heads of a table."""
+    return [value for value in values(text) if not value.is_year and value.text.strip() not in heads]
 
 
 def _only(text: str, named: frozenset[str]) -> bool:
@@ -182,6 +185,41 @@ def _figure_against_number(wanted: Expectation, tables: Sequence[TableUnit]) -> 
             yield _verdict(sign == direction, one.score, text, cites, f"{one.computation}; {shown}")
 
 
+def _line_compared(wanted: Expectation, tables: Sequence[TableUnit]) -> Iterator[Candidate]:
+    """A line of a report in two years, each on its side of "than", or in one year against a number of the question."""
+    asked, line = _direction(wanted.text), line_named(wanted.text)
+    if asked is None or line is None or _BY.search(wanted.text) or _changes(wanted.text):
+        return
+    direction, end = asked
+    left, right = (re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text) for text in (wanted.text[:end], wanted.text[end:]))
+    limits = [value for value in values(wanted.text[end:]) if not value.is_year]
+    if len(limits) == 1 and wanted.years and _only(wanted.text[end:], frozenset()):
+        found = find_line(tables, line, wanted.years[-1])
+        if found is not None:
+            score = 1.0 + found.fit
+            made = _against(found.cell, limits[0], wanted.text[end:], direction, score, found.table)
+            yield from (candidate for _, candidate in made)
+    elif not limits and len(left) == len(right) == 1:
+        one, other = find_line(tables, line, int(left[0])), find_line(tables, line, int(right[0]))
+        if one is not None and other is not None and one.table is other.table and one.cell.row == other.cell.row:
+            yield from _both(one.cell, other.cell, direction, 1.0 + one.fit, one.table)
+
+
+def _both(one: GridCell, other: GridCell, direction: int, score: float, table: TableUnit) -> Iterator[Candidate]:
+    """Two cells of a table, the first expected to be higher, 1, or lower, −1."""
+    first, second = one.value, other.value
+    if first is None or second is None or first.share != second.share:
+        return
+    sign, shown = _shown(first, second)
+    text = f"{cell_text(one)}; {cell_text(other)}; {shown}"
+    cites = (cell_cite(table, [one]), cell_cite(table, [other]))
+    yield _verdict(sign == direction, score, text, cites, shown)
+
+
+def _changes(text: str) -> bool:
+    return _RISES.search(text) is not None or _FALLS.search(text) is not None
+
+
 def _trend(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]) -> Iterator[Candidate]:
     """A row's values in two years: those of the question, or its year and the one before."""
     rises, falls = _RISES.search(wanted.text), _FALLS.search(wanted.text)
@@ -215,13 +253,8 @@ def _trend(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]) -
                 pairs.append((cell_score(wording, cell, around) + TYPED, cell, other, table))
     top = max((score for score, *_ in pairs), default=0.0)
     for score, now_cell, before_cell, table in pairs:
-        first, second = now_cell.value, before_cell.value
-        if score < top - 1e-9 or first is None or second is None or first.share != second.share:
-            continue
-        sign, shown = _shown(first, second)
-        text = f"{cell_text(now_cell)}; {cell_text(before_cell)}; {shown}"
-        cites = (cell_cite(table, [now_cell]), cell_cite(table, [before_cell]))
-        yield _verdict(sign == (1 if rises else -1), score + ASKED, text, cites, shown)
+        if score >= top - 1e-9:
+            yield from _both(now_cell, before_cell, 1 if rises else -1, score + ASKED, table)
 
 
 def _cells(wording: Wording, tables: Sequence[TableUnit]) -> Iterator[Candidate]:

@@ -67,6 +67,7 @@ def test_a_figure_of_another_company_is_not_given(path: Path, question: str) -> 
         answer = library.ask(question)
     assert not any(sentence.computation for sentence in answer.sentences)
     assert {hit.document for sentence in answer.sentences for hit in sentence.hits} <= {"kestrel.md"}
+    assert answer.short is None
     assert any("figures only from" in step.detail for step in answer.trace)
 
 

@@ -20,7 +20,7 @@ YEARS = [
     ["Total current assets", "500", "450"],
     ["Total current liabilities", "250", "300"],
 ]
-PLOTS = [["Plot", "Water", "Gas"], ["1", "yes", "no"], ["2", "no", "no"]]
+PLOTS = [["Plot", "Water", "Gas", "Rent"], ["1", "yes", "no", "12"], ["2", "no", "no", "9"]]
 RULES = (
     "Smoking is not allowed on the pier. Dogs are allowed on the ferry. No fires are permitted on the beach. "
     "The mole was built by Ada Byron in 1911. The pier is open in summer and closed in winter. "
@@ -44,8 +44,10 @@ def best(question: str, *parts: object, found: Found) -> Candidate:
         ("Did revenue grow in 2021?", "Yes"),
         ("Was revenue higher in 2021 than in 2020?", "Yes"),
         ("Is the current ratio above 2.5 in FY2021?", "No"),
+        ("Were total current assets lower in 2021 than in 2020?", "No"),
         ("Does plot 1 have water?", "Yes"),
         ("Does plot 1 have gas?", "No"),
+        ("Is the rent of plot 2 higher than the rent of plot 1?", "No"),
         ("Is smoking allowed on the pier?", "No"),
         ("Are dogs allowed on the ferry?", "Yes"),
         ("Are fires permitted on the beach?", "No"),
