@@ -1,10 +1,11 @@
 """What each family of rerankers costs, with SmolLM2-135M as the common model and the same candidates.
 
-    OMP_NUM_THREADS=1 python benchmarks/rerank.py --data ../shared/mmdocir
+    python benchmarks/rerank.py [--data ../shared/mmdocir] [--questions 2] [--cascades 24] [--also-smollm2]
 
 The folder holds `annotations.jsonl` and `documents/` as the MMDocIR sample does; docs/results.md has the figures of
-this command on an idle machine. Without the folder, texts are made up of random words: a selector cannot tell their
-windows apart, so that cascades are slower and agree less.
+this command by its defaults. All models run on one thread, and times are seconds of the processor: other work on the
+machine changes them little. With `--made-up` texts are random words: a selector cannot tell their windows apart, so
+that cascades are slower and agree less.
 Prints a table, and as the last line one JSON object: {"benchmark": "rerank", "ratios": {…}}.
 """
 
@@ -12,12 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded
 
 from mmrank.encoders.minilm import MiniLM, MiniLMTokens
 from mmrank.llm.loading import load_chat_model
@@ -45,7 +49,7 @@ Task = tuple[Query, list[Candidate]]
 
 
 def texts_of(folder: Path | None, count: int) -> tuple[list[str], list[str]]:
-    """Questions and the texts of documents: real ones from a folder, else made up."""
+    """Questions and the beginnings of documents: real ones from a folder, else made up."""
     if folder is None:
         dice = random.Random(0)
         words = [f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("rin", "sol", "tex", "ner")]
@@ -54,13 +58,16 @@ def texts_of(folder: Path | None, count: int) -> tuple[list[str], list[str]]:
     import pymupdf
 
     rows = [json.loads(line) for line in (folder / "annotations.jsonl").read_text().splitlines()]
-    questions = [found for row in rows for found in questions_in(row)]
+    questions = [asked for row in rows for asked in questions_in(row)]
     documents = []
     for path in sorted((folder / "documents").rglob("*.pdf")):
         with pymupdf.open(path) as file:
-            text = " ".join(word for page in file for word in page.get_text().split())
-        if len(text.split()) >= DOCUMENT_WORDS:
-            documents.append(" ".join(text.split()[:DOCUMENT_WORDS]))
+            found: list[str] = []
+            for page in file:
+                found += page.get_text().split()
+                if len(found) >= DOCUMENT_WORDS:
+                    documents.append(" ".join(found[:DOCUMENT_WORDS]))
+                    break
     return questions[:: max(1, len(questions) // count)][:count], documents
 
 
@@ -99,13 +106,16 @@ def shortened(candidate: Candidate, words: int) -> Candidate:
     return replace(candidate, parts=(Part(PartKind.TEXT, " ".join(candidate.text.split()[:words]), ()),))
 
 
-def run(reranker: Reranker, tasks: Sequence[Task], forget: Callable[[], None] = lambda: None) -> list[Ranking]:
-    """Rank each task; `forget` empties caches before each."""
-    rankings = []
-    for query, candidates in tasks:
-        forget()
-        rankings.append(reranker.rerank(query, candidates))
-    return rankings
+def timed(reranker: Reranker, query: Query, candidates: list[Candidate]) -> Ranking:
+    """A ranking with the seconds of the processor that it took."""
+    begun = time.process_time()
+    ranking = reranker.rerank(query, candidates)
+    return replace(ranking, seconds=time.process_time() - begun)
+
+
+def run(reranker: Reranker, tasks: Sequence[Task]) -> list[Ranking]:
+    """Rank each task."""
+    return [timed(reranker, *task) for task in tasks]
 
 
 def seconds(rankings: Sequence[Ranking]) -> float:
@@ -129,18 +139,23 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=2)
-    parser.add_argument("--data", type=Path, help="a folder like the MMDocIR sample")
+    parser.add_argument("--data", type=Path, default=Path("../shared/mmdocir"), help="a folder like the MMDocIR sample")
+    parser.add_argument("--made-up", action="store_true", help="random words in place of the folder's")
     parser.add_argument("--think", type=int, default=96, help="upper bound of a listwise answer's thoughts, in tokens")
     parser.add_argument("--words", type=int, default=80, help="words per candidate")
-    parser.add_argument("--cascades", type=int, default=136, help="questions for the cascade within documents")
+    parser.add_argument("--cascades", type=int, default=24, help="questions for the cascade within documents")
+    parser.add_argument("--also-smollm2", action="store_true", help="a cascade before pointwise, too: two minutes")
     arguments = parser.parse_args()
-    pages, long = tasks_of(*texts_of(arguments.data, max(arguments.questions, arguments.cascades)))
+    if not arguments.made_up and not (arguments.data / "annotations.jsonl").is_file():
+        parser.error(f"{arguments.data} holds no annotations.jsonl; name another folder with --data, or use --made-up")
+    folder = None if arguments.made_up else arguments.data
+    pages, long = tasks_of(*texts_of(folder, max(arguments.questions, arguments.cascades)))
     pages = [(query, [shortened(c, arguments.words) for c in found]) for query, found in pages[: arguments.questions]]
     long = long[: arguments.cascades]
 
     torch_model = TransformersChat.load(transformers_folder(), name=NAME)
     uncached = TransformersChat(torch_model.model, torch_model.tokenizer, name=NAME, cache_prefixes=False)
-    llama = load_chat_model("smollm2", context_tokens=8192)
+    llama = load_chat_model("smollm2", context_tokens=8192, threads=1)
     tokens = LateInteraction(MiniLMTokens(MiniLM()))
     point = Pointwise(torch_model, prompt=ZERO_ONE)
     thinking, silent = Thinking(tokens=arguments.think), Thinking(tokens=0)
@@ -160,7 +175,10 @@ def main() -> None:
         "dual stage, ids alone": DualStage(point, Listwise(torch_model, style="chain", thinking=silent)),
     }
     run(point, pages[:1])
-    print(f"{len(pages)} queries, 10 candidates of {arguments.words} words each; median seconds, means of the rest")
+    print(
+        f"{len(pages)} queries, 10 candidates of {arguments.words} words each; seconds of the processor in the median,"
+        " means of the rest"
+    )
     print(f"{'':42}{'seconds':>9}{'calls':>7}{'read':>8}{'written':>9}")
     found = {}
     for name, reranker in families.items():
@@ -178,27 +196,30 @@ def main() -> None:
         "prefix_cache_listwise_speedup": seconds(found["listwise with reasons, no prefix cache"])
         / seconds(found["listwise with reasons"]),
     }
-    for name, expensive, tasks in (("", tokens, long), ("smollm2_", point, long[:1])):
+    cascades: list[tuple[str, Reranker, list[Task]]] = [("", tokens, long)]
+    if arguments.also_smollm2:
+        cascades.append(("smollm2_", point, long[:1]))
+    for name, expensive, tasks in cascades:
         known = MiniLMSelector()
         chosen, whole = DocumentCascade(known, expensive, top=5), DocumentCascade(known, expensive, keep=0)
-        unknown = [DocumentCascade(MiniLMSelector(), expensive, top=5).rerank(*task) for task in tasks]
+        unknown = [timed(DocumentCascade(MiniLMSelector(), expensive, top=5), *task) for task in tasks[:6]]
         run(chosen, tasks)  # so that the selector knows all windows, as an index would
-        pairs = [(chosen.rerank(*task), whole.rerank(*task)) for task in tasks]  # in turn: a busy machine is fair
+        pairs = [(timed(chosen, *task), timed(whole, *task)) for task in tasks]
         few, every = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         equal, shared = same_top(few, every)
         ratios[f"{name}cascade_speedup"] = statistics.median(b.seconds / a.seconds for a, b in pairs)
-        ratios[f"{name}cascade_speedup_unknown_documents"] = seconds(every) / seconds(unknown)
+        ratios[f"{name}cascade_speedup_unknown_documents"] = seconds(every[:6]) / seconds(unknown)
         ratios[f"{name}cascade_same_top5"] = equal
         ratios[f"{name}cascade_shared_top5"] = shared
         print(
             f"cascade within 10 documents of {DOCUMENT_WORDS} words, {expensive.name}: {seconds(few):.2f} s for few"
             f" windows, {seconds(every):.2f} s for all; same top 5 {equal:.2f}, shared {shared:.2f}"
         )
-    begun = time.perf_counter()
+    begun = time.process_time()
     first = None
     for _ in Explainer(llama).explain(pages[0][0], pages[0][1][:5]):
-        first = first or time.perf_counter() - begun
-    print(f"reasons for 5 hits: first after {first:.2f} s, all after {time.perf_counter() - begun:.2f} s")
+        first = first or time.process_time() - begun
+    print(f"reasons for 5 hits: first after {first:.2f} s, all after {time.process_time() - begun:.2f} s")
     print(json.dumps({"benchmark": "rerank", "ratios": {name: round(value, 3) for name, value in ratios.items()}}))
 
 
