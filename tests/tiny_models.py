@@ -175,15 +175,16 @@ def tiny_llama(*, seed: int = 3, **changes: Any) -> tuple[Any, Any]:
         return LlamaForCausalLM(config).eval(), tokenizer
 
 
-def tiny_qwen2_5_vl(*, seed: int = 0, max_pixels: int = 56 * 56, **text: Any) -> Tiny:
-    """Qwen2.5-VL for generation; `text` changes its text config."""
+def tiny_qwen2_5_vl(
+    *, seed: int = 0, max_pixels: int = 56 * 56, vision: dict[str, Any] | None = None, **text: Any
+) -> Tiny:
+    """Qwen2.5-VL for generation; `text` and `vision` change its configs."""
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
     tokenizer = tiny_tokenizer()
     shape = _qwen_text(
         vocab_size=len(tokenizer),
-        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [1, 1, 2]},
-        **text,
+        **{"rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [1, 1, 2]}, **text},
     )
     config = Qwen2_5_VLConfig(
         text_config=shape,
@@ -196,6 +197,7 @@ def tiny_qwen2_5_vl(*, seed: int = 0, max_pixels: int = 56 * 56, **text: Any) ->
             "out_hidden_size": shape["hidden_size"],
             "window_size": 56,
             "fullatt_block_indexes": [1],
+            **(vision or {}),
         },
         tie_word_embeddings=True,
         **_qwen_ids(tokenizer),

@@ -11,7 +11,8 @@ TOKEN = "MMRANK_MILVUS_TOKEN"
 REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
 """Statuses of gRPC that stay the same however often a server is asked."""
 _REFUSED = re.compile(r"auth|permission den|forbidden|credential", re.I)
-_LATE = re.compile(r"deadline|timed? ?out|quota|no space|exhausted", re.I)
+_LATE = re.compile(r"deadline|timed? ?out|quota|exhausted", re.I)
+_FULL = re.compile(r"no space left|disk quota|disk is full", re.I)
 _PASSING = re.compile(
     r"unavailable|not ready|not loaded|not available|no available|timeout|timed out|deadline|recover|abnormal|"
     r"not healthy|initializ|connect|offline|shard|channel|node not|not assigned|stopping|rate limit|not online|"
@@ -41,7 +42,7 @@ def may_pass(error: BaseException, name: str) -> bool:
         error: what failed.
         name: of the collection, which stands in what the error says.
     """
-    if is_refusal(error):
+    if is_refusal(error) or _FULL.search(str(error)):
         return False
     return not isinstance(error, failures()[0]) or _PASSING.search(str(error).replace(name, "")) is not None
 
@@ -62,6 +63,11 @@ def failed(uri: str, what: str, error: BaseException) -> str:
     said = _status(error)[1]
     if is_refusal(error) or _REFUSED.search(said):
         return unreachable(uri, error)
+    if _FULL.search(said):
+        return (
+            f"the disk of Milvus at {uri} is full: it could not {what.replace('_', ' ')} ({said}); make room there,"
+            " start it again, and run this again"
+        )
     late = "; it is busy, or the disk it writes to is full: its log says which" if _LATE.search(said) else ""
     return f"Milvus at {uri} could not {what.replace('_', ' ')} ({said}){late}"
 

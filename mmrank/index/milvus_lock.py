@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmrank.errors import MmrankError
-from mmrank.index.milvus_server import HEIR, LOCK, MilvusServer
+from mmrank.index.milvus_server import HEIR, LOCK, READING, MilvusServer
 from mmrank.index.records import StoreLockedError
 
 LEASE = 20.0
@@ -68,9 +68,10 @@ class Lease:
         """Let others write."""
         self._ended.set()
         self._thread.join()
-        with contextlib.suppress(MmrankError):  # nobody there to tell: the lease runs out
+        # Where nobody is there to tell, the lease runs out.
+        with contextlib.suppress(MmrankError), self._server.patient(READING):
             if _token(self._server.said("writer")) == self.token:
-                self._server.say(writer="")
+                self._server.say(READING, writer="")
                 self._server.release(LOCK)
 
     def _beat(self) -> None:

@@ -103,10 +103,10 @@ class MilvusServer:
             self._client.close()
 
     @contextmanager
-    def patient(self) -> Iterator[None]:
-        """Wait for longer in this thread, as long as the block lasts: work would be lost."""
+    def patient(self, seconds: float = WRITING) -> Iterator[None]:
+        """Wait for so long for a server that does not answer, in this thread, as long as the block lasts."""
         before = getattr(self._thread, "patience", READING)
-        self._thread.patience = WRITING
+        self._thread.patience = seconds
         try:
             yield
         finally:
@@ -222,7 +222,7 @@ class MilvusServer:
 
     def release(self, what: str) -> None:
         """Give back what was claimed."""
-        self.call("drop_collection", f"{self.name}_{what}", patience=WRITING)
+        self.call("drop_collection", f"{self.name}_{what}")
 
     # Rows
 
@@ -233,7 +233,7 @@ class MilvusServer:
 
     def delete(self, part: str, chosen: str) -> None:
         """Delete the rows of an expression."""
-        self.call("delete", f"{self.name}_{part}", filter=chosen, patience=WRITING)
+        self.call("delete", f"{self.name}_{part}", filter=chosen)
 
     def by_key(self, part: str, keys: Sequence[str], fields: Sequence[str], *, strong: bool) -> list[Row]:
         """Rows by their keys; those that are not there are left out."""

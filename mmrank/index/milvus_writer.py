@@ -20,7 +20,7 @@ from mmrank.index.bodies import pack
 from mmrank.index.input_checks import check_document
 from mmrank.index.milvus_blobs import CHANGE, Layout, rows_of, runs_of
 from mmrank.index.milvus_lock import Lease
-from mmrank.index.milvus_server import MilvusServer, Row
+from mmrank.index.milvus_server import READING, MilvusServer, Row
 from mmrank.index.postings import PostingsBuilder
 from mmrank.index.quantise import quantise
 from mmrank.index.records import DuplicateContentError, EncoderIdentity
@@ -182,7 +182,7 @@ class MilvusWriter(ReplicaWriter):
         """Undo everything."""
         super().abandon()
         if self._sent and not self._listed:
-            with contextlib.suppress(MmrankError):  # the next writer does it
+            with contextlib.suppress(MmrankError), self._server.patient(READING):  # else the next writer does it
                 clear_away(self._server, self._lease.token)
 
     def _publish(self) -> None:

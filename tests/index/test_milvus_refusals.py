@@ -88,6 +88,19 @@ def test_a_server_that_answers_too_late_may_have_a_full_disk(tmp_path, encoder, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_milvus_says_is_full_is_named_and_not_waited_for():
+    """What Milvus 2.3.5 said with its data on a file system of 330 MB."""
+    import pymilvus
+
+    error = pymilvus.MilvusException(
+        message="IO error: No space left on device: While appending to file: /data/rocksmq/000011.sst"
+    )
+    assert not milvus_failures.may_pass(error, "library")
+    assert milvus_failures.failed("u", "insert", error).startswith(
+        "the disk of Milvus at u is full: it could not insert"
+    )
+
+
 @pytest.mark.cluster
 def test_a_server_with_passwords_lets_in_who_has_the_right_one(
     tmp_path, encoder, monkeypatch, make_document, vectors_of

@@ -71,6 +71,9 @@ def load_weights(checkpoint: Checkpoint, how: Loading) -> Any:
         quantisation=quantisation,
         device=ranks.device(),
     )
+    for layer in model.modules():  # on processors: weights that are measured once are packed, and pass no gradient on
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 

@@ -88,3 +88,39 @@ def test_quantised_weights_stay_while_their_adapter_learns(kind: str, tmp_path: 
     steps_taken = [row for row in rows if "loss" in row]
     assert len(steps_taken) == 3
     assert all(math.isfinite(row["loss"]) and row["grad_norm"] > 0 for row in steps_taken)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+@pytest.mark.parametrize("kind", ["4bit", "8bit"])
+def test_quantised_vision_models_learn_from_pictures(kind: str, tmp_path: Path) -> None:
+    import tiny_models
+
+    from mmrank.train.loading import run_recipe
+
+    wide = tiny_models.tiny_qwen2_5_vl(
+        hidden_size=128,
+        intermediate_size=128,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [4, 6, 6]},
+        vision={"hidden_size": 64, "intermediate_size": 128},
+    )
+    run_recipe(
+        "mm_r5",
+        base=str(wide.save(tmp_path / "base")),
+        out=tmp_path / "run",
+        model={"quantise": kind},
+        pictures=True,
+        max_pixels=56 * 56,
+        source=shrunk.pages(tmp_path),
+        candidates=3,
+        prompt_tokens=1200,
+        stages=["sft"],
+        measure={"answers": 2, "batch": 2},  # before training, too: weights that were measured still pass gradients on
+        sft_lora={**shrunk.LORA, "modules": shrunk.LANGUAGE},
+        sft={**shrunk.STEPS, "bf16": False, "batch": 1},
+    )
+    rows = [json.loads(line) for line in (tmp_path / "run" / "sft" / "metrics.jsonl").open()]
+    taken = [row for row in rows if "loss" in row]
+    assert len(taken) == 3 and all(math.isfinite(row["loss"]) and row["grad_norm"] > 0 for row in taken)
