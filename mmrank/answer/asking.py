@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LEAST = 0.1
 """No sentence is given whose page is right with a lower probability than this."""
+LEAST_OF_CHOSEN = 0.25
+"""The same in documents that the user chose, among whose pages fewer are in question."""
 BESIDE = 0.75
 """A further sentence is given from this share of the first one's score."""
 MOST_SENTENCES = 3
@@ -147,11 +149,12 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
         InputError: for an empty question, or k below 1.
     """
     found = find(question, source, k)
+    least = LEAST_OF_CHOSEN if source.chosen else LEAST
     chosen: list[Candidate] = []
     sentences: list[AnswerSentence] = []
     for asked in found.asked:
         possible = extract(asked.wanted, asked.pages, asked.meant)
-        candidates = [one for one in possible if max(sure(one), _sure_of_report(one, asked)) >= LEAST]
+        candidates = [one for one in possible if max(sure(one), _sure_of_report(one, asked)) >= least]
         about = f"{asked.text}: " if len(found.asked) > 1 else ""
         found.trace.append(Step("extract", f"{about}expected: {asked.wanted.kind}; {len(candidates)} possible answers"))
         for candidate in chosen_of(asked.wanted, candidates) if candidates else []:
@@ -214,7 +217,8 @@ def find(question: str, source: Source, k: int) -> Found:
     asked = []
     for part, run in zip(parts, runs, strict=False):
         wanted = expectation(with_names(part.text, documents))
-        meant = None if source.chosen else documents_meant(wanted, documents)
+        everything = frozenset(document.id for document in documents)
+        meant = everything if source.chosen else documents_meant(wanted, documents)
         if meant is not None and len(meant) < len(documents):
             names = ", ".join(document.name for document in documents if document.id in meant)
             trace.append(Step("search", f"figures only from: {names or 'none of these documents, by its name'}"))
