@@ -154,7 +154,7 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
     sentences: list[AnswerSentence] = []
     for asked in found.asked:
         possible = extract(asked.wanted, asked.pages, asked.meant)
-        candidates = [one for one in possible if max(sure(one), _sure_of_report(one, asked)) >= least]
+        candidates = [one for one in possible if sure(one) >= least or _sure_of_report(one, asked) >= LEAST]
         about = f"{asked.text}: " if len(found.asked) > 1 else ""
         found.trace.append(Step("extract", f"{about}expected: {asked.wanted.kind}; {len(candidates)} possible answers"))
         for candidate in chosen_of(asked.wanted, candidates) if candidates else []:

@@ -174,7 +174,7 @@ def _extremes(wanted: Expectation, wording: Wording, table: TableUnit, around: f
             if not own:
                 continue
             best = (max if most else min)(line, key=lambda cell: cell.value.full)  # type: ignore[union-attr]
-            name = best.row_head if axis == "column" else best.column_head
+            name = (_beside(wanted, grid, best) or best.row_head) if axis == "column" else best.column_head
             if not name:
                 continue
             score = wording.weight(own) + UNDER * wording.weight(around - own) + EXACT * wording.precision(head) + BOTH
@@ -182,6 +182,15 @@ def _extremes(wanted: Expectation, wording: Wording, table: TableUnit, around: f
             shown = f"{name}: {best.text} ({'highest' if most else 'lowest'} of {len(line)}, {head})"
             cite = cell_cite(table, line)
             yield Candidate(score, ((shown, (cite,)),), best.text if numeric else name, "extreme")
+
+
+def _beside(wanted: Expectation, grid: Grid, cell: GridCell) -> str | None:
+    """What stands in a cell's row under the only head that gives what is asked for: the holder, for "who"."""
+    measure = wanted.measure
+    if measure is None or measure.numeric:
+        return None
+    found = [one.text for one in grid.cells if one.row == cell.row and measure.head.search(one.column_head)]
+    return found[0] if len(found) == 1 else None
 
 
 def _pairs(wanted: Expectation, wording: Wording, table: TableUnit, around: frozenset[str]) -> Iterator[Candidate]:

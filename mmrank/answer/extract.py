@@ -9,7 +9,7 @@ from mmrank.answer.candidates import Candidate
 from mmrank.answer.cells import cell_candidates
 from mmrank.answer.expected import Expectation
 from mmrank.answer.lists import list_candidates
-from mmrank.answer.ratios import formula_of, ratio_candidates
+from mmrank.answer.ratios import formula_names, formula_of, ratio_candidates
 from mmrank.answer.report_lines import line_candidates
 from mmrank.answer.texts import text_candidates
 from mmrank.answer.units import FoundPage, sentences_of, tables_of
@@ -60,7 +60,8 @@ def extract(wanted: Expectation, pages: Sequence[FoundPage], meant: frozenset[st
 def _figure_stems(question: str) -> frozenset[str]:
     """Stems of the name of the figure that a question asks for, one that is computed from lines of a report."""
     formula = formula_of(question)
-    return frozenset() if formula is None else frozenset(stems(formula[0])) - STOPWORDS
+    known = formula is not None and formula[0] in formula_names()  # "X to Y" and growth go by many names
+    return frozenset(stems(formula[0])) - STOPWORDS if formula is not None and known else frozenset()
 
 
 def _said(candidate: Candidate) -> frozenset[str]:

@@ -41,7 +41,26 @@ _MONEY = _of(
     r"costs?|prices?|rents?|rental|fees?|fares?|rates?|charges?|tariffs?|amounts?|salar(?:y|ies)|wages?|pay|toll|dues"
     r"|premium|deposit|budget|expenses?",
 )
+_FIRST = r"(?<![^\W_] )(?:(?:on|by|to|from|since|until|at|in|for|and) )?"
+"""Before a question word that begins a question: not "the day when"."""
 MEASURES = (
+    _of(
+        rf"{_FIRST}(?:when|(?:what|which) (?:date|day|year|month))",
+        r"date|dates|since|built|opened|founded|year|day|start(?:ed|s)?|begins?|ends?|until|due|deadline|month|from|launched"
+        r"|time|departs?|departure|arrives?|arrival",
+        numeric=False,
+    ),
+    _of(
+        rf"{_FIRST}(?:who|whom|whose)",
+        r"holders?|owners?|names?|tenants?|masters?|captains?|persons?|directors?|managers?|authors?|builders?|lessees?"
+        r"|contacts?|responsible|leaders?|heads?|editors?|presidents?|chairs?|operators?|drivers?|teachers?|staff|by",
+        numeric=False,
+    ),
+    _of(
+        rf"{_FIRST}where",
+        r"places?|locations?|cit(?:y|ies)|towns?|countr(?:y|ies)|ports?|sites?|rooms?|address|harbours?|venues?|regions?",
+        numeric=False,
+    ),
     _MONEY,
     _of(
         r"how (?:long|quickly)\b.{0,60}\b(?:take|takes|took|last|lasts|lasted|wait)|how much time",
@@ -62,23 +81,6 @@ MEASURES = (
     _of(r"how fast|speed", r"speed|velocity|pace", r"knots?|kn|km/h|mph|m/s"),
     _of(r"how (?:hot|cold|warm)|temperature", r"temp(?:erature)?\.?", r"°\s?[cf]"),
     _of(r"how old|age", r"age|years? old|built|born"),
-    _of(
-        r"when|since when|(?:what|which) (?:date|day|year|month)",
-        r"date|dates|since|built|opened|founded|year|day|start(?:ed|s)?|begins?|ends?|until|due|deadline|month|from|launched"
-        r"|time|departs?|departure|arrives?|arrival",
-        numeric=False,
-    ),
-    _of(
-        r"who|whom|whose",
-        r"holders?|owners?|names?|tenants?|masters?|captains?|persons?|directors?|managers?|authors?|builders?|lessees?"
-        r"|contacts?|responsible|leaders?|heads?|editors?|presidents?|chairs?|operators?|drivers?|teachers?|staff|by",
-        numeric=False,
-    ),
-    _of(
-        r"where",
-        r"places?|locations?|cit(?:y|ies)|towns?|countr(?:y|ies)|ports?|sites?|rooms?|address|harbours?|venues?|regions?",
-        numeric=False,
-    ),
 )
 
 

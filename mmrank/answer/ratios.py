@@ -76,6 +76,12 @@ def line_names() -> dict[str, tuple[str, ...]]:
     return {line: tuple(map(plain, names)) for line, names in _knowledge()["lines"].items()}
 
 
+@cache
+def formula_names() -> frozenset[str]:
+    """What the figures are called that are known by name."""
+    return frozenset(name for formula in _knowledge()["formulas"] for name in formula["names"])
+
+
 def formula_of(question: str) -> tuple[str, str, bool] | None:
     """Name, expression and whether it is a share, of the figure that a question asks for; None for none.
 

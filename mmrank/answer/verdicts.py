@@ -14,7 +14,9 @@ from mmrank.answer.candidates import Candidate, Cite
 from mmrank.answer.cells import ASKED, TYPED, WHOLE, cell_cite, cell_heads, cell_score, cell_text
 from mmrank.answer.expected import Expectation, Expected
 from mmrank.answer.grid import GridCell
-from mmrank.answer.ratios import find_line, formula_of, line_named, ratio_candidates
+from mmrank.answer.measures import gives, measured
+from mmrank.answer.ratios import find_line, formula_of, ratio_candidates
+from mmrank.answer.report_lines import line_of
 from mmrank.answer.scales import SCALES, printed_scale
 from mmrank.answer.units import HEADS, Sentence, TableUnit
 from mmrank.answer.values import Value, values
@@ -43,6 +45,17 @@ _BY = re.compile(r"\b(?:by|difference|twice|half|double|times|percent(?:age)? po
 _UNIT = re.compile(
     r"\b(?:usd|eur|gbp|yen|dollars?|euros?|pounds?|thousand|million|billion|percent|per cent|people|km|m|kg)\b|%",
     re.I,
+)
+_NUMBER = re.compile(r"[$€£¥]?(?<![\w.])(?!(?:19|20)\d\d\b)\d[\d.,]*")
+_MEASURED = {
+    "longer": "how long", "shorter": "how long", "taller": "how tall", "heavier": "how heavy", "lighter": "how heavy",
+    "larger": "how large", "bigger": "how big", "smaller": "how big", "dearer": "cost", "cheaper": "cost",
+}  # fmt: skip
+"""What words that compare measure."""
+_SAYS_NOTHING = frozenset(
+    stem
+    for word in "number total amount value level year fiscal end compared previous last".split()
+    for stem in stems(word)
 )
 _YES = frozenset("yes y ✓ ✔ true ja oui sí".split())
 _NO = frozenset("no n ✗ ✘ × false nein non".split())
@@ -119,6 +132,7 @@ def _compared(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]
             own = wording.found(cell_heads(one))
             row = wording.found(one.row_head)
             whole = wording.precision(one.row_head) >= WHOLE and row and row <= left
+            whole = whole and _all_named(wanted, wording, table, one)
             if len(limits) == 1 and whole and _only(wanted.text[end:], own):
                 score = cell_score(wording, one, around) + TYPED
                 best += _against(one, limits[0], wanted.text[end:], direction, score, table)
@@ -130,12 +144,41 @@ def _compared(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]
                 if not first or not second or not first <= left - right or not second <= right - left:
                     continue
                 apart = (one.column_head, other.column_head) if one.row == other.row else (one.row_head, other.row_head)
-                if min(map(wording.precision, apart)) < WHOLE:
+                if min(map(wording.precision, apart)) < WHOLE or not _all_named(wanted, wording, table, one, other):
                     continue
                 score = cell_score(wording, one, around) + TYPED + ASKED + wording.weight(second)
                 best += ((score, candidate) for candidate in _both(one, other, direction, score, table))
     top = max((score for score, _ in best), default=0.0)
     yield from (candidate for score, candidate in best if score >= top - 1e-9)  # all of them must agree
+
+
+def _all_named(wanted: Expectation, wording: Wording, table: TableUnit, *cells: GridCell) -> bool:
+    """Whether cells are what a question compares.
+
+    Each of its words is one of their heads, of what stands above the table or of the document's name, or it compares.
+    Their column is named or gives what is measured; a column of years must be.
+    """
+    heads = (*map(cell_heads, cells), *table.grid.column_heads[:1])
+    named = wording.found(" ".join((*heads, table.context, table.found.hit.document)))
+    compares = (_THAN, _RISES, _FALLS)
+    spare = {stem for one in compares for found in one.finditer(wanted.text) for stem in stems(found.group())}
+    units = set(stems(" ".join(_UNIT.findall(wanted.text))))
+    comparative = next((word for word in _MEASURED if re.search(rf"\b{word}\b", wanted.text, re.I)), None)
+    measure = wanted.measure if comparative is None else measured(_MEASURED[comparative])
+    column, text = cells[0].column_head, cells[0].text
+    given = measure is not None and gives(measure, column, text)
+    for stem in wording.weights.keys() - named - spare - units - _SAYS_NOTHING:
+        measures_it = given and measure is not None and (measure.asked.search(stem) or measure.head.search(stem))
+        if not (stem[0].isdigit() or stem.startswith("fy") or measures_it):
+            return False
+    rows = {cell.row for cell in cells}
+    if len(rows) == 1 and len(cells) > 1:
+        return bool(wording.found(cells[0].row_head))
+    return given or bool(wording.found(column)) or (comparative is None and not _of_years(cells))
+
+
+def _of_years(cells: Sequence[GridCell]) -> bool:
+    return all(cell.value is not None and cell.value.is_year for cell in cells)
 
 
 def _numbers(text: str, heads: Set[str]) -> list[Value]:
@@ -187,7 +230,7 @@ def _figure_against_number(wanted: Expectation, tables: Sequence[TableUnit]) -> 
 
 def _line_compared(wanted: Expectation, tables: Sequence[TableUnit]) -> Iterator[Candidate]:
     """A line of a report in two years, each on its side of "than", or in one year against a number of the question."""
-    asked, line = _direction(wanted.text), line_named(wanted.text)
+    asked, line = _direction(wanted.text), _line(wanted.text)
     if asked is None or line is None or _BY.search(wanted.text) or _changes(wanted.text):
         return
     direction, end = asked
@@ -216,6 +259,13 @@ def _both(one: GridCell, other: GridCell, direction: int, score: float, table: T
     yield _verdict(sign == direction, score, text, cites, shown)
 
 
+def _line(question: str) -> str | None:
+    """The line of a report that is all that a question asks about, beside how it compares."""
+    for pattern in (_THAN, _RISES, _FALLS, _UNIT, _NUMBER):
+        question = pattern.sub(" ", question)
+    return line_of(question)
+
+
 def _changes(text: str) -> bool:
     return _RISES.search(text) is not None or _FALLS.search(text) is not None
 
@@ -229,7 +279,7 @@ def _trend(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]) -
         return  # by how much is asked too
     later = max(wanted.years)
     earlier = min(wanted.years) if len(wanted.years) == 2 else later - 1
-    line = line_named(wanted.text)
+    line = _line(wanted.text)
     pairs: list[tuple[float, GridCell, GridCell, TableUnit]] = []
     if line is not None:
         now, before = find_line(tables, line, later), find_line(tables, line, earlier)
@@ -249,7 +299,8 @@ def _trend(wanted: Expectation, wording: Wording, tables: Sequence[TableUnit]) -
                 ),
                 None,
             )
-            if own and other is not None and wording.precision(cell.row_head) >= WHOLE:
+            whole = wording.precision(cell.row_head) >= WHOLE and _all_named(wanted, wording, table, cell)
+            if own and other is not None and whole:
                 pairs.append((cell_score(wording, cell, around) + TYPED, cell, other, table))
     top = max((score for score, *_ in pairs), default=0.0)
     for score, now_cell, before_cell, table in pairs:

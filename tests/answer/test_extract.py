@@ -211,6 +211,15 @@ def test_the_column_is_told_by_what_is_measured(found: Found, question: str, sho
     assert best(question, found("# Harbour", PLOTS if "lot" in question else SHIPS)).short == short
 
 
+def test_who_has_the_highest_value_is_a_person(found: Found) -> None:
+    assert best("Who pays the highest rent?", found("# Harbour", PLOTS)).short == "Cora Dunn"
+
+
+def test_a_figure_without_its_lines_is_not_some_other_number(found: Found) -> None:
+    made = extract(expectation("What is the quick ratio of Lunna?"), [found("Lunna sold 12 boats.")])
+    assert made == []
+
+
 def test_an_amount_in_another_currency_is_not_the_one_that_was_asked_for(found: Found) -> None:
     page = found(
         "# Sales of firms", "Lunna Lines sold tickets for $1.2 billion.", "Hallan Ships sold for ¥1.2 billion."

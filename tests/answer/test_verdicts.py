@@ -21,6 +21,7 @@ YEARS = [
     ["Total current liabilities", "250", "300"],
 ]
 PLOTS = [["Plot", "Water", "Gas", "Rent"], ["1", "yes", "no", "12"], ["2", "no", "no", "9"]]
+SHIPS = [["Ship", "Built"], ["Skua", "2001"], ["Gull", "1994"]]
 RULES = (
     "Smoking is not allowed on the pier. Dogs are allowed on the ferry. No fires are permitted on the beach. "
     "The mole was built by Ada Byron in 1911. The pier is open in summer and closed in winter. "
@@ -30,7 +31,7 @@ RULES = (
 
 
 def best(question: str, *parts: object, found: Found) -> Candidate:
-    return extract(expectation(question), [found("# Harbour", *parts)])[0]
+    return extract(expectation(question), [found("# Harbour fares", *parts)])[0]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,7 @@ def best(question: str, *parts: object, found: Found) -> Candidate:
         ("Is the child fare to Lunna below 3?", "No"),
         ("Did the number of passengers increase from 2020 to 2021?", "No"),
         ("Did revenue grow in 2021?", "Yes"),
+        ("Did the revenue of Lunna Lines grow in 2021?", "Yes"),
         ("Was revenue higher in 2021 than in 2020?", "Yes"),
         ("Is the current ratio above 2.5 in FY2021?", "No"),
         ("Were total current assets lower in 2021 than in 2020?", "No"),
@@ -78,10 +80,15 @@ def test_what_is_cited_decides(found: Found, question: str, said: str) -> None:
         "Did revenue increase by 10 % in 2021?",
         "Is Lunna nicer than Skerry?",
         "Did revenue rise in 2019?",
+        "Did the revenue of the ferry segment grow in 2021?",
+        "Was profit higher in 2021 than in 2020?",
+        "Is the profit of Lunna higher than that of Skerry?",
+        "Is the Skua longer than the Gull?",  # only the years they were built in are given
+        "Is the toll to Lunna more than 5?",
     ],
 )
 def test_otherwise_nothing_is_claimed(found: Found, question: str) -> None:
-    answer = best(question, FARES, YEARS, RULES, found=found)
+    answer = best(question, FARES, YEARS, SHIPS, RULES, found=found)
     assert answer.origin != "verdict" and not answer.lines[0][0].startswith(("Yes", "No:"))
 
 
