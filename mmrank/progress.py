@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+ENOUGH = 10
+"""Pages that must be read, after the first ones, before the time left is estimated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -18,7 +21,7 @@ class Progress:
         files: files that are done, be they read or not.
         files_expected: how many there are.
         seconds: since reading began.
-        seconds_left: estimated by the sizes of the files; None before the first page.
+        seconds_left: estimated by the sizes of the files; None until `ENOUGH` pages were read after the first ones.
         name: of the file that was worked on last, in the collection.
     """
 
@@ -41,7 +44,9 @@ AddProgress = Callable[[Progress], None]
 
 
 class Meter:
-    """Estimates by bytes: what is left takes as long per byte as what is done.
+    """Estimates by bytes: what is left takes as long per byte as what was read since the first pages were.
+
+    Before those, processes start and models load: that is not waited for again. The next few pages tell little either.
 
     Args:
         files: paths and names in the collection of the files to read.
@@ -55,6 +60,7 @@ class Meter:
         self._pages: dict[str, tuple[int, int]] = {}
         self._done = 0
         self._last = ""
+        self._first: tuple[float, float, int] | None = None
 
     def finished(self, path: Path, pages: int) -> Progress:
         """A file is done, and has so many pages."""
@@ -82,13 +88,17 @@ class Meter:
             self._bytes.get(path, 0) * (done / count if count else 1.0) for path, (done, count) in self._pages.items()
         )
         seconds = time.monotonic() - self._begun
+        if read and self._first is None:
+            self._first = seconds, read, pages
+        began, before, then = self._first or (0.0, 0.0, 0)
+        since = read - before
         return Progress(
             pages,
             max(known, round(known * whole / seen)) if seen and known else 0,
             self._done,
             len(self._bytes),
             seconds,
-            seconds * (whole - read) / read if read else None,
+            (seconds - began) * (whole - read) / since if pages >= then + ENOUGH and since > 0 else None,
             self._last,
         )
 

@@ -65,9 +65,7 @@ class VectorIndex:
         self.factory = factory
         self._index = index
         self._inner = faiss.downcast_index(index)
-        self._base = self._inner
-        while isinstance(self._base, faiss.IndexPreTransform):
-            self._base = faiss.downcast_index(self._base.index)
+        self._base = _base_of(self._inner)
         plain = isinstance(self._base, faiss.IndexFlat | faiss.IndexHNSWFlat | faiss.IndexIVFFlat)
         self.exact_scores = plain and self._base is self._inner
         coarse = not isinstance(self._base, faiss.IndexScalarQuantizer | faiss.IndexIVFScalarQuantizer)
@@ -197,6 +195,9 @@ def build(vectors: Vectors, factory: str) -> VectorIndex:
     try:
         index = faiss.index_factory(dimension, factory, faiss.METRIC_INNER_PRODUCT)
         generator = np.random.default_rng(0)
+        base = _base_of(faiss.downcast_index(index))
+        if hasattr(base, "do_polysemous_training"):  # an order of the codes that only another kind of search uses
+            base.do_polysemous_training = False
         if not index.is_trained:
             at = np.sort(generator.choice(rows, min(rows, SAMPLE), replace=False))
             index.train(np.ascontiguousarray(vectors[at]))
@@ -209,6 +210,14 @@ def build(vectors: Vectors, factory: str) -> VectorIndex:
     if built.effort and rows:
         _tune(built, vectors, generator)
     return built
+
+
+def _base_of(index: Any) -> Any:
+    """The index below transformations of the vectors; without any, the same object."""
+    faiss = load_faiss()
+    while isinstance(index, faiss.IndexPreTransform):
+        index = faiss.downcast_index(index.index)
+    return index
 
 
 def _tune(index: VectorIndex, vectors: Vectors, generator: np.random.Generator) -> None:
