@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from mmrank.names import canonical
 from mmrank.retrieve.document_arrays import DocumentArrays, element_page
 from mmrank.retrieve.prepared import prepare
 from mmrank.types import Document, Passage
+
+_DIGITS = re.compile(r"\d+")
 
 if TYPE_CHECKING:
     from mmrank.retrieve.stored_document import StoredDocument
@@ -48,6 +51,15 @@ class DocumentFeatures:
     def passages_on(self, page: int) -> Sequence[Passage]:
         """The passages of one page, in their order."""
         return self.document.passages[self.places_on(page)]
+
+    def may_have(self, text: str, page: int) -> bool:
+        """Whether a text may stand on a page, its numbers aside; False only where it does not.
+
+        Told from the words that are kept for ranking, which leave out running heads that were recognised as such.
+        """
+        pieces = _DIGITS.split(" ".join(text.lower().split()))
+        there = self.prepared.text(page)
+        return all(piece in there for piece in pieces)
 
     def heading_path(self, element_id: str) -> tuple[str, ...]:
         """Titles of the sections that hold an element, outermost first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from functools import cache
 
 from mmrank.hits import Hits
 from mmrank.retrieve.confidence import confidences
@@ -13,7 +12,7 @@ from mmrank.retrieve.matching import WordMatcher
 from mmrank.retrieve.pages import PageRanking
 from mmrank.retrieve.reasons import reason
 from mmrank.retrieve.snippets import SpotFinder
-from mmrank.types import Hit
+from mmrank.types import Hit, Page
 
 
 def page_hits(ranking: PageRanking, k: int) -> Hits:
@@ -50,7 +49,10 @@ def page_hit(ranking: PageRanking, at: int, matcher: WordMatcher | None = None) 
             page = replace(page, elements=tuple(one for one in page.elements if one.id in written.grounds))
     finder = SpotFinder(matcher, question.analysis.text)
     beside = number - 1 if number else 1
-    neighbour = cache(lambda: document.pages[beside] if beside < len(document.pages) else None)
+
+    def neighbour(text: str) -> Page | None:
+        return document.pages[beside] if beside < len(document.pages) and features.may_have(text, beside) else None
+
     spots = finder.spots(page, neighbour, evidence)
     snippet = next((spot.text for spot in spots if spot.text), "")
     shown = tuple(element for spot in spots for element in spot.elements)

@@ -58,13 +58,13 @@ class SpotFinder:
         self._wanted = AnswerType.of(question)
         self._several = bool(_SEVERAL.search(question))
 
-    def spots(self, page: Page, neighbour: Callable[[], Page | None], evidence: Sequence[Evidence]) -> list[Spot]:
+    def spots(self, page: Page, neighbour: Callable[[str], Page | None], evidence: Sequence[Evidence]) -> list[Spot]:
         """The best spots of a page, best first; one at least where the page has elements.
 
         Args:
             page: the page.
-            neighbour: gives the page before or after it, by which running heads are known; asked for only when an
-                element is short enough to be one.
+            neighbour: gives the page before or after it, by which running heads are known, where that may have a text;
+                asked only for elements that are short enough to be one.
             evidence: its elements, best first.
         """
         chosen: list[Spot] = []
@@ -75,7 +75,8 @@ class SpotFinder:
                 break
             if item.element.id in used:
                 continue
-            beside = neighbour() if len(item.element.text) <= LONGEST_HEAD else None
+            text = item.element.text
+            beside = neighbour(text) if len(text) <= LONGEST_HEAD else None
             if beside is not None and repeats(item.element, beside):
                 last.append(item)
                 continue
