@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LEAST = 0.1
 """No sentence is given whose page is right with a lower probability than this."""
-LEAST_OF_CHOSEN = 0.25
+LEAST_OF_CHOSEN = 0.35
 """The same in documents that the user chose, among whose pages fewer are in question."""
 BESIDE = 0.75
 """A further sentence is given from this share of the first one's score."""
