@@ -244,6 +244,10 @@ class _Run:
         scores = {(g.query, p.view): p.score for g in groups for p in g.pages}
         folder = self.out / ("all" if fold == ALL else f"fold-{fold}")
         for stage in stages:
+            done = self.out.parent / stage / folder.name / "adapter"
+            if stage != stages[-1] and done.is_dir():
+                self._load(done)  # the arm of this name was trained on the same pages
+                continue
             at = folder / stage if len(stages) > 1 else folder
             self._stage(stage, own or examples, watched or examples, self.config.trainer, at, scores)
 

@@ -38,7 +38,7 @@ class KeptSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tokens: int = Field(8, ge=1, description="at the end of a prompt, on which the adapter acts")
+    tokens: int = Field(1, ge=1, description="at the end of a prompt, on which the adapter acts")
     layers: int = Field(12, ge=1, description="up to the last one, which are adapted")
     folder: Path | None = Field(
         None, description="of what is kept; runs at the same time may share it. None: in the folder of the run"

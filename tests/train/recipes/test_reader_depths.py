@@ -12,7 +12,7 @@ from mmrank.errors import InputError
 from mmrank.train.loading import run_recipe
 
 pytest.importorskip("trl")
-SETTINGS: dict[str, Any] = {"kept": {"tokens": 2, "layers": 1}, "first": None, "arms": ["untrained", "sft+grpo"]}
+SETTINGS: dict[str, Any] = {"kept": {"tokens": 2, "layers": 1}, "first": None, "arms": ["untrained", "sft", "sft+grpo"]}
 
 
 def _run(out: Path, depth: int, *, resume: bool) -> dict[str, dict[str, Any]]:
@@ -38,6 +38,7 @@ def test_pages_further_down_are_judged_without_training_again(tmp_path: Path) ->
     trained = ("seconds", "tokens")
     assert [after["sft+grpo"][name] for name in trained] == [before["sft+grpo"][name] for name in trained]
     assert before["sft+grpo"]["read tokens"] < before["untrained"]["read tokens"]
+    assert before["sft+grpo"]["tokens"] < before["sft"]["tokens"]  # it begins where sft ended
     assert "toy, first 3" in after["untrained"]["kinds"]
 
 
