@@ -27,7 +27,9 @@ _FRAME = re.compile(
 )
 _SOCIAL = re.compile(
     r"\b(?:hi|hey|hello|dear|greetings|good (?:morning|afternoon|evening|day)|thanks?|thank you|thx|cheers|please|pls"
-    r"|plz|sorry|hope|appreciate|kindly|regards|quick question|no rush|in advance|bye)\b",
+    r"|plz|sorry|hope|appreciate|kindly|regards|quick question|no rush|in advance|bye"
+    r"|no hurry|take your time|let me know if"
+    r"|that would be (?:great|helpful|nice|lovely|awesome|perfect|appreciated))\b",
     re.I,
 )
 _NO_WH = rf"(?:(?!\b{_WH}\b)[^?.!])"

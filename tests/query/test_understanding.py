@@ -126,6 +126,8 @@ def test_a_changed_name_is_noted(speller: Speller) -> None:
             "Hey! My boss needs this today. How many ferries sailed in 1994? Thanks a lot!",
             "How many ferries sailed in 1994?",
         ),
+        ("How many ferries sailed? Let me know if you need more. Take your time.", "How many ferries sailed?"),
+        ("who built the pier? That would be great.", "who built the pier?"),
         ("could you please tell me who built the pier", "who built the pier"),
         ("um so what is uh the fare you know to Lunna", "what is the fare to Lunna"),
         ("Do you happen to know when the pier opened, please?", "when the pier opened?"),
