@@ -31,7 +31,7 @@ def ask_for_fsdp() -> None:
     def told(self: Any, *arguments: Any, fsdp_plugin: Any = None, **options: Any) -> None:
         found(self, *arguments, fsdp_plugin=fsdp_plugin, **options)
         if fsdp_plugin is not None and self.distributed_type == DistributedType.MULTI_CPU:
-            self.distributed_type = DistributedType.FSDP
+            self.distributed_type = state.PartialState._shared_state["distributed_type"] = DistributedType.FSDP
             if self._mixed_precision != "no":
                 fsdp_plugin.set_mixed_precision(self._mixed_precision)
             self.fsdp_plugin = fsdp_plugin

@@ -64,6 +64,8 @@ class FasterSecondFactor:
             betas=(self.args.adam_beta1, self.args.adam_beta2),
             eps=self.args.adam_epsilon,
         )
+        # Two of the four groups are for weights that adapters lack: with empty ones a split model cannot be resumed.
+        self.optimizer.param_groups = [group for group in self.optimizer.param_groups if group["params"]]
         return self.optimizer
 
 

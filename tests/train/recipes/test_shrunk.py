@@ -66,3 +66,24 @@ def test_two_processes_run_all_of_them(tmp_path: Path) -> None:
         first, second = learnt(Path(one["out"]))
         assert first == second
         assert first["after"]
+
+
+@LONG
+def test_a_model_that_is_split_over_two_processors_is_trained_and_resumed(tmp_path: Path) -> None:
+    chosen = {"likelihood": None, "rank_r1": ["rl"], "mm_r5": ["sft"]}
+    runs = [one for one in shrunk.runs(tmp_path) if Path(one["out"]).name in chosen]
+    for one in runs:
+        stages = chosen[Path(one["out"]).name]
+        one |= {"stages": stages} if stages else {}
+        one |= {name: {**one[name], "fsdp": "fsdp"} for name in ("sft", "trainer") if name in one}
+    for one in runs:  # one at a time: each run of a process begins with the state that the one before left
+        script = str(Path(shrunk.__file__).with_name("split_on_processors.py"))
+        start(tmp_path, [copy.deepcopy(one)], script)
+        held = [json.loads((tmp_path / f"runs.json.held{rank}").read_text()) for rank in (0, 1)]
+        assert all(share == pytest.approx(0.5, abs=0.01) for shares in held for share in shares)
+        before, other = learnt(Path(one["out"]))
+        assert before == other
+        assert shrunk.stop_short(Path(one["out"]))
+        start(tmp_path, [copy.deepcopy(one) | {"resume": True}], script)
+        again, _ = learnt(Path(one["out"]))
+        assert again["after"] == pytest.approx(before["after"], abs=1e-5)
