@@ -18,6 +18,7 @@ from typing import Any
 from PIL import Image
 
 PIXELS_PER_TOKEN = 28 * 28
+NAMES = ("m", "i2vec/MM-R5", "reports", "rank-r1", "my-model", "Qwen/Qwen3-VL-Reranker-2B")
 
 
 class StrictServer:
@@ -36,7 +37,7 @@ class StrictServer:
             return None
         return {
             "object": "list",
-            "data": [{"id": "other", "max_model_len": 300}, *map(self._model, ("m", "i2vec/MM-R5", "reports"))],
+            "data": [{"id": "other", "max_model_len": 300}, *map(self._model, NAMES)],
         }
 
     def _model(self, name: str) -> dict[str, Any]:

@@ -69,13 +69,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("context", [8_192, 4_096])
 @pytest.mark.parametrize("line", SERVED)
-def test_each_documented_command_works_with_a_server_that_has_limits(line: str, folder: Path, tmp_path: Path) -> None:
+def test_each_documented_command_works_with_a_server_that_has_limits(
+    line: str, context: int, folder: Path, tmp_path: Path
+) -> None:
     words = shlex.split(line)[1:]
     shown = "pages" if re.search("MM-R5|VL-Reranker", line) else "passages"
     limit = re.search(r"max_images=(\d+)", line)
     out = tmp_path / "ranking.jsonl"
-    with strict_server(context=8_192, images=int(limit[1]) if limit else 10) as server:
+    with strict_server(context=context, images=int(limit[1]) if limit else 10) as server:
         swap = {"candidates.jsonl": str(folder / f"{shown}.jsonl"), "ranking.jsonl": str(out)}
         words = [swap.get(word, word).replace("http://localhost:8000/v1", server.url) for word in words]
         done = CliRunner().invoke(app, words)
