@@ -106,6 +106,7 @@ class Pipeline:
         if not documents:
             return None
         pool = self._features.pool(snapshot, list(documents), question, whole=whole)
+        # The user named the one document: there is no other whose score it could be compared with.
         given = where is not None and len(where.names or where.documents or ()) == 1
         return rank_pages(question, pool, documents=None if given else documents)
 
