@@ -33,8 +33,8 @@ from mmrank.rerankers.selector import CKNetwork
 
 WEIGHTS = "model.safetensors"
 ENCODER = "encoder"
-KERNELS = ("mu", "sigma")
-"""Tensors of the released layout that are constants here."""
+CONSTANTS = ("mu", "sigma", "bert_model.embeddings.position_ids")
+"""Tensors of the released layout that are constants here; transformers wrote the last one, once."""
 _SELECTOR = {
     "convolution.weight": "sample_cnn3.1.weight",
     "convolution.bias": "sample_cnn3.1.bias",
@@ -274,6 +274,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 def _ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights under their names here. The selector's bias is left out: it moves all windows alike."""
+    state = {name: value for name, value in state.items() if name not in CONSTANTS}
     found = {f"encoder.{k.removeprefix('bert_model.')}": v for k, v in state.items() if k.startswith("bert_model.")}
     found["head.weight"], found["head.bias"] = (
         state["_classification_layer.weight"],
@@ -286,6 +287,6 @@ def _ours(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     known = {
         name for name in state if name.startswith(("bert_model.", "_classification_layer.", "sampling_binweights."))
     }
-    if strange := sorted(state.keys() - known - {*_SELECTOR.values(), "top_k_scoring", *KERNELS}):
+    if strange := sorted(state.keys() - known - {*_SELECTOR.values(), "top_k_scoring"}):
         raise KeyError(f"what {strange[0]} belongs to")
     return {name: value.float() for name, value in found.items()}

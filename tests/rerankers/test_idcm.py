@@ -162,6 +162,55 @@ def test_weights_go_through_the_released_layout_unchanged(
     assert load_idcm(tmp_path / "ours")[0].cascade == network.cascade  # mode official is kept
 
 
+def released_shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what the authors released: their class over distilbert-base-uncased."""
+    ffn = {"ffn.lin1.weight": (3072, 768), "ffn.lin1.bias": (3072,), "ffn.lin2.weight": (768, 3072)}
+    layer: dict[str, tuple[int, ...]] = {**ffn, "ffn.lin2.bias": (768,)}
+    for part in ("q_lin", "k_lin", "v_lin", "out_lin"):
+        layer |= {f"attention.{part}.weight": (768, 768), f"attention.{part}.bias": (768,)}
+    for part in ("sa_layer_norm", "output_layer_norm"):
+        layer |= {f"{part}.weight": (768,), f"{part}.bias": (768,)}
+    body = {
+        "embeddings.word_embeddings.weight": (30522, 768),
+        "embeddings.position_embeddings.weight": (512, 768),
+        "embeddings.LayerNorm.weight": (768,),
+        "embeddings.LayerNorm.bias": (768,),
+        **{f"transformer.layer.{number}.{name}": shape for number in range(6) for name, shape in layer.items()},
+    }
+    return {f"bert_model.{name}": shape for name, shape in body.items()} | {
+        "_classification_layer.weight": (1, 768),
+        "_classification_layer.bias": (1,),
+        "top_k_scoring": (1, 3),
+        "sample_cnn3.1.weight": (768, 768, 3),
+        "sample_cnn3.1.bias": (768,),
+        "sampling_binweights.weight": (1, 11),
+        "sampling_binweights.bias": (1,),
+        "kernel_alpha_scaler": (1, 1, 11),
+        "mu": (1, 1, 1, 11),
+        "sigma": (1, 1, 1, 11),
+    }
+
+
+def test_a_file_of_the_released_names_and_sizes_is_loaded_whole(tmp_path: Path) -> None:
+    from transformers import DistilBertConfig
+
+    draw = torch.Generator().manual_seed(3)
+    state = {
+        name: torch.randint(-8, 9, shape, generator=draw, dtype=torch.int8).half() / 64
+        for name, shape in released_shapes().items()
+    }
+    state["bert_model.embeddings.position_ids"] = torch.arange(512)[None]  # transformers wrote these, once
+    save_file(state, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG))
+    DistilBertConfig().save_pretrained(tmp_path / "distilbert")
+    bert_tokenizer().save_pretrained(tmp_path / "distilbert")
+    network, _ = load_idcm(tmp_path, encoder=str(tmp_path / "distilbert"))
+    again = released(network)
+    given = state.keys() - {"mu", "sigma", "sampling_binweights.bias", "bert_model.embeddings.position_ids"}
+    assert again.keys() - {"sampling_binweights.bias"} == given
+    assert all(torch.equal(again[name], state[name].float()) for name in given)
+
+
 def test_what_is_missing_or_does_not_fit_is_named(authors: tuple[Path, Path, Any, dict], tmp_path: Path) -> None:
     folder, encoder, _, state = authors
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
