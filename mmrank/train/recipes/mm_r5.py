@@ -237,6 +237,7 @@ def reinforce_rankings(
         settings=config.trainer,
         grpo=config.grpo,
         lora=config.lora,
+        prompt_tokens=config.prompt_tokens,
         out=out,
         resume=resumes_stage(out, resume),
         max_pixels=config.max_pixels,

@@ -71,6 +71,7 @@ def train(config: ProRankConfig, out: Path, *, resume: bool = False) -> Training
             settings=config.warmup,
             grpo=config.grpo,
             lora=config.lora,
+            prompt_tokens=config.max_tokens,
             out=out / "warmup",
             resume=resumes_stage(out / "warmup", resume),
             best=(measure, "form"),

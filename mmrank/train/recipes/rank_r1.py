@@ -89,6 +89,7 @@ def train(config: RankR1Config, out: Path, *, resume: bool = False) -> TrainingR
             settings=config.trainer,
             grpo=config.grpo,
             lora=config.lora,
+            prompt_tokens=config.prompt_tokens,
             out=out / "rl",
             resume=resumes_stage(out / "rl", resume),
             best=(measure, "recall"),

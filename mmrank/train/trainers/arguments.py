@@ -8,13 +8,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mmrank.errors import InputError
+from mmrank.errors import InputError, require
 from mmrank.train.trainers.settings import TrainerSettings
 
 
 def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
-    """Keyword arguments for any `TrainingArguments`; checkpoints go to `out/checkpoints`."""
+    """Keyword arguments for any `TrainingArguments`; checkpoints go to `out/checkpoints`.
+
+    Raises:
+        MissingExtraError: for DeepSpeed where it is not installed.
+    """
     import torch
+
+    if settings.deepspeed:
+        require("deepspeed", "deepspeed")
 
     sharding = device_settings(settings.fsdp) if settings.fsdp else {}
     return {

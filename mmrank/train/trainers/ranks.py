@@ -104,9 +104,9 @@ def whole(weight: Any) -> torch.Tensor:
     if isinstance(weight, DTensor):
         return weight.full_tensor().detach().cpu()
     if hasattr(weight, "ds_id"):
-        from deepspeed.zero import GatheredParameters
+        import deepspeed
 
-        with GatheredParameters([weight]):
+        with deepspeed.zero.GatheredParameters([weight]):
             return weight.detach().cpu().clone()
     found: torch.Tensor = weight.detach().cpu()
     return found

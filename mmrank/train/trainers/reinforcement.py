@@ -45,6 +45,7 @@ def reinforce(
     settings: TrainerSettings,
     grpo: GrpoSettings,
     lora: LoraSettings | None,
+    prompt_tokens: int,
     out: Path,
     resume: bool,
     max_pixels: int = MAX_PIXELS,
@@ -60,6 +61,7 @@ def reinforce(
         settings: of the trainer.
         grpo: of the algorithm.
         lora: None to train all weights; of no effect on a model that has an adapter already.
+        prompt_tokens: of a prompt, at most; vLLM is given room for these and a completion.
         out: folder for checkpoints and metrics.
         resume: continue from the last checkpoint.
         max_pixels: of a picture.
@@ -100,7 +102,7 @@ def reinforce(
             num_iterations=grpo.updates,
             loss_type="grpo",
             scale_rewards="group",
-            **rollouts(grpo),
+            **rollouts(grpo, prompt_tokens),
         ),
         train_dataset=lazy_dataset(prompts, tokenizer, max_pixels),
         peft_config=None if adapted else language_lora(lora, sees=any(row.get("pictures") for row in prompts)),
@@ -110,8 +112,12 @@ def reinforce(
     return trainer.model
 
 
-def rollouts(grpo: GrpoSettings) -> dict[str, Any]:
+def rollouts(grpo: GrpoSettings, prompt_tokens: int) -> dict[str, Any]:
     """Arguments of trl that say who writes the completions.
+
+    Args:
+        grpo: of the algorithm.
+        prompt_tokens: of a prompt, at most.
 
     Raises:
         MissingExtraError: when vLLM is asked for and not installed.
@@ -119,5 +125,12 @@ def rollouts(grpo: GrpoSettings) -> dict[str, Any]:
     if grpo.vllm is None:
         return {}
     require("vllm", "vllm")
-    where = {"vllm_server_base_url": grpo.vllm_server} if grpo.vllm == "server" else {}
-    return {"use_vllm": True, "vllm_mode": grpo.vllm, "vllm_gpu_memory_utilization": grpo.vllm_memory, **where}
+    if grpo.vllm == "server":
+        return {"use_vllm": True, "vllm_mode": "server", "vllm_server_base_url": grpo.vllm_server}
+    return {
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+        "vllm_gpu_memory_utilization": grpo.vllm_memory,
+        # Left to itself, vLLM reserves room for the model's whole context, and does not start where that lacks.
+        "vllm_max_model_length": prompt_tokens + grpo.completion_tokens,
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mmrank.adapters import read_adapter
-from mmrank.errors import InputError
+from mmrank.errors import InputError, MissingExtraError
 
 sys.path.append(str(Path(__file__).parent.parent))
 pytest.importorskip("trl")
@@ -42,22 +42,13 @@ def test_gradient_checkpointing_is_as_the_settings_say(asked: bool, tmp_path: Pa
     assert not split["gradient_checkpointing"]  # the trainers refuse both
 
 
-@pytest.mark.parametrize("where", ["colocate", "server"])
-def test_the_settings_of_vllm_are_those_of_trl(where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trl import GRPOConfig
+@pytest.mark.skipif(find_spec("deepspeed") is not None, reason="deepspeed is installed")
+def test_where_deepspeed_is_missing_the_extra_is_named(tmp_path: Path) -> None:
+    from mmrank.train.trainers.arguments import common_arguments
+    from mmrank.train.trainers.settings import TrainerSettings
 
-    from mmrank.errors import MissingExtraError
-    from mmrank.train.trainers import reinforcement
-
-    grpo = reinforcement.GrpoSettings(vllm=where, vllm_server="http://there:8001", vllm_memory=0.4)
-    if find_spec("vllm") is None:
-        with pytest.raises(MissingExtraError, match=r"mmrank\[vllm\]"):
-            reinforcement.rollouts(grpo)
-    monkeypatch.setattr(reinforcement, "require", lambda *_: None)
-    made = GRPOConfig(output_dir=str(tmp_path), bf16=False, **reinforcement.rollouts(grpo))
-    assert made.use_vllm and made.vllm_mode == where
-    assert made.vllm_gpu_memory_utilization == 0.4
-    assert where == "colocate" or made.vllm_server_base_url == "http://there:8001"
+    with pytest.raises(MissingExtraError, match=r"mmrank\[deepspeed\]"):
+        common_arguments(TrainerSettings(deepspeed="zero3"), tmp_path)
 
 
 def wide_llama(folder: Path) -> str:
