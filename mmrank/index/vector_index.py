@@ -30,6 +30,9 @@ Vectors = NDArray[np.float32]
 SCANNED = 65_536
 """Rows up to which a segment is scanned: exact, and as fast as an index."""
 
+HALVED = 16_384
+"""Rows from which a scan reads the vectors in half precision, in a third of the time; the best are scored again."""
+
 GATHERED = 20_000
 """If a filter leaves at most this many rows, they are compared one by one, without the index."""
 
@@ -46,8 +49,10 @@ SAMPLE = 200_000
 
 def default_factory(rows: int, dimension: int) -> str:
     """The FAISS index for a segment with this many rows; "Flat" where scanning is best."""
-    if rows <= SCANNED:
+    if rows <= HALVED:
         return "Flat"
+    if rows <= SCANNED:
+        return "SQfp16"
     if rows < 500_000:
         return "HNSW32"
     lists = 2 ** round(np.log2(4 * np.sqrt(rows)))
@@ -278,7 +283,7 @@ class VectorSegment:
             keep = np.zeros(data.info.rows, np.bool_)
             for start, count in allowed:
                 keep[start : start + count] = True
-        index = self._cache.get() if data.info.rows > SCANNED else None
+        index = self._cache.get() if data.info.rows > HALVED else None
         if index is None:
             scores = inner_products(data.vectors, query)
             if keep is None:
@@ -307,9 +312,17 @@ class CachedIndex:
         self._lock = threading.Lock()
         self._index: VectorIndex | None = None
         self._size = 0
+        self._asked = False
 
     def get(self) -> VectorIndex | None:
-        """The index; None where there is none on disk, and the segment is scanned."""
+        """The index; None where the segment is scanned.
+
+        It is where there is no index on disk; and a segment of at most `SCANNED` rows is for the first question, which
+        would take longer to load the index than to do without.
+        """
+        if self._rows <= SCANNED and not self._asked:
+            self._asked = True
+            return None
         if self._index is None:  # one that is not there may be on its way: a compaction or a repair is building it
             with self._lock:
                 if self._index is None:
@@ -379,5 +392,5 @@ def _top(rows: NDArray[np.int64], scores: Vectors, k: int) -> tuple[NDArray[np.i
     if len(scores) > max(k, 256):
         at = np.argpartition(-scores, k - 1)[:k]
         rows, scores = rows[at], scores[at]
-    order = np.argsort(-scores, kind="stable")[:k]
+    order = np.lexsort((rows, -scores))[:k]
     return rows[order], scores[order]

@@ -24,7 +24,7 @@ from mmrank.index.saved import saved_folder, saved_problem, saved_rows
 from mmrank.index.segment_checks import check_offsets, check_postings
 from mmrank.index.segment_data import SegmentData
 from mmrank.index.segments import SegmentInfo
-from mmrank.index.vector_index import SCANNED, cache_name, file_checksum, read_note
+from mmrank.index.vector_index import cache_name, file_checksum, read_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _segments(
         if what:
             kind = "words" if info.kind == "words" else "vectors"
             yield Problem(kind, file, what, _touched(connection, info.number, info.kind))
-        elif info.kind in ("passage", "document") and info.rows > SCANNED:
+        elif info.kind in ("passage", "document"):
             yield from _cache(path, info)
 
 

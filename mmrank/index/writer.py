@@ -316,9 +316,11 @@ class Writer:
         self._step("indexed")
 
     def _factory_for(self, info: SegmentInfo) -> str | None:
-        if info.kind not in ("passage", "document") or info.rows <= SCANNED:
+        if info.kind not in ("passage", "document"):
             return None
-        factory = self.factory if self.factory != "auto" else default_factory(info.rows, self._encoder.dimension)
+        factory = self.factory if info.rows > SCANNED else "Flat"
+        if self.factory == "auto":
+            factory = default_factory(info.rows, self._encoder.dimension)
         return None if factory == "Flat" else factory
 
     def abandon(self) -> None:

@@ -28,7 +28,7 @@ from mmrank.index import Store
 from mmrank.index import vector_index
 
 path, action = sys.argv[2], sys.argv[3]
-vector_index.SCANNED = 8  # so that small segments get an index too
+vector_index.SCANNED = vector_index.HALVED = 8  # so that small segments get an index too
 import mmrank.index.writer as writing
 writing.SCANNED = 8
 writing.default_factory = lambda rows, dimension: "HNSW8"

@@ -17,12 +17,12 @@ from mmrank.index.vector_index import VectorIndex, build, default_factory
 @pytest.fixture
 def small(monkeypatch):
     """Segments of a hundred rows count as large."""
-    import mmrank.index.verification
     import mmrank.index.writer
 
-    for module in (vector_module, mmrank.index.writer, mmrank.index.verification):
+    for module in (vector_module, mmrank.index.writer):
         monkeypatch.setattr(module, "SCANNED", 100)
-    monkeypatch.setattr(vector_module, "GATHERED", 100)
+    for limit in ("HALVED", "GATHERED"):
+        monkeypatch.setattr(vector_module, limit, 100)
 
 
 def fill(store, make_document, vectors, step=10):
@@ -122,6 +122,7 @@ def test_an_index_that_cannot_be_trained_is_an_error_that_names_it_and_changes_n
 
 def test_the_index_follows_the_size():
     assert default_factory(1_000, 384) == "Flat"
+    assert default_factory(60_000, 384) == "SQfp16"
     assert default_factory(100_000, 384) == "HNSW32"
     assert default_factory(1_000_000, 384) == "IVF4096,SQ8"
     assert default_factory(100_000_000, 384).endswith("PQ96")
@@ -248,3 +249,32 @@ def test_an_index_that_does_not_fit_on_the_gpus_says_what_to_do(tmp_path, unit_v
     gpus.full = True
     with pytest.raises(MmrankError, match=r"out of memory.*CUDA_VISIBLE_DEVICES"):
         VectorIndex.load(tmp_path / "i.faiss", 500)
+
+
+def test_a_scan_in_half_precision_finds_what_a_whole_one_does(
+    tmp_path, encoder, make_document, unit_vectors, monkeypatch
+):
+    monkeypatch.setattr(vector_module, "HALVED", 100)
+    vectors = unit_vectors(2000)
+    vectors[1500:1510] = vectors[:10]  # equal scores come in the order of the rows
+    store = Store.create(tmp_path / "library", encoder=encoder)
+    fill(store, make_document, vectors)
+    with store.write() as writer:
+        writer.remove(make_document("k3", []).id)
+    store.compact()
+    assert len(list((store.path / "cache").glob("*.faiss"))) == 2
+    queries = [*vectors[:20], *unit_vectors(20, seed=5)]
+    with store.snapshot() as snapshot:
+        whole = [snapshot.search_dense(queries[0], 50)]  # the first question of a process is answered without it
+    loaded = []
+    load = VectorIndex.load
+    monkeypatch.setattr(VectorIndex, "load", lambda *given: loaded.append(given[0]) or load(*given))
+    with store.snapshot() as snapshot:
+        halved = [snapshot.search_dense(query, 50) for query in queries]
+    assert len(loaded) == 1
+    for path in (store.path / "cache").iterdir():
+        path.unlink()
+    with Store.open(store.path).snapshot() as snapshot:
+        whole += [snapshot.search_dense(query, 50) for query in queries]
+    assert halved == whole[1:]
+    assert halved[0] == whole[0]
