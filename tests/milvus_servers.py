@@ -12,7 +12,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from mmrank.errors import MmrankError
+from mmrank.index import DocumentRecord, MilvusStore
 
 
 def free_ports(count: int) -> list[int]:
@@ -143,3 +147,28 @@ class Network:
                 target.sendall(data)
         for end in (source, target):
             end.close()
+
+
+def records(store: MilvusStore, patience: float = 120.0) -> list[DocumentRecord]:
+    """The documents, as soon as Milvus answers again."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            with store.snapshot() as snapshot:
+                return snapshot.documents()
+        except MmrankError:
+            if time.monotonic() > end:
+                raise
+
+
+def check_whole(store: MilvusStore, committed: set[str], vectors_of) -> None:
+    """Everything that was committed is there, whole, and of the rest nothing or all."""
+    found = {record.name.removesuffix(".pdf"): record.id for record in records(store)}
+    assert committed <= found.keys()
+    with store.snapshot() as snapshot:
+        for key, identifier in found.items():
+            assert len(snapshot.document(identifier).passages) == 2
+            np.testing.assert_array_equal(snapshot.passage_vectors(identifier), vectors_of(key, 2))
+        assert store.problems() == []
+        matches = snapshot.search_dense(vectors_of("x", 1)[0], 10_000)
+        assert {match.document_id for match in matches} == set(found.values())

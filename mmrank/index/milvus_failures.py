@@ -12,6 +12,8 @@ REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
 """Statuses of gRPC that stay the same however often a server is asked."""
 _REFUSED = re.compile(r"auth|permission den|forbidden|credential", re.I)
 _LATE = re.compile(r"deadline|timed? ?out|quota|exhausted", re.I)
+_LOADING = re.compile(r"not (fully )?loaded", re.I)
+_GONE = re.compile(r"fail connecting|refused|unavailable", re.I)
 _FULL = re.compile(r"no space left|disk quota|disk is full", re.I)
 _PASSING = re.compile(
     r"unavailable|not ready|not loaded|not available|no available|timeout|timed out|deadline|recover|abnormal|"
@@ -20,6 +22,12 @@ _PASSING = re.compile(
     re.I,
 )
 """What errors say that pass when a server has started again."""
+_HINTS = (
+    (_LOADING, "; it has started lately and loads the collection: try again in a minute"),
+    (_GONE, "; check whether it runs: where it ended, its log says why, such as a full disk"),
+    (_LATE, "; it is busy, or the disk it writes to is full: its log says which"),
+)
+"""What to do about errors that say so."""
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -68,8 +76,8 @@ def failed(uri: str, what: str, error: BaseException) -> str:
             f"the disk of Milvus at {uri} is full: it could not {what.replace('_', ' ')} ({said}); make room there,"
             " start it again, and run this again"
         )
-    late = "; it is busy, or the disk it writes to is full: its log says which" if _LATE.search(said) else ""
-    return f"Milvus at {uri} could not {what.replace('_', ' ')} ({said}){late}"
+    hint = next((hint for words, hint in _HINTS if words.search(said)), "")
+    return f"Milvus at {uri} could not {what.replace('_', ' ')} ({said}){hint}"
 
 
 def _status(error: BaseException) -> tuple[str, str]:

@@ -13,19 +13,17 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from milvus_servers import MilvusProcess, Network
+from milvus_servers import MilvusProcess, Network, check_whole, records
 
 from mmrank.errors import MmrankError
-from mmrank.index import DocumentRecord, MilvusStore
+from mmrank.index import MilvusStore
 
 pytestmark = pytest.mark.cluster
 KILLS = int(os.environ.get("MMRANK_TEST_KILLS", "3"))
 
 WRITER = """
 import sys, zlib
-import numpy as np
 from pathlib import Path
 from mmrank.index import MilvusStore
 sys.path.insert(0, sys.argv[1])
@@ -51,31 +49,6 @@ def store(server, tmp_path, encoder):
     made = MilvusStore.create(tmp_path / "library", uri=server.uri, name="library", encoder=encoder, index="FLAT")
     yield made
     made.close()
-
-
-def records(store: MilvusStore, patience: float = 120.0) -> list[DocumentRecord]:
-    """The documents, as soon as Milvus answers again."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            with store.snapshot() as snapshot:
-                return snapshot.documents()
-        except MmrankError:
-            if time.monotonic() > end:
-                raise
-
-
-def check_whole(store: MilvusStore, committed: set[str], vectors_of) -> None:
-    """Everything that was committed is there, whole, and of the rest nothing or all."""
-    found = {record.name.removesuffix(".pdf"): record.id for record in records(store)}
-    assert committed <= found.keys()
-    with store.snapshot() as snapshot:
-        for key, identifier in found.items():
-            assert len(snapshot.document(identifier).passages) == 2
-            np.testing.assert_array_equal(snapshot.passage_vectors(identifier), vectors_of(key, 2))
-        assert store.problems() == []
-        matches = snapshot.search_dense(vectors_of("x", 1)[0], 10_000)
-        assert {match.document_id for match in matches} == set(found.values())
 
 
 def test_a_server_that_is_killed_again_and_again_loses_nothing(server, store, make_document, vectors_of):

@@ -101,6 +101,18 @@ def test_a_disk_that_milvus_says_is_full_is_named_and_not_waited_for():
     )
 
 
+def test_a_server_that_has_ended_or_just_started_is_told_from_others():
+    """What the client says of both, with Milvus 2.3.5."""
+    import pymilvus
+
+    ended = "Fail connecting to server on 127.0.0.1:45779, illegal connection params or server unavailable"
+    loading = "failed to query: collection not loaded[collection=470763068004499490]"
+    for said, hint in ((ended, "its log says why, such as a full disk"), (loading, "try again in a minute")):
+        error = pymilvus.MilvusException(message=said)
+        assert milvus_failures.may_pass(error, "library")
+        assert milvus_failures.failed("u", "query", error).endswith(hint)
+
+
 @pytest.mark.cluster
 def test_a_server_with_passwords_lets_in_who_has_the_right_one(
     tmp_path, encoder, monkeypatch, make_document, vectors_of
