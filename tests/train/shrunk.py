@@ -207,6 +207,10 @@ def runs(folder: Path, *, bf16: bool = False, drawn: bool = True) -> list[dict[s
             **shown,
         },
     ]
+    made += [
+        {"recipe": recipe, "variant": "small", "trainer": {**steps, "learning_rate": 5e-3}}
+        for recipe in ("pointwise", "late_interaction", "query_adapter", "token_weights")  # MiniLM itself
+    ]
     for run in made:
         run["out"] = str(folder / "runs" / run.pop("name", run["recipe"]).replace(" ", "_"))
     return made

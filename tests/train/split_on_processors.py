@@ -1,10 +1,10 @@
-"""Runs recipes in two processes with the model split by FSDP2 over processors, which accelerate does not do by itself.
+"""Runs recipes in two processes with the model split over processors, by FSDP2 or by DeepSpeed.
 
     torchrun --nproc-per-node 2 tests/train/split_on_processors.py RUNS.json
 
 torch splits models over processors by gloo; accelerate asks for FSDP on accelerators alone. Here its state is told that
-two processors are such machines. All else is as it is on GPUs: trainers, sharding, gathering, checkpoints. Each process
-writes which share of the weights it held in each training, beside RUNS.json.
+two processors are such machines. DeepSpeed needs to be told nothing. All else is as it is on GPUs: trainers, sharding,
+gathering, checkpoints. Each process writes which share of the weights it held in each training, beside RUNS.json.
 """
 
 from __future__ import annotations
@@ -47,11 +47,16 @@ def watch() -> None:
         made = step(self, model, *arguments, **options)
         if self.state.global_step == 0:
             weights = list(model.parameters())
-            here = sum((w.to_local() if isinstance(w, DTensor) else w).numel() for w in weights)
-            held.append(here / sum(w.numel() for w in weights))
+            here = sum(own_part(weight).numel() for weight in weights)
+            held.append(here / sum(getattr(weight, "ds_numel", weight.numel()) for weight in weights))
         return made
 
     Trainer.training_step = watched
+
+
+def own_part(weight: Any) -> Any:
+    """What this process holds of a weight between steps."""
+    return weight.to_local() if isinstance(weight, DTensor) else getattr(weight, "ds_tensor", weight)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).parent.parent))
 pytest.importorskip("trl")
 
 import shrunk
+from safetensors.torch import load_file
 from two_processes import learnt, start
 
 from mmrank.train.loading import run_recipe
@@ -35,6 +36,10 @@ NAMES = (
     "likelihood",
     "idcm",
     "identify",
+    "pointwise",
+    "late_interaction",
+    "query_adapter",
+    "token_weights",
 )
 LONG = pytest.mark.skipif(not os.environ.get("MMRANK_LONG_TESTS"), reason="takes minutes: set MMRANK_LONG_TESTS=yes")
 
@@ -59,30 +64,43 @@ def test_three_steps_and_a_stop(name: str, listed: dict[str, dict[str, Any]]) ->
 
 
 @LONG
-def test_two_processes_run_all_of_them(tmp_path: Path) -> None:
+def test_two_processes_run_all_of_them_and_go_on_after_a_stop(tmp_path: Path) -> None:
     runs = shrunk.runs(tmp_path)
+    assert {Path(one["out"]).name for one in runs} == set(NAMES)
     start(tmp_path, copy.deepcopy(runs))
-    for one in runs:
-        first, second = learnt(Path(one["out"]))
-        assert first == second
-        assert first["after"]
+    whole = {one["out"]: learnt(Path(one["out"])) for one in runs}
+    for out, (first, second) in whole.items():
+        assert first == second and first["after"], out
+        assert shrunk.stop_short(Path(out)), out
+    start(tmp_path, [one | {"resume": True} for one in copy.deepcopy(runs)])
+    for out, (before, _) in whole.items():
+        first, second = learnt(Path(out))
+        assert first == second, out
+        assert first["after"] == pytest.approx(before["after"], abs=1e-5), out
 
 
 @LONG
-def test_a_model_that_is_split_over_two_processors_is_trained_and_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["fsdp", "zero2", "zero3"])
+def test_a_model_that_is_split_over_two_processors_is_trained_and_resumed(by: str, tmp_path: Path) -> None:
+    if by != "fsdp":
+        pytest.importorskip("deepspeed")  # the first time it compiles for a minute
     chosen = {"likelihood": None, "rank_r1": ["rl"], "mm_r5": ["sft"]}
     runs = [one for one in shrunk.runs(tmp_path) if Path(one["out"]).name in chosen]
     for one in runs:
         stages = chosen[Path(one["out"]).name]
         one |= {"stages": stages} if stages else {}
-        one |= {name: {**one[name], "fsdp": "fsdp"} for name in ("sft", "trainer") if name in one}
+        split = {"fsdp" if by == "fsdp" else "deepspeed": by}
+        one |= {name: {**one[name], **split} for name in ("sft", "trainer") if name in one}
+    share = 1 if by == "zero2" else 0.5
     for one in runs:  # one at a time: each run of a process begins with the state that the one before left
         script = str(Path(shrunk.__file__).with_name("split_on_processors.py"))
         start(tmp_path, [copy.deepcopy(one)], script)
         held = [json.loads((tmp_path / f"runs.json.held{rank}").read_text()) for rank in (0, 1)]
-        assert all(share == pytest.approx(0.5, abs=0.01) for shares in held for share in shares)
+        assert all(found == pytest.approx(share, abs=0.01) for each in held for found in each)
         before, other = learnt(Path(one["out"]))
         assert before == other
+        written = [path for path in Path(one["out"]).rglob("*.safetensors") if "checkpoints" not in path.parts]
+        assert written and all(value.numel() for path in written for value in load_file(path).values())
         assert shrunk.stop_short(Path(one["out"]))
         start(tmp_path, [copy.deepcopy(one) | {"resume": True}], script)
         again, _ = learnt(Path(one["out"]))
