@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mmrank.adapters import merged, read_adapter
 from mmrank.errors import MmrankError
-from mmrank.train.trainers.lora import factors, save_adapter, save_stacked
+from mmrank.train.trainers.lora import FasterSecondFactor, factors, save_adapter, save_stacked
 
 pytest.importorskip("trl")
 
@@ -53,3 +54,31 @@ def test_adapters_trained_one_upon_the_other_are_one_adapter(tmp_path: Path) -> 
     read = read_adapter(save_stacked(tmp_path, parts, {"base": "toy"}))
     for name, value in merged(weights, read, source="toy").items():
         assert torch.allclose(value, model.state_dict()[name], atol=0.05)
+
+
+def test_the_second_factors_learn_faster_by_the_given_multiple() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    class Plain:
+        def __init__(self, model: torch.nn.Module) -> None:
+            self.model, self.optimizer = model, None
+            self.args = SimpleNamespace(
+                learning_rate=1e-4, weight_decay=0.0, adam_beta1=0.9, adam_beta2=0.999, adam_epsilon=1e-8
+            )
+
+        def create_optimizer(self) -> str:
+            return "the trainer's own"
+
+    class Trainer(FasterSecondFactor, Plain): ...
+
+    plain = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Linear(5, 4))
+    model = get_peft_model(plain, LoraConfig(r=2, target_modules=["0", "1"]))
+    rates = {
+        id(w): group["lr"]
+        for group in Trainer(plus=16, model=model).create_optimizer().param_groups
+        for w in group["params"]
+    }
+    found = {name: rates[id(weight)] for name, weight in model.named_parameters() if weight.requires_grad}
+    assert len(found) == 4
+    assert all(rate == pytest.approx(16e-4 if "lora_B" in name else 1e-4) for name, rate in found.items())
+    assert Trainer(plus=None, model=model).create_optimizer() == "the trainer's own"

@@ -149,7 +149,8 @@ def test_vllm_in_the_training_process_is_given_pictures_room_and_weights(
 
 def test_a_vllm_server_is_given_pictures_and_weights(given: dict[str, Any], vllm: None, tmp_path: Path) -> None:
     where = {"vllm": "server", "vllm_server": "http://there:8001"}
-    run_recipe("mm_r5", out=tmp_path, grpo={**GRPO, **where}, **given)
+    report = run_recipe("mm_r5", out=tmp_path, grpo={**GRPO, **where}, **given)
+    assert report.after and not report.before  # baseline: false
     assert_learnt(tmp_path)
     assert Client.made["base_url"] == "http://there:8001"
     assert len(Client.asked) == 2

@@ -31,6 +31,7 @@ def test_papers_hyper_parameters_are_the_defaults() -> None:
     assert (mm_r5.grpo.completions, mm_r5.grpo.updates, mm_r5.trainer.learning_rate) == (4, 2, 1e-5)
     assert mm_r5.lora is not None and mm_r5.sft_lora is not None
     assert (mm_r5.lora.rank, mm_r5.lora.alpha, mm_r5.sft_lora.rank, mm_r5.sft_lora.alpha) == (64, 128, 8, 32)
+    assert (mm_r5.sft_lora.plus, mm_r5.max_pixels, mm_r5.trainer.warmup) == (16, 12_845_056, 0.05)
     rank_r1 = load_config(RankR1Config, "rank_r1")
     assert (rank_r1.grpo.completions, rank_r1.candidates, rank_r1.prompt_tokens) == (8, 20, 4096)
 
