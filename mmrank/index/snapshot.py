@@ -216,14 +216,15 @@ class Snapshot(Contents):
             return cached
         self._check_keys(where)
         condition, values = where.sql()
-        runs: dict[int, list[tuple[int, int]]] = {}
-        for segment, start, rows in self._rows(
+        places = self._rows(
             "SELECT segment, start, placements.rows FROM documents"
             " JOIN placements ON placements.document = documents.number"
             f" WHERE kind = ? AND placements.rows > 0 AND {condition} ORDER BY segment, start",
             [kind, *values],
-        ):
-            self._check_place(segment, start, rows, kind)
+        )
+        self._check_places(places, kind)
+        runs: dict[int, list[tuple[int, int]]] = {}
+        for segment, start, rows in places:
             runs.setdefault(segment, []).append((start, rows))
         self._lookups.filters.put(key, runs)
         return runs
@@ -256,22 +257,22 @@ class Snapshot(Contents):
         if not rows:
             self._number(document_id)
             raise InputError(f"the collection holds no {kind} vectors of {document_id}")
+        self._check_places(rows[:1], kind)
         segment, start, length = rows[0]
-        self._check_place(segment, start, length, kind)
         return segment, start, length
 
-    def _check_place(self, segment: object, start: object, rows: object, kind: Kind) -> None:
+    def _check_places(self, places: Sequence[tuple[Any, Any, Any]], kind: Kind) -> None:
         """Refuse rows that are not in a segment of their kind.
 
         Raises:
-            MmrankError: when they are not.
+            MmrankError: when some are not.
         """
-        check_rows("placements", [(segment, start, rows)], segment=number, start=count, rows=count)
-        if rows == 0:
-            return
-        held = self._loaded.segments.get(segment)  # type: ignore[call-overload]
-        if held is None or held.data.info.kind != kind or start + rows > held.data.info.rows:  # type: ignore[operator]
-            raise damaged("placements", "start", start)
+        check_rows("placements", places, segment=number, start=count, rows=count)
+        segments = {number: held.data.info for number, held in self._loaded.segments.items()}
+        for segment, start, rows in places:
+            info = segments.get(segment)
+            if rows and (info is None or info.kind != kind or start + rows > info.rows):
+                raise damaged("placements", "start", start)
 
     def _vectors(self, document_id: str, kind: Kind) -> Vectors:
         segment, start, rows = self._place(document_id, kind)

@@ -36,6 +36,9 @@ HALVED = 16_384
 GATHERED = 20_000
 """If a filter leaves at most this many rows, they are compared one by one, without the index."""
 
+SHORT = 64
+"""Runs of fewer rows, on average, are copied together before they are compared."""
+
 OVERFETCH = 4
 """Candidates per result taken from an index of compressed vectors; they are scored again with the raw ones. From codes
 of eight bits per dimension, which are nearly exact, half as many are taken."""
@@ -273,7 +276,10 @@ class VectorSegment:
         """The k best rows not removed, with exact inner products, best first; only rows in the runs `allowed`."""
         data = self.data
         if allowed is not None and sum(rows for _, rows in allowed) <= GATHERED:
-            rows = np.concatenate([np.arange(start, start + count) for start, count in allowed])
+            starts, counts = np.array(allowed, np.int64).T
+            rows = np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
+            if len(rows) < SHORT * len(starts):
+                return _top(rows, inner_products(data.vectors[rows], query), k)
             scores = np.concatenate(
                 [inner_products(data.vectors[start : start + count], query) for start, count in allowed]
             )

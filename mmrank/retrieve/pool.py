@@ -41,6 +41,7 @@ class Pool:
     def __init__(self, documents: Sequence[DocumentFeatures], maxsim: NDArray[np.float64] | None = None) -> None:
         self.documents = list(documents)
         self._maxsim = maxsim
+        self._cosines: tuple[NDArray[np.float32], NDArray[np.float64]] | None = None
         self._prepared = [document.prepared for document in self.documents]
         counts = [one.page_count for one in self._prepared]
         self.owner = np.repeat(np.arange(len(counts)), counts)
@@ -71,13 +72,10 @@ class Pool:
         """Similarity of passages and the question: MaxSim where there is one, else the cosine of their vectors."""
         if self._maxsim is not None:
             return self._maxsim[passages]
-        begin, end, _ = passages.indices(int(self._passage_starts[-1]))
-        found = []
-        for document, start in zip(self.documents, self._passage_starts.tolist(), strict=False):
-            chosen = document.vectors[max(begin - start, 0) : max(end - start, 0)]
-            if len(chosen):
-                found.append(inner_products(chosen, vector))
-        return _joined(found, np.float64)
+        if self._cosines is None or self._cosines[0] is not vector:
+            found = [inner_products(document.vectors, vector) for document in self.documents if len(document.vectors)]
+            self._cosines = vector, _joined(found, np.float64)
+        return self._cosines[1][passages]
 
     def page_max(self, passage_scores: NDArray[np.float64], empty: float) -> NDArray[np.float64]:
         """The best passage of each page; `empty` for pages without passages. (passages,) to (pages,)."""
@@ -128,6 +126,7 @@ class PageWords:
         self._pool = pool
         self._lookup = lookup
         self._idf: dict[str, float] = {}
+        self._on_page: dict[tuple[tuple[str, ...], int], list[str]] = {}
 
     def idf(self, word: str) -> float:
         """How much a word tells among these pages; higher for rarer words."""
@@ -148,13 +147,18 @@ class PageWords:
 
     def on_page(self, words: Sequence[str], at: int) -> list[str]:
         """Those of some words that one page of the pool holds, in their order."""
-        asked, owner, number = tuple(words), int(self._pool.owner[at]), int(self._pool.number[at])
-        prepared, numbers = self._lookup.prepared[owner], self._lookup.numbers(asked)[owner]
-        return [
-            word
-            for word, known in zip(asked, numbers.tolist(), strict=True)
-            if known >= 0 and prepared.has_word(known, number)
-        ]
+        asked = tuple(words)
+        found = self._on_page.get((asked, at))
+        if found is None:
+            owner, number = int(self._pool.owner[at]), int(self._pool.number[at])
+            prepared, numbers = self._lookup.prepared[owner], self._lookup.numbers(asked)[owner].tolist()
+            found = [
+                word
+                for word, known in zip(asked, numbers, strict=True)
+                if known >= 0 and prepared.has_word(known, number)
+            ]
+            self._on_page[asked, at] = found
+        return found
 
     def known(self, words: Sequence[str]) -> list[bool]:
         """Whether a page or a passage holds each word."""

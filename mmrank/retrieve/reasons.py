@@ -71,9 +71,9 @@ def _document(ranking: PageRanking, at: int) -> str:
 
 def _words(ranking: PageRanking, evidence: Sequence[Evidence], matcher: WordMatcher, at: int) -> str:
     asked = _as_written(ranking.question.analysis.text)
-    telling = [stem for stem in ranking.question.words if len(stem) > 1 or stem.isdigit()]
-    found = ranking.pool.page_words.on_page(telling, at)
-    named = sorted(found, key=lambda stem: -matcher.weights[stem])[:MAX_WORDS]
+    found = ranking.pool.page_words.on_page(ranking.question.words, at)
+    telling = [stem for stem in found if len(stem) > 1 or stem.isdigit()]
+    named = sorted(telling, key=lambda stem: -matcher.weights[stem])[:MAX_WORDS]
     if not named:
         return ""
     quoted = ", ".join(f"“{asked.get(stem, stem)}”" for stem in named)
