@@ -145,10 +145,11 @@ def plan_recipe(
 
     module, settings = _settings(recipe, config, variant, changes)
     if not hasattr(module, "works"):
-        raise InputError(f"{recipe} has no plan: it trains one of the small embedded models, or an encoder")
-    if settings.base in ("tiny", "smollm2"):
-        raise InputError(f"{settings.base} needs no plan: it is small; name another base")
-    return plan(settings.base, settings.model, module.works(settings), gpus=gpus, throughput=throughput)
+        raise InputError(f"{recipe} has no plan: it trains one of the small embedded models")
+    base = settings.encoder if recipe == "contrastive" else settings.base
+    if base in ("tiny", "smollm2", "minilm"):
+        raise InputError(f"{base} needs no plan: it is small; name another one")
+    return plan(base, module.works(settings), model=getattr(settings, "model", None), gpus=gpus, throughput=throughput)
 
 
 def _settings(recipe: str, config: Path | None, variant: str | None, changes: dict[str, Any]) -> tuple[Any, Any]:

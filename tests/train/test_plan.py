@@ -36,6 +36,21 @@ def test_every_recipe_of_a_large_model_has_a_plan(name: str, listed: dict[str, d
         assert stage.hours is None
 
 
+def test_pages_of_an_encoder_and_windows_of_a_cascade_are_counted(listed: dict[str, dict[str, Any]]) -> None:
+    made = {}
+    for name in ("contrastive", "idcm"):
+        given = {key: value for key, value in listed[name].items() if key not in ("recipe", "out")}
+        [made[name]] = plan_recipe(name, **given)
+    pages = made["contrastive"]
+    question = pages.longest  # more than the 2 × 2 tokens of a page
+    assert question > 4 and 2 * (1 + 2 * 4) < pages.tokens_per_step <= 2 * (question + 2 * 4)
+    assert 0 < pages.trainable < pages.parameters
+    whole = made["idcm"]
+    assert whole.longest > 4 + 2 * 1  # a window, its neighbours' tokens, and the question
+    assert whole.tokens_per_step % 2 == 0 and whole.tokens_per_step > 4 * whole.longest  # two questions, two documents
+    assert whole.trainable == whole.parameters
+
+
 def test_more_gpus_take_fewer_steps_and_a_throughput_gives_hours(listed: dict[str, dict[str, Any]]) -> None:
     given = {key: value for key, value in listed["rank_r1"].items() if key not in ("recipe", "out")}
     given["trainer"] = given["sft"] = {**given["trainer"], "max_steps": -1, "batch": 4}
@@ -63,3 +78,7 @@ def test_what_needs_no_plan_says_so() -> None:
         plan_recipe("pointwise", variant="small")
     with pytest.raises(InputError, match="needs no plan"):
         plan_recipe("rank_r1", variant="small")
+    with pytest.raises(InputError, match="minilm needs no plan"):
+        plan_recipe("contrastive", variant="small")
+    with pytest.raises(InputError, match="the selector trains in minutes"):
+        plan_recipe("idcm", stages=["selector"])

@@ -18,7 +18,9 @@ from mmrank.train.data.pages import page_picture
 from mmrank.train.protocol import TrainingReport
 from mmrank.train.trainers import ranks
 from mmrank.train.trainers.batch_contrast import QuestionRow, Trainable, train_encoder
+from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.settings import LoraSettings, RecipeConfig
+from mmrank.train.trainers.vision_language import pixels_per_token
 from mmrank.types import Part, PartKind, Passage
 
 
@@ -57,6 +59,27 @@ def train(config: ContrastiveConfig, out: Path, *, resume: bool = False) -> Trai
     else:
         encoder.model.save(str(out / "model"))
     return TrainingReport("contrastive", out, before, after)
+
+
+def works(config: ContrastiveConfig) -> list[Work]:
+    """The run, for its plan; a page is counted as large as it may be, and an instruction not at all."""
+    examples, _ = config.source.read(keep_without_negatives=True)
+    reader = tokenizer_of(config.encoder, sees=config.pictures)
+    read = getattr(reader, "tokenizer", reader)
+
+    def tokens(texts: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in read(list(texts), truncation=True)["input_ids"]]
+
+    if config.pictures:
+        most = int(reader.image_processor.size["longest_edge"])
+        page = min(most, config.max_pixels or most) // pixels_per_token(reader)
+    lengths, longest = [], 0
+    for example in examples:
+        shown = (example.positives[0], *example.negatives[: config.negatives])
+        each = tokens([example.query]) + ([page] * len(shown) if config.pictures else tokens(shown))
+        lengths.append(sum(each))
+        longest = max(longest, *each)
+    return [Work("contrastive", config.trainer, config.lora, lengths, longest)]
 
 
 def load_trainable(config: ContrastiveConfig) -> Trainable:

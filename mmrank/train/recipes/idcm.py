@@ -26,6 +26,7 @@ from mmrank.train.protocol import TrainingReport
 from mmrank.train.trainers import ranks
 from mmrank.train.trainers.arguments import common_arguments, splits
 from mmrank.train.trainers.grouped import Row, fit, ungroup
+from mmrank.train.trainers.planning import Work, tokenizer_of
 from mmrank.train.trainers.run_folder import METRICS, JsonLines, checkpoint_to_resume, resumes_stage
 from mmrank.train.trainers.settings import RecipeConfig, TrainerSettings
 from mmrank.train.trainers.teachers import load_teacher, with_teacher
@@ -112,6 +113,27 @@ def train(config: IdcmConfig, out: Path, *, resume: bool = False) -> TrainingRep
         before, after = {**before, **first}, {**after, **last}
         keep_cascade(out / "model", network, tokenizer)
     return TrainingReport("idcm", out, before, after)
+
+
+def works(config: IdcmConfig) -> list[Work]:
+    """The stage `documents`, for its plan; the selector trains in minutes.
+
+    Raises:
+        InputError: where the selector alone is trained, or the base is a cascade.
+    """
+    if "documents" not in config.stages:
+        raise InputError("the selector trains in minutes and needs no plan; it is the stage documents that has one")
+    if is_idcm(config.base):
+        raise InputError(f"{config.base} is a cascade: for a plan, name the model like BERT that it is made of")
+    examples, _ = config.source.read()
+    tokenizer = tokenizer_of(config.base)
+    numbers = Cascade(config.keep, config.best, config.window, config.overlap, tokenizer.pad_token_id or 0)
+    reader = WindowReader(tokenizer, numbers, config.document_tokens)
+    rows = document_rows(examples, reader, config.documents, others=config.others, seed=config.expensive.seed)
+    width = config.window + 2 * config.overlap
+    lengths = [sum(map(len, row["candidates"])) * (len(row["query"]) + width) for row in rows]
+    longest = width + max(len(row["query"]) for row in rows)
+    return [Work("documents", config.expensive, None, lengths, longest)]
 
 
 def cascade(config: IdcmConfig) -> tuple[IdcmNetwork, Any]:

@@ -82,7 +82,11 @@ class LowRank(nn.Module):
         self.lexical = nn.Parameter(torch.tensor(lexical))
         nn.init.zeros_(self.up.weight)
 
-    def forward(self, queries: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, bm25: Tensor) -> tuple[Tensor, Tensor]:
+        """(queries, dimension), of unit length, in and out; BM25, of any shape, times its weight."""
+        return self.moved(queries), self.lexical * bm25
+
+    def moved(self, queries: Tensor) -> Tensor:
         """(queries, dimension), of unit length, in and out."""
         return normalize(queries + self.up(self.down(queries)), dim=-1)
 
@@ -139,16 +143,17 @@ class VectorScorer:
 
     def scores(self, model: Any, inputs: Mapping[str, Tensor]) -> Tensor:
         """(batch, candidates, 1 + batch): by the candidate's own question, then by each question's cosine alone."""
-        asked = model(inputs["asked"])  # (batch, dimension)
+        asked, by_words = model(inputs["asked"], inputs["bm25"])  # (batch, dimension), (batch, candidates, 1)
         cosines = torch.einsum("bcd,qd->bcq", inputs["vectors"], asked) / self.temperature
-        own = cosines.diagonal(dim1=0, dim2=2).T[..., None] + model.lexical * inputs["bm25"]  # (batch, candidates, 1)
+        own = cosines.diagonal(dim1=0, dim2=2).T[..., None] + by_words  # (batch, candidates, 1)
         return torch.cat([own, cosines], dim=-1)
 
 
 def cosine_recall(model: LowRank, rows: Sequence[Row]) -> float:
     """Share of questions whose right candidate has the highest cosine, 0 to 1."""
     with torch.inference_mode():
-        asked = model(torch.from_numpy(np.stack([row["asked"] for row in rows]))).numpy()
+        given = torch.from_numpy(np.stack([row["asked"] for row in rows])).to(model.lexical.device)
+        asked = model.moved(given).cpu().numpy()
     return float(np.mean([(row["vectors"] @ one).argmax() == 0 for row, one in zip(rows, asked, strict=True)]))
 
 

@@ -70,21 +70,26 @@ class StagePlan:
 
 
 def plan(
-    base: str, model: ModelSettings, works: Sequence[Work], *, gpus: int = 1, throughput: float | None = None
+    base: str,
+    works: Sequence[Work],
+    *,
+    model: ModelSettings | None = None,
+    gpus: int = 1,
+    throughput: float | None = None,
 ) -> list[StagePlan]:
     """Plan stages on a base model.
 
     Args:
         base: a folder or a name on the hub; only its config is read.
-        model: how its weights would be loaded.
         works: the stages.
+        model: how its weights would be loaded; None: as the recipe does, which has no such settings.
         gpus: how many share the work.
         throughput: tokens per second and GPU, forward and backward; of GRPO with its completions written.
 
     Raises:
         MmrankError: when the config cannot be loaded.
     """
-    return [_planned(base, model, work, gpus, throughput) for work in works]
+    return [_planned(base, model or ModelSettings(), work, gpus, throughput) for work in works]
 
 
 def _planned(base: str, model: ModelSettings, work: Work, gpus: int, throughput: float | None) -> StagePlan:
@@ -139,13 +144,16 @@ def _memory(
 
 def without_weights(base: str) -> Any:
     """The model of a checkpoint's config, on no device."""
-    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText
 
-    from mmrank.checkpoints import find_checkpoint, load_config
+    from mmrank.checkpoints import find_checkpoint, load_config, loading
 
-    config = load_config(find_checkpoint(base))
-    kind = AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
-    with torch.device("meta"):
+    checkpoint = find_checkpoint(base)
+    config = load_config(checkpoint)
+    kinds = (AutoModelForImageTextToText, AutoModelForCausalLM)
+    # What writes no text (BERT and its like) is in neither table.
+    kind = next((one for one in kinds if type(config) in one._model_mapping), AutoModel)
+    with torch.device("meta"), loading(checkpoint):
         return kind.from_config(config)
 
 

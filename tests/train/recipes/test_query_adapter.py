@@ -43,7 +43,7 @@ def test_the_loss_is_info_nce_over_the_batch_and_softmax_over_cosine_and_words()
     batch = scorer.collate(rows)
     loss = in_batch_and_beside_words(scorer.scores(model, batch), batch)
 
-    asked = model(torch.tensor(np.stack([one["asked"] for one in rows])))
+    asked = model.moved(torch.tensor(np.stack([one["asked"] for one in rows])))
     passages = torch.tensor(np.concatenate([one["vectors"] for one in rows]))
     texts = [text for one in rows for text in one["candidates"]]  # a b c d a e f g
     excluded = torch.tensor([[text in one["positives"] for text in texts] for one in rows])
@@ -58,7 +58,7 @@ def test_the_loss_is_info_nce_over_the_batch_and_softmax_over_cosine_and_words()
 
 def test_untrained_it_changes_nothing() -> None:
     queries = normalize(torch.randn(3, 8), dim=-1)
-    assert torch.allclose(LowRank(8, 2, 0.2)(queries), queries, atol=1e-6)
+    assert torch.allclose(LowRank(8, 2, 0.2).moved(queries), queries, atol=1e-6)
 
 
 def test_words_are_weighed_within_the_questions_document() -> None:

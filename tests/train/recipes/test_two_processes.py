@@ -24,11 +24,12 @@ def test_two_processes_learn_the_same_and_one_writes(tmp_path: Path) -> None:
     runs: list[dict[str, Any]] = [
         {"recipe": "likelihood", "variant": "small", "out": "likelihood", "lora": LORA, "trainer": quick},
         {"recipe": "mm_r5", "variant": "small", "out": "mm_r5", "stages": ["choice", "sft", "rl"], **stages},
+        {"recipe": "query_adapter", "variant": "small", "out": "query_adapter", "trainer": quick},
     ]
     for one in runs:
         one["out"] = str(tmp_path / one["out"])
     start(tmp_path, runs)
-    for name in ("likelihood", "mm_r5"):
+    for name in ("likelihood", "mm_r5", "query_adapter"):
         first, second = learnt(tmp_path / name)
         assert first == second
         assert first["after"]
