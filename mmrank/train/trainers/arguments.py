@@ -47,6 +47,7 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
         "report_to": ["tensorboard"],
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
+        "dataloader_num_workers": settings.workers,
         # trl's own default is True. FSDP recomputes by itself where its settings say so; both are refused.
         "gradient_checkpointing": settings.gradient_checkpointing and not sharding.get("activation_checkpointing"),
         **({"deepspeed": device_settings(settings.deepspeed)} if settings.deepspeed else {}),

@@ -14,6 +14,7 @@ from mmrank.rerankers.prompts import JudgePrompt
 from mmrank.train.data.pages import page_picture
 from mmrank.train.trainers.grouped import Row, grouped_mask, teacher_scores, ungroup
 from mmrank.train.trainers.language_models import Turns, tokenised, turns
+from mmrank.train.trainers.shared_count import SharedCount
 from mmrank.train.trainers.vision_language import MAX_PIXELS, check_picture_tokens, pixels_per_token
 
 POSITIVE, NEGATIVE, MARGIN, ALONG = range(4)
@@ -51,8 +52,13 @@ class LabelScorer:
         self.pictures = pictures
         self.max_pixels = max_pixels
         self.max_tokens = max_tokens
-        self.shortened = 0
+        self._shortened = SharedCount()
         self.labels = [self._id(label) for label in (prompt.positive, prompt.negative)]
+
+    @property
+    def shortened(self) -> int:
+        """Candidates that were cut."""
+        return int(self._shortened)
 
     def _id(self, label: str) -> int:
         ids = self.tokenizer.encode(label, add_special_tokens=False)
@@ -119,7 +125,7 @@ class LabelScorer:
         excess = self._length(rendered) - self.max_tokens
         if excess <= 0:
             return candidate
-        self.shortened += 1
+        self._shortened.add()
         offsets = self.tokenizer(candidate, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
         kept = len(offsets) - excess - 1
         if kept < 1:

@@ -15,6 +15,7 @@ from mmrank.train.trainers.base_weights import Loading, load_weights, placed
 from mmrank.train.trainers.grouped import Row, grouped_mask, teacher_scores, ungroup
 from mmrank.train.trainers.lora import lora_config
 from mmrank.train.trainers.settings import LoraSettings
+from mmrank.train.trainers.shared_count import SharedCount
 
 HEAD = "score"
 
@@ -91,7 +92,12 @@ class PrefixedPairScorer:
     def __init__(self, tokenizer: Any, query_tokens: int, passage_tokens: int) -> None:
         self.tokenizer = tokenizer
         self.query_tokens, self.passage_tokens = query_tokens, passage_tokens
-        self.shortened = 0
+        self._shortened = SharedCount()
+
+    @property
+    def shortened(self) -> int:
+        """Candidates, or their questions, that were cut."""
+        return int(self._shortened)
 
     def collate(self, rows: Sequence[Row]) -> dict[str, Tensor]:
         """See `GroupScorer`."""
@@ -115,5 +121,5 @@ class PrefixedPairScorer:
         begin = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
         asked = self.tokenizer.encode(f"query: {query}", add_special_tokens=False)
         shown = self.tokenizer.encode(f"document: {candidate}", add_special_tokens=False)
-        self.shortened += len(asked) > self.query_tokens or len(shown) > self.passage_tokens
+        self._shortened.add(len(asked) > self.query_tokens or len(shown) > self.passage_tokens)
         return [*begin, *asked[: self.query_tokens], *begin, *shown[: self.passage_tokens]]

@@ -82,6 +82,7 @@ class TrainerSettings(BaseModel):
     save_steps: int = Field(100, ge=1, description="updates between checkpoints")
     log_steps: int = Field(10, ge=1, description="updates between lines of metrics.jsonl")
     gradient_checkpointing: bool = False
+    workers: int = Field(0, ge=0, description="processes that prepare batches; 0: the one that trains")
     deepspeed: str | None = Field(None, description="zero2, zero3 or a JSON file")
     fsdp: str | None = Field(None, description="fsdp (the settings that come with mmrank) or a JSON file")
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from mmrank.train.trainers.page_reading import Rewarded
+from mmrank.rerankers.prompts import YES_NO
+from mmrank.train.trainers.language_models import load_causal
+from mmrank.train.trainers.page_reading import Pointwise, Rewarded
 
 MASK = torch.tensor([[True, True, True], [True, True, False]])
 
@@ -28,3 +31,16 @@ def test_draws_that_are_all_right_teach_nothing() -> None:
     Rewarded(4)(scores, {"mask": MASK[:1]}).backward()
     assert scores.grad is not None
     assert float(scores.grad.abs().sum()) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_cut_pages_are_counted_whichever_process_prepares_batches(workers: int) -> None:
+    texts = [f"{number} " + "wheat " * number for number in range(1, 81, 10)]
+    _, tokenizer = load_causal("tiny", [*texts, YES_NO.frame("yes no wheat", ""), YES_NO.instruction])
+    rows = [{"query": "wheat", "candidates": [text, "wheat"]} for text in texts]
+    longest = [max(Pointwise(tokenizer, max_tokens=10_000).lengths(row)) for row in rows]
+    limit = sorted(longest)[len(rows) // 2]
+    scorer = Pointwise(tokenizer, max_tokens=limit)
+    batches = DataLoader(rows, batch_size=2, collate_fn=scorer.collate, num_workers=workers)  # type: ignore[arg-type]
+    assert max(batch["input_ids"].shape[1] for batch in batches) <= limit
+    assert scorer.shortened == sum(length > limit for length in longest) > 0
