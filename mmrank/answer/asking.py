@@ -95,8 +95,9 @@ class Asked:
     text: str
     wanted: Expectation
     pages: list[FoundPage]
-    meant: frozenset[str] | None = None
-    """Ids of the documents that alone may answer; None for all."""
+    """Those of the documents that may answer."""
+    named: bool = False
+    """Whether it asks for a figure of reports that it names, or of those that were chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def answer_by_extraction(question: str, source: Source, *, k: int) -> Iterator[A
     chosen: list[Candidate] = []
     sentences: list[AnswerSentence] = []
     for asked in found.asked:
-        possible = extract(asked.wanted, asked.pages, asked.meant)
+        possible = extract(asked.wanted, asked.pages)
         candidates = [one for one in possible if sure(one) >= least or _sure_of_report(one, asked) >= LEAST]
         about = f"{asked.text}: " if len(found.asked) > 1 else ""
         found.trace.append(Step("extract", f"{about}expected: {asked.wanted.kind}; {len(candidates)} possible answers"))
@@ -222,7 +223,8 @@ def find(question: str, source: Source, k: int) -> Found:
         if meant is not None and len(meant) < len(documents):
             names = ", ".join(document.name for document in documents if document.id in meant)
             trace.append(Step("search", f"figures only from: {names or 'none of these documents, by its name'}"))
-        asked.append(Asked(part.text, wanted, found_pages(run, documents), meant))
+        pages = [page for page in found_pages(run, documents) if meant is None or page.hit.document_id in meant]
+        asked.append(Asked(part.text, wanted, pages, meant is not None))
     return Found(tuple(asked), hits, trace)
 
 
@@ -265,7 +267,7 @@ def sure(candidate: Candidate) -> float:
 
 def _sure_of_report(candidate: Candidate, asked: Asked) -> float:
     """The confidence in all pages of a report that the question names: its lines are told by their names."""
-    if asked.meant is None or candidate.origin not in {"computed", "line", "verdict"}:
+    if not asked.named or candidate.origin not in {"computed", "line", "verdict"}:
         return 0.0
     cited = {cite.found.hit.document_id for _, cites in candidate.lines for cite in cites}
     return sum(found.hit.confidence or 0.0 for found in asked.pages if found.hit.document_id in cited)

@@ -24,15 +24,13 @@ AFTER = 0.04
 """What a page loses for each page before it."""
 
 
-def extract(wanted: Expectation, pages: Sequence[FoundPage], meant: frozenset[str] | None = None) -> list[Candidate]:
+def extract(wanted: Expectation, pages: Sequence[FoundPage]) -> list[Candidate]:
     """Possible answers, best first.
 
     Args:
         wanted: what the question expects.
         pages: those found for it, best first.
-        meant: ids of the documents that alone may answer; None for all.
     """
-    pages = pages if meant is None else [found for found in pages if found.hit.document_id in meant]
     sentences = [sentence for found in pages for sentence in sentences_of(found)]
     tables = [table for found in pages for table in tables_of(found)]
     texts = [sentence.text for sentence in sentences]

@@ -12,7 +12,8 @@ from mmrank.answer.ratios import formula_of, line_named, line_names, plain
 from mmrank.answer.report_lines import line_of
 from mmrank.query.asking_words import ASKING, figure_words
 from mmrank.query.spelling import is_english
-from mmrank.retrieve.words import STOPWORDS
+from mmrank.retrieve.identities import goes_by
+from mmrank.retrieve.words import STOPWORDS, words
 from mmrank.types import Document
 
 FIRST_PAGES = 2
@@ -20,7 +21,6 @@ FIRST_PAGES = 2
 OFTEN = 5
 """… or so many times anywhere."""
 _TOKEN = re.compile(r"[^\W_](?:[\w&.’'-]*[^\W_])?")
-_WORD = re.compile(r"[^\W_]+(?:&[^\W_]+)?")
 _FIGURES = frozenset({Expected.NUMBER, Expected.SHARE, Expected.YES_NO})
 _FORMAL = frozenset(
     "inc incorporated corp corporation co company companies ltd limited plc llc ag se sa nv group holdings holding the "
@@ -47,10 +47,10 @@ def documents_meant(wanted: Expectation, documents: Sequence[Document]) -> froze
         return None
     named = dict.fromkeys(_names(question))
     asked = {word for word in map(_bare, _TOKEN.findall(question)) if _tells(word)}
-    identities = {document.id: _identity(document) for document in documents}
+    known = {document.id: goes_by(document) for document in documents}
     counts = {
-        identifier: sum(_has(identity, name) for name in asked if name in named or len(name) > 3)
-        for identifier, identity in identities.items()
+        identifier: sum(_has(held, name) for name in asked if name in named or len(name) > 3)
+        for identifier, held in known.items()
     }
     best = max(counts.values(), default=0)
     if best:
@@ -70,12 +70,12 @@ def with_names(question: str, documents: Sequence[Document]) -> str:
     """
     if any(map(str.isupper, question)):
         return question
-    titles = [f" {_words(f'{document.title} {_stem(document)}'.casefold())} " for document in documents]
+    known = [goes_by(document) for document in documents]
 
     def write(found: re.Match[str]) -> str:
         word = _bare(found.group())
-        known = _tells(word) and len(word) > 3 and any(_has(title, word) for title in titles)
-        return found.group().capitalize() if known else found.group()
+        named = _tells(word) and len(word) > 3 and any(_has(held, word) for held in known)
+        return found.group().capitalize() if named else found.group()
 
     return _TOKEN.sub(write, question)
 
@@ -113,24 +113,11 @@ def _line_words() -> frozenset[str]:
     return frozenset(word for names in line_names().values() for name in names for word in plain(name).split())
 
 
-def _identity(document: Document) -> str:
-    """What is known of a document, its words in lower case between spaces."""
-    known = (document.metadata.get(key, "") for key in ("title", "about", "organisations", "abbreviations", "period"))
-    return f" {_words(' '.join((document.title, _stem(document), *known)).casefold())} "
-
-
-def _stem(document: Document) -> str:
-    """The name of its file, without the ending and with spaces for what joins words."""
-    return document.name.rsplit(".", 1)[0].replace("_", " ")
-
-
-def _words(text: str) -> str:
-    return " ".join(_WORD.findall(text))
-
-
-def _has(identity: str, name: str) -> bool:
-    words = _words(name)
-    return f" {words} " in identity or (len(name) > 4 and words.replace(" ", "") in identity)
+def _has(known: tuple[frozenset[str], frozenset[str]], name: str) -> bool:
+    """Whether what a document goes by has a name, or writes it as one word or by its first letters."""
+    held, initials = known
+    parts = words(name)
+    return bool(parts) and (held.issuperset(parts) or "".join(parts) in held | initials)
 
 
 def _about(document: Document, name: str) -> bool:

@@ -23,6 +23,7 @@ from mmrank.retrieve.words import STOPWORDS, words
 
 if TYPE_CHECKING:
     from mmrank.index import DocumentRecord
+    from mmrank.types import Document
 
 Value = TypeVar("Value", bound=Hashable)
 
@@ -66,7 +67,7 @@ class Identities:
         self._names: dict[str, tuple[DocumentRecord, frozenset[str], frozenset[str]]] = {}
         for record in records:
             old = known.get(record.id)
-            self._names[record.id] = old if old is not None and old[0] == record else (record, *_names(record))
+            self._names[record.id] = old if old is not None and old[0] == record else (record, *goes_by(record))
         self._by_word = _index(held for _, held, _ in self._names.values())
         self._by_initials = _index(short for _, _, short in self._names.values())
         self._periods = _Shared(Period.parse(record.metadata.get(PERIOD, "")) for record in records)
@@ -167,8 +168,8 @@ class _Shared(Generic[Value]):
         return np.array([score(value) for value in self._values], np.float64)[self._place]
 
 
-def _names(record: DocumentRecord) -> tuple[frozenset[str], frozenset[str]]:
-    """The words of everything a document goes by, and the initials of its names of several words."""
+def goes_by(record: DocumentRecord | Document) -> tuple[frozenset[str], frozenset[str]]:
+    """The words (`words`) of all that a document goes by, and the initials of its names of several words."""
     stem = record.name.rpartition(".")[0] or record.name
     spaced = " ".join(re.findall(r"[^\W\d_]+|\d+[^\W\d_]{0,2}(?![^\W\d_])|\d+", stem))
     metadata: Mapping[str, str] = record.metadata

@@ -126,6 +126,20 @@ def test_a_model_that_finds_nothing_abstains(library: mmrank.Collection) -> None
     assert answer.abstained and answer.sentences == ()
 
 
+def test_a_model_is_not_shown_figures_of_other_reports(tmp_path: Path) -> None:
+    for name, sales in (("Hallan Mills", "120"), ("Lunna Lines", "300")):
+        sheet = f"# {name} annual report 2021\n\n| | 2021 | 2020 |\n| --- | --- | --- |\n| Net sales | {sales} | 90 |\n"
+        (tmp_path / f"{name.replace(' ', '-')}.md").write_text(sheet, encoding="utf-8")
+    scribe = Scribe("Net sales were 300 [1].")
+    with mmrank.Collection.create(tmp_path / "reports.mmrank") as reports:
+        reports.add(tmp_path / "*.md")
+        assert "300" in reports.ask("What was the revenue of Lunna Lines in 2021?", model=scribe).text
+        shown = " ".join(message.text for chat in scribe.chats for message in chat)
+        assert "300" in shown
+        assert "120" not in shown
+        assert reports.ask("What was the revenue of Orlo Shipping in 2021?", model=scribe).abstained
+
+
 def test_a_model_with_a_short_context_is_named(library: mmrank.Collection) -> None:
     with pytest.raises(InputError, match="context of scribe holds 450 tokens"):
         ask(library, "NO ANSWER", context=450)
