@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
+from math import fsum
 
 from mmrank.amounts import SCALE
 from mmrank.plurals import singular
@@ -73,7 +74,7 @@ class WordMatcher:
 
     def weight(self, found: Iterable[str]) -> float:
         """Summed weight of words of the question."""
-        return sum(self.weights[word] for word in found)
+        return fsum(map(self.weights.__getitem__, found))  # the same in whatever order a set has its words
 
     def cover(self, text: str) -> float:
         """Summed weight of the words of the question that a text has."""

@@ -134,3 +134,9 @@ def test_an_element_without_text_is_shown_by_its_box(hit_on) -> None:
     pool = pool_with(Element("p0e0", ElementKind.FORMULA, 0, BBox(50, 100, 550, 140), ""))
     hit = hit_on("Which law holds for the tide?", pool)
     assert (hit.boxes, hit.snippet) == ((BBox(50, 100, 550, 140),), "")
+
+
+def test_weights_add_up_to_the_same_in_any_order():
+    matcher = WordMatcher({"buoy": 0.1, "pier": 0.2, "rope": 0.3})
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
+    assert matcher.weight(["buoy", "pier", "rope"]) == matcher.weight(["rope", "pier", "buoy"])
