@@ -10,10 +10,10 @@ import numpy as np
 
 from mmrank.errors import InputError
 from mmrank.retrieve.bridging import inflections
-from mmrank.retrieve.fusion import standardised
 from mmrank.retrieve.identities import Identities
 from mmrank.retrieve.languages import ENGLISH
 from mmrank.retrieve.words import without_stop_words
+from mmrank.zscores import zscores
 
 if TYPE_CHECKING:
     from mmrank.index import Filter, Snapshot
@@ -28,9 +28,8 @@ DOCUMENT_WEIGHTS: dict[str, float] = {
     "kind": 3.0,
     "latest": 3.0,
 }
-"""Weight of each kind of score of a document. Scores of content (`CONTENT`) are z-scores over the documents that were
-found; the others say how well the question names the document, at most 1."""
-CONTENT = frozenset({"dense", "best passage", "lexical"})
+"""Weight of each kind of score of a document. Scores of content ("dense", "best passage", "lexical") are z-scores over
+the documents that were found; the others say how well the question names the document, at most 1."""
 POOL = 4
 """Each search finds this many documents for every one that is wanted."""
 
@@ -101,22 +100,20 @@ def rank_documents(
         return []
     found = {match.document_id: match.score for match in snapshot.search_lexical(text, len(pool), "document", within)}
     lowest = min(best.values(), default=0.0)
-    scores: dict[str, dict[str, float]] = {
-        "dense": {name: similar[name] for name in pool},
-        "best passage": {name: best.get(name, lowest) for name in pool},
-        "lexical": {name: found.get(name, 0.0) for name in pool},
-        **{kind: {name: float(values[identities.place(name)]) for name in pool} for kind, values in fits.items()},
+    places = np.array([identities.place(name) for name in pool])
+    content = {
+        "dense": [similar[name] for name in pool],
+        "best passage": [best.get(name, lowest) for name in pool],
+        "lexical": [found.get(name, 0.0) for name in pool],
     }
-    scaled = {kind: standardised(run) if kind in CONTENT else run for kind, run in scores.items()}
-    ranked = [
-        RankedDocument(
-            name,
-            sum(DOCUMENT_WEIGHTS[kind] * run[name] for kind, run in scaled.items()),
-            {kind: run[name] for kind, run in scaled.items()},
-        )
-        for name in pool
+    scores = {kind: zscores(np.array(run, np.float64)) for kind, run in content.items()}  # (pool,) each
+    scores |= {kind: values[places] for kind, values in fits.items()}
+    total = np.sum([DOCUMENT_WEIGHTS[kind] * run for kind, run in scores.items()], axis=0).tolist()
+    best_first = sorted(range(len(pool)), key=lambda at: (-total[at], pool[at]))
+    return [
+        RankedDocument(pool[at], total[at], {kind: float(run[at]) for kind, run in scores.items()})
+        for at in best_first[:documents]
     ]
-    return sorted(ranked, key=lambda document: (-document.score, document.id))[:documents]
 
 
 def _has(snapshot: Snapshot, word: str) -> bool:

@@ -42,6 +42,7 @@ class DocumentFeatures:
         self.vectors = vectors
         self.prepared = prepared
         self.passage_pages = prepared.passage_pages
+        self._read: dict[int, Sequence[Passage]] = {}
 
     def places_on(self, page: int) -> slice:
         """Where the passages of one page stand among those of the document: no passage crosses a page."""
@@ -50,7 +51,10 @@ class DocumentFeatures:
 
     def passages_on(self, page: int) -> Sequence[Passage]:
         """The passages of one page, in their order."""
-        return self.document.passages[self.places_on(page)]
+        found = self._read.get(page)
+        if found is None:
+            found = self._read[page] = self.document.passages[self.places_on(page)]
+        return found
 
     def may_have(self, text: str, page: int) -> bool:
         """Whether a text may stand on a page, its numbers aside; False only where it does not.
