@@ -141,6 +141,11 @@ RECIPE_RUNS = (
     "dear_stage_2",
     "likelihood",
     "identify",
+    "idcm",
+    "pointwise",
+    "late_interaction",
+    "query_adapter",
+    "token_weights",
 )
 CHECKS = {
     "sft": sft,
