@@ -15,7 +15,15 @@ from mmrank.train.data.examples import RankingExample, write_examples
 from mmrank.train.data.pages import page_reference
 
 COLOURS = {"red": (1, 0, 0), "green": (0, 0.7, 0), "blue": (0, 0, 1), "yellow": (1, 1, 0)}
-STEPS = {"max_steps": 3, "save_steps": 1, "log_steps": 1, "batch": 2, "accumulation": 1, "learning_rate": 1e-3}
+STEPS = {
+    "max_steps": 3,
+    "save_steps": 1,
+    "log_steps": 1,
+    "batch": 2,
+    "accumulation": 1,
+    "learning_rate": 1e-3,
+    "warmup": 0.0,  # with it the first step would change nothing, and a stop after it lose nothing
+}
 LORA = {"rank": 2, "alpha": 4, "dropout": 0.0}
 LANGUAGE = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -214,6 +222,24 @@ def runs(folder: Path, *, bf16: bool = False, drawn: bool = True) -> list[dict[s
     for run in made:
         run["out"] = str(folder / "runs" / run.pop("name", run["recipe"]).replace(" ", "_"))
     return made
+
+
+def assert_same_weights(out: Path, before: dict[str, dict[str, torch.Tensor]]) -> None:
+    """The results are those that `weights` had read."""
+    after = weights(out)
+    assert after.keys() == before.keys()
+    for name, tensors in before.items():
+        assert after[name].keys() == tensors.keys(), name
+        for key, value in tensors.items():
+            assert torch.allclose(after[name][key].float(), value.float(), atol=1e-5), (name, key)
+
+
+def weights(out: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """The tensors of each result of a run, by its file; checkpoints are none."""
+    from safetensors.torch import load_file
+
+    files = (path for path in out.rglob("*.safetensors") if "checkpoints" not in path.parts)
+    return {str(path.relative_to(out)): load_file(path) for path in files}
 
 
 def stop_short(out: Path) -> int:

@@ -24,6 +24,8 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
         require("deepspeed", "deepspeed")
 
     sharding = device_settings(settings.fsdp) if settings.fsdp else {}
+    # The models recompute by themselves instead: of layers that FSDP wraps to recompute, peft saves no adapter.
+    recomputed = sharding.pop("activation_checkpointing", False)
     return {
         "output_dir": str(out / "checkpoints"),
         "seed": settings.seed,
@@ -48,8 +50,8 @@ def common_arguments(settings: TrainerSettings, out: Path) -> dict[str, Any]:
         "disable_tqdm": True,
         "dataloader_pin_memory": False,
         "dataloader_num_workers": settings.workers,
-        # trl's own default is True. FSDP recomputes by itself where its settings say so; both are refused.
-        "gradient_checkpointing": settings.gradient_checkpointing and not sharding.get("activation_checkpointing"),
+        # trl's own default is True.
+        "gradient_checkpointing": settings.gradient_checkpointing or recomputed,
         **({"deepspeed": device_settings(settings.deepspeed)} if settings.deepspeed else {}),
         **({"fsdp": True, "fsdp_config": sharding} if sharding else {}),
     }

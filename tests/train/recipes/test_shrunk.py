@@ -19,7 +19,6 @@ sys.path.append(str(Path(__file__).parent.parent))
 pytest.importorskip("trl")
 
 import shrunk
-from safetensors.torch import load_file
 from two_processes import learnt, start
 
 from mmrank.train.loading import run_recipe
@@ -58,9 +57,11 @@ def test_three_steps_and_a_stop(name: str, listed: dict[str, dict[str, Any]]) ->
     rows = [row for path in out.rglob("metrics.jsonl") for row in map(json.loads, path.open())]
     assert {row["step"] for row in rows if "loss" in row} == {1, 2, 3}
     assert all(math.isfinite(row["loss"]) for row in rows if "loss" in row)
-    assert shrunk.stop_short(out)
+    left = shrunk.weights(out)
+    assert left and shrunk.stop_short(out)
     again = run_recipe(recipe, out=out, resume=True, **given)
     assert dict(again.after) == pytest.approx(dict(report.after), abs=1e-5)
+    shrunk.assert_same_weights(out, left)
 
 
 @LONG
@@ -68,15 +69,16 @@ def test_two_processes_run_all_of_them_and_go_on_after_a_stop(tmp_path: Path) ->
     runs = shrunk.runs(tmp_path)
     assert {Path(one["out"]).name for one in runs} == set(NAMES)
     start(tmp_path, copy.deepcopy(runs))
-    whole = {one["out"]: learnt(Path(one["out"])) for one in runs}
-    for out, (first, second) in whole.items():
-        assert first == second and first["after"], out
+    whole = {one["out"]: (*learnt(Path(one["out"])), shrunk.weights(Path(one["out"]))) for one in runs}
+    for out, (first, second, left) in whole.items():
+        assert first == second and first["after"] and left, out
         assert shrunk.stop_short(Path(out)), out
     start(tmp_path, [one | {"resume": True} for one in copy.deepcopy(runs)])
-    for out, (before, _) in whole.items():
+    for out, (before, _, left) in whole.items():
         first, second = learnt(Path(out))
         assert first == second, out
         assert first["after"] == pytest.approx(before["after"], abs=1e-5), out
+        shrunk.assert_same_weights(Path(out), left)
 
 
 @LONG
@@ -89,7 +91,7 @@ def test_a_model_that_is_split_over_two_processors_is_trained_and_resumed(by: st
     for one in runs:
         stages = chosen[Path(one["out"]).name]
         one |= {"stages": stages} if stages else {}
-        split = {"fsdp" if by == "fsdp" else "deepspeed": by}
+        split = {"fsdp" if by == "fsdp" else "deepspeed": by, "gradient_checkpointing": True}
         one |= {name: {**one[name], **split} for name in ("sft", "trainer") if name in one}
     share = 1 if by == "zero2" else 0.5
     for one in runs:  # one at a time: each run of a process begins with the state that the one before left
@@ -99,9 +101,13 @@ def test_a_model_that_is_split_over_two_processors_is_trained_and_resumed(by: st
         assert all(found == pytest.approx(share, abs=0.01) for each in held for found in each)
         before, other = learnt(Path(one["out"]))
         assert before == other
-        written = [path for path in Path(one["out"]).rglob("*.safetensors") if "checkpoints" not in path.parts]
-        assert written and all(value.numel() for path in written for value in load_file(path).values())
+        left = shrunk.weights(Path(one["out"]))
+        for tensors in left.values():
+            assert all(value.numel() for value in tensors.values())
+            assert by == "zero2" or any(value.any() for name, value in tensors.items() if "lora_B" in name)
+        assert left
         assert shrunk.stop_short(Path(one["out"]))
         start(tmp_path, [copy.deepcopy(one) | {"resume": True}], script)
         again, _ = learnt(Path(one["out"]))
         assert again["after"] == pytest.approx(before["after"], abs=1e-5)
+        shrunk.assert_same_weights(Path(one["out"]), left)

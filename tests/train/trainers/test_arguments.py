@@ -31,8 +31,11 @@ def test_gradient_checkpointing_is_as_the_settings_say(asked: bool, tmp_path: Pa
     settings = TrainerSettings(gradient_checkpointing=asked)
     assert common_arguments(settings, tmp_path)["gradient_checkpointing"] is asked
     split = common_arguments(TrainerSettings(gradient_checkpointing=asked, fsdp="fsdp"), tmp_path)
-    assert split["fsdp_config"]["activation_checkpointing"]
-    assert not split["gradient_checkpointing"]  # the trainers refuse both
+    assert split["gradient_checkpointing"] is asked
+    (tmp_path / "own.json").write_text('{"version": 2, "activation_checkpointing": true}', encoding="utf-8")
+    own = common_arguments(TrainerSettings(gradient_checkpointing=asked, fsdp=str(tmp_path / "own.json")), tmp_path)
+    assert own["gradient_checkpointing"] is True
+    assert own["fsdp_config"] == {"version": 2}
 
 
 @pytest.mark.skipif(find_spec("deepspeed") is not None, reason="deepspeed is installed")
