@@ -147,9 +147,9 @@ def flat(library: Collection, texts: list[str], vectors: np.ndarray) -> Callable
 
 
 def measure(sizes: list[int], folder: Path) -> list[dict[str, float]]:
-    """Milliseconds of a question to each collection, p50 and p95; of the flat pipeline too for the first one.
+    """Milliseconds of a question to each collection, p50 and p95, and p50 of the processor's; of the flat pipeline too.
 
-    All of them take turns, so that a busy machine slows them alike.
+    All of them take turns, so that a busy machine slows them alike. The flat pipeline has the passages of the first.
     """
     asks: dict[str, Callable[[str], object]] = {}
     questions: list[str] = []
@@ -168,18 +168,19 @@ def measure(sizes: list[int], folder: Path) -> list[dict[str, float]]:
                     for _ in range(QUESTIONS)
                 ]
             del texts, vectors
-        spent: dict[str, list[float]] = {name: [] for name in asks}
+        spent: dict[str, list[tuple[float, float]]] = {name: [] for name in asks}
         for turn in range(2):  # the first warms all up
             for question in questions:
                 for name, ask in asks.items():
-                    begun = time.perf_counter()
+                    begun, worked = time.perf_counter(), time.process_time()
                     ask(question)
                     if turn:
-                        spent[name].append((time.perf_counter() - begun) * 1e3)
-    found = {
-        name: {label: float(np.quantile(values, share)) for label, share in (("p50", 0.5), ("p95", 0.95))}
-        for name, values in spent.items()
-    }
+                        spent[name].append(((time.perf_counter() - begun) * 1e3, (time.process_time() - worked) * 1e3))
+    found = {}
+    for name, values in spent.items():
+        clock, processor = np.array(values).T
+        p50, p95 = np.quantile(clock, [0.5, 0.95]).tolist()
+        found[name] = {"p50": p50, "p95": p95, "processor p50": float(np.median(processor))}
     for name, figures in found.items():
         print(f"{name}: " + ", ".join(f"{label} {value:.1f} ms" for label, value in figures.items()), flush=True)
     return [found[f"ours {size}"] | ({"flat": found["flat"]["p50"]} if size == sizes[0] else {}) for size in sizes]
