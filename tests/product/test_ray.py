@@ -7,7 +7,6 @@ import random
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,38 +147,61 @@ def test_no_cluster_at_the_address(files, local, address, monkeypatch):
         local.add(files / "ferry.md", engine="ray", address=address)
 
 
+def own_workers() -> list[int]:
+    """Processes of Ray that read or encode, of the clusters that this process has started."""
+    said = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    parents, working = {}, []
+    for line in said.splitlines():
+        process, parent, arguments = line.split(maxsplit=2)
+        parents[int(process)] = int(parent)
+        if "ray::_" in arguments:
+            working.append(int(process))
+
+    def is_own(process: int) -> bool:
+        return process == os.getpid() or (process in parents and is_own(parents[process]))
+
+    return [process for process in working if is_own(process)]
+
+
 @pytest.mark.cluster
 def test_workers_and_a_node_are_killed_at_random_moments(files, local, tmp_path):
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    # Nodes that end with this process can be added by its first thread only.
+    head = {"num_cpus": 1, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False)
     node = cluster.add_node(num_cpus=1)
     ended = threading.Event()
-    killed = []
+    killed: list[int] = []
+    returned = threading.Event()
 
     def kill() -> None:
         """Every one or two seconds a worker that reads or encodes, and once a whole node."""
         chance = random.Random(3)
         while not ended.wait(chance.uniform(1, 2)) and len(killed) < 6:
-            listing = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-            workers = [int(line.split()[0]) for line in listing.splitlines() if "ray::_" in line]
+            workers = own_workers()
             if workers:
                 killed.append(chance.choice(workers))
                 os.kill(killed[-1], signal.SIGKILL)
-            if len(killed) == 3:
+            if len(killed) >= 3 and not returned.is_set():
                 cluster.remove_node(node, allow_graceful=False)
                 cluster.add_node(num_cpus=1)
+                returned.set()
 
     thread = threading.Thread(target=kill)
     thread.start()
     try:
         library = Collection.create(tmp_path / "library.mmrank")
-        for _ in range(3):
+        while True:
             library.add(files, engine="ray", address=cluster.address)
-            time.sleep(0.1)
+            if returned.is_set() or not thread.is_alive():
+                break
+            for record in library.documents():
+                library.remove(record.name)
     finally:
         ended.set()
         thread.join()
         cluster.shutdown()
-    assert killed
+    assert returned.is_set()
+    assert len(killed) >= 3
     check_same(library, local)
