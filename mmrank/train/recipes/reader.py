@@ -76,7 +76,11 @@ class ReaderConfig(RecipeConfig):
     alpha: float = Field(0.3, ge=0, le=1, description="share of the teacher")
     temperature: float = Field(2.0, gt=0, description="softens the teacher's scores and the reader's")
     gate: float = Field(
-        0.65, ge=0, le=1, description="share of near misses that must be right before all documents are trained on"
+        0.65,
+        ge=0,
+        le=1,
+        description="near misses that must be right, as a share, before all documents are trained on; recall@1 may then"
+        " not be below retrieval's either; 0: train in any case",
     )
     final: Arm | None = Field(None, description="train this arm on all documents, and write adapter.safetensors")
     lora: LoraSettings = LoraSettings()
@@ -106,7 +110,7 @@ def train(config: ReaderConfig, out: Path, *, resume: bool = False) -> TrainingR
 
     The report's `before` holds retrieval's recall@1, `after` that of retrieval and reader together, out of fold, by arm
     and kind of questions. With `final`, the adapter of one arm is trained on all documents where its near misses reach
-    the gate.
+    the gate and recall@1 with it is not below retrieval's.
     """
     if config.kept and config.final:
         raise InputError("final: an adapter that acts on the last tokens alone is not written; leave out kept")
@@ -128,8 +132,12 @@ def train(config: ReaderConfig, out: Path, *, resume: bool = False) -> TrainingR
             table = "".join(json.dumps(each) + "\n" for each in rows.values())
             (out / TABLE).write_text(table, encoding="utf-8")
         if arm == config.final:
-            counts["near misses below the gate"] = int(row["pairs"] < config.gate)
-            if row["pairs"] >= config.gate:
+            against = {
+                "near misses below the gate": row["pairs"] < config.gate,
+                "recall below retrieval's": config.gate > 0 and row["change"] < 0,
+            }
+            counts |= {reason: int(found) for reason, found in against.items()}
+            if not any(against.values()):
                 run.learn(ALL)
                 about = {"base": config.base, "recipe": "reader", "arm": arm, "weight": f"{row['weight']:.4g}"}
                 file = save_adapter(out, run.model, about)
@@ -192,6 +200,7 @@ class _Run:
             **{name: round(sum(cost.get(name, 0) for cost in costs), 1) for name in COSTS},
             "weight": fitted_weight(everything, depth),
             "pairs": float(np.mean(pairs)) if pairs else 0.0,
+            "change": round(reading_figures(everything, depth, weights[depth])["change"], 4),
             "kinds": {
                 f"{kind}, first {depth}": {k: round(v, 4) for k, v in reading_figures(some, depth, each).items()}
                 for kind, some in reads.items()
