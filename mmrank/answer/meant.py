@@ -62,7 +62,7 @@ def documents_meant(wanted: Expectation, documents: Sequence[Document]) -> froze
 
 
 def with_names(question: str, documents: Sequence[Document]) -> str:
-    """A question without capitals, with those of the names that titles and file names of documents have.
+    """A question without capitals, with those of the names that documents go by.
 
     Args:
         question: the question.
